@@ -1,0 +1,1 @@
+"""Benchmarks, one file each: `tidegate bench NAME --json` runs `bench/NAME.py`."""

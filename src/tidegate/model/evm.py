@@ -1,0 +1,92 @@
+"""What an EVM chain is made of, as plain data that every room shares."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import msgspec
+
+Address = NewType("Address", str)
+"""An account: EIP-55 checksummed hex text, 42 characters. Make one with ``chain.address``."""
+
+ZERO_ADDRESS = Address("0x0000000000000000000000000000000000000000")
+UINT256_MAX = 2**256 - 1
+
+
+class Log(msgspec.Struct, frozen=True):
+    """One event that a contract emitted."""
+
+    address: Address
+    topics: tuple[bytes, ...]
+    data: bytes
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A block's environment. ``timestamp`` in seconds, ``base_fee_wei`` per gas."""
+
+    number: int
+    timestamp: int
+    base_fee_wei: int
+    gas_limit: int
+    hash: bytes = b""
+    coinbase: Address = ZERO_ADDRESS
+    prevrandao: bytes = bytes(32)
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What became of a transaction. ``status`` 1 landed, 0 reverted.
+
+    ``gas_used`` is a true figure in the exact world alone.
+    """
+
+    transaction_hash: bytes
+    status: int
+    gas_used: int
+    block_number: int
+    logs: tuple[Log, ...]
+    effective_gas_price_wei: int = 0
+    contract_address: Address | None = None
+    block_hash: bytes = b""
+    output: bytes = b""
+
+
+class Revert(msgspec.Struct, frozen=True):
+    """A decoded revert.
+
+    ``kind`` is ``error`` (``Error(string)``), ``panic``, ``custom`` (known by ABI), ``unknown``
+    (bytes that no ABI at hand explains), ``empty``, or ``halt`` (out of gas and the like).
+    """
+
+    kind: str
+    name: str
+    arguments: tuple[tuple[str, object], ...] = ()
+    data: bytes = b""
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{name}={_shown(value)}" for name, value in self.arguments)
+        return f"{self.name}({inside})" if inside else self.name
+
+
+class UnsignedTransaction(msgspec.Struct, frozen=True):
+    """An EIP-1559 transaction before its signature. Money in wei."""
+
+    chain_id: int
+    nonce: int
+    to: Address | None
+    data: bytes
+    value_wei: int
+    gas_limit: int
+    max_fee_wei: int
+    max_priority_fee_wei: int
+
+
+class SignedTransaction(msgspec.Struct, frozen=True):
+    """Signed bytes, ready to be sent, with the hash by which chains know them."""
+
+    hash: bytes
+    raw: bytes
+    sender: Address
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

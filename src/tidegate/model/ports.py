@@ -1,0 +1,28 @@
+"""What a lower room needs from a higher one. ``app/runtime`` fills these."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tidegate.model.evm import Address, SignedTransaction, UnsignedTransaction
+
+
+class TransactionSigner(Protocol):
+    """Signs for one key. The isolated signer process and throw-away keys look alike."""
+
+    @property
+    def address(self) -> Address:
+        """Return the account that this key controls."""
+        ...
+
+    def sign_transaction(
+        self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
+    ) -> SignedTransaction:
+        """Return the signed bytes, the same for the same input.
+
+        Raises
+        ------
+        Denied
+            If what holds the key refuses.
+        """
+        ...

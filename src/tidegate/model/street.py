@@ -1,0 +1,182 @@
+"""The nouns of the street: stage, intent, plan, simulation, outcome.
+
+Money on chain is integers in base units; dollars are integers in millionths (``usd_e6``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from tidegate.model.digest import digest, sha256_hex
+from tidegate.model.evm import Address, Log, Revert
+from tidegate.model.reasons import Reason
+
+
+class Stage(StrEnum):
+    """The rungs of the ladder, lowest first."""
+
+    BACKTEST = "backtest"
+    PAPER = "paper"
+    FORK = "fork"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    PRODUCTION = "production"
+
+
+class Placement(StrEnum):
+    """Where a guard stands: before sending, inside the transaction, after inclusion."""
+
+    PRE = "pre"
+    IN = "in"
+    POST = "post"
+
+
+class OutcomeKind(StrEnum):
+    """How an intent can end. Ambiguous is not an end: it stays open until the chain answers."""
+
+    DENIED = "denied"
+    REJECTED = "rejected"
+    AMBIGUOUS = "ambiguous"
+    LANDED = "landed"
+    REVERTED = "reverted"
+    DROPPED = "dropped"
+
+    @property
+    def is_final(self) -> bool:
+        """Say whether nothing more can happen to the intent."""
+        return self is not OutcomeKind.AMBIGUOUS
+
+
+class Intent(msgspec.Struct, frozen=True):
+    """What a desk wants. ``id`` is a hash of its inputs: the same inputs, the same intent.
+
+    ``deadline_s`` is chain time; ``flow_usd_e6`` is what the run moves (notional) and
+    ``min_profit`` the base units of the desk's own measure that make it worth acting.
+    ``body`` holds what the desk's ``plan`` needs, in canonical form.
+    """
+
+    id: str
+    desk: str
+    chain_id: int
+    subject: str
+    reason: str
+    deadline_s: int
+    notional_usd_e6: int
+    body: dict[str, Any]
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A balance that may not fall short: final minus start must be at least ``floor``.
+
+    ``token`` zero means ETH. A negative floor is the most that may be spent.
+    """
+
+    token: Address
+    symbol: str
+    floor: int
+    payout: bool = False
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What a tag inside the bytes stands for, in the words of the file that was compiled."""
+
+    tag: int
+    step_id: str
+    label: str
+    target: Address
+
+
+class GuardResult(msgspec.Struct, frozen=True):
+    """What a guard found. ``measured`` and ``bound`` are integers in ``unit``."""
+
+    guard: str
+    placement: Placement
+    passed: bool
+    code: str
+    measured: int | None
+    bound: int | None
+    unit: str
+    at_block: int
+    note: str = ""
+    on_failure: str = "revert"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """An intent compiled to bytes: one transaction on one chain, with its bounds.
+
+    ``digest`` covers every byte that is signed except the nonce and the fees, which are
+    bounded by ``gas_limit`` and ``max_fee_wei`` instead.
+    """
+
+    intent_id: str
+    desk: str
+    chain_id: int
+    to: Address
+    data: bytes
+    value_wei: int
+    gas_limit: int
+    max_fee_wei: int
+    max_priority_fee_wei: int
+    deadline_s: int
+    bounds: tuple[Bound, ...]
+    steps: tuple[Step, ...]
+    program_hash: str
+    at_risk_usd_e6: int
+    flow_usd_e6: int
+    notes: dict[str, Any] = {}
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of what the plan commits to."""
+        return digest(
+            {
+                "bounds": [[item.token, str(item.floor), item.payout] for item in self.bounds],
+                "chain_id": self.chain_id,
+                "data": sha256_hex(self.data),
+                "deadline_s": self.deadline_s,
+                "gas_limit": self.gas_limit,
+                "intent_id": self.intent_id,
+                "max_fee_wei": self.max_fee_wei,
+                "to": self.to,
+                "value_wei": str(self.value_wei),
+            }
+        )
+
+
+class Simulation(msgspec.Struct, frozen=True):
+    """The plan's own bytes, from the plan's own sender, run against a pinned state.
+
+    ``deltas`` are base units by token in the order of the plan's bounds, from the sender's
+    desk account (the executor) and before payout. ``gas_by_step`` is by step id.
+    """
+
+    plan_digest: str
+    block_number: int
+    succeeded: bool
+    gas_used: int
+    deltas: tuple[int, ...]
+    logs: tuple[Log, ...]
+    gas_by_step: tuple[tuple[str, int], ...] = ()
+    revert: Revert | None = None
+    failing_step: str | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an intent ended, with what it cost and earned.
+
+    ``deltas`` are realised base units in the order of the plan's bounds, ``gas_cost_wei`` is
+    gas used times the price paid.
+    """
+
+    intent_id: str
+    kind: OutcomeKind
+    reason: Reason | None = None
+    detail: str = ""
+    transaction_hash: bytes = b""
+    block_number: int | None = None
+    gas_used: int = 0
+    gas_cost_wei: int = 0
+    deltas: tuple[int, ...] = ()
