@@ -1,0 +1,90 @@
+"""``tidegate bench``: one benchmark by name, its peer measured in the same run.
+
+Benchmarks live beside the package, in ``bench/`` of a checkout, because their peers are
+development dependencies. From a wheel the command says so (exit 12).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.model import ConfigError, Unavailable
+from tidegate.sim import checkout_root
+
+_MEANINGS = {
+    "atomic-gas": "gas of every operation of the executor, beside Safe's MultiSendCallOnly",
+    "simulate": "flash-arbitrage simulations a second, beside raw pyrevm and eth_call on anvil",
+    "journal": "durable records a second, beside raw sqlite commits in the same grouping",
+    "devnet": "seconds to a devnet that answers, beside bare anvil --load-state",
+}
+
+
+def command(
+    name: Annotated[str | None, typer.Argument(help="Which benchmark; --list names them.")] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="Name them all.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run one benchmark and print its figures."""
+    if list_all or name is None:
+        emit({"benchmarks": _MEANINGS}, as_json=as_json, render=_render_list)
+        return
+    if name not in _MEANINGS:
+        raise ConfigError(
+            f"no benchmark is named {name!r}", allowed=", ".join(_MEANINGS), fix="tidegate bench --list"
+        )
+    result = {**_load(name).run(), "machine": _machine()}
+    emit(result, as_json=as_json, render=lambda out: _render(out, result))
+
+
+def _load(name: str) -> Any:
+    root = checkout_root()
+    if root is None or not (root / "bench").is_dir():
+        raise Unavailable(
+            "benchmarks run from a checkout: their peers are development dependencies",
+            fix=f"clone the repository, then: make bench NAME={name}",
+        )
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    return import_module(f"bench.{name.replace('-', '_')}")
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _render_list(out: Console) -> None:
+    for name, meaning in _MEANINGS.items():
+        out.print(f"[bold]{name:<12}[/] {meaning}")
+
+
+def _render(out: Console, result: dict[str, Any]) -> None:
+    table = Table("figure", "value", title=str(result["name"]))
+    for key, value in result.items():
+        if key not in {"name", "machine"}:
+            table.add_row(key, str(value))
+    out.print(table)
+    out.print(f"peer: {result['peer']} · ratio [bold]{result['ratio']}[/] (more is better)")
