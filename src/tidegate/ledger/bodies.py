@@ -1,0 +1,175 @@
+"""What the street's records carry: one definition for those who write them and those who read.
+
+A body becomes the record's canonical JSON. Hashes are ``0x`` hex; amounts that may pass 2⁵³
+are decimal text, so that no reader of the exported JSON rounds them. The records of one
+intent share its id as their correlation id.
+
+Examples
+--------
+>>> SentBody(hash="0xab").to_body()
+{'hash': '0xab'}
+>>> BookingBody.from_body({"deltas": [["0xC0", "WETH", 18, "-5"]], "gas_cost_wei": "7"}).gas_cost_wei
+7
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from tidegate.model import Intent, OutcomeKind, Reason, RecordKind, Stage
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """A record's body with its kind. Keys that a later version adds are ignored by this one."""
+
+    KIND: ClassVar[RecordKind]
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the plain mapping that the journal hashes and stores."""
+        body: dict[str, Any] = msgspec.to_builtins(self)
+        return body
+
+    @classmethod
+    def from_body(cls, body: dict[str, Any]) -> Self:
+        """Return the typed body of a record of this kind.
+
+        Raises
+        ------
+        ValueError
+            If a key is missing or holds the wrong type.
+        """
+        try:
+            return msgspec.convert(body, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"not the body of a {cls.KIND} record: {error}") from error
+
+
+class MarketBody(Body, frozen=True, kw_only=True):
+    """An ``event``: what the market looked like at ``block``.
+
+    ``prices`` are decimal text by name (``"WETH/USDC uniswap_v2"``), all in one quote token;
+    ``thresholds_bps`` the fees that a gap between two of them must exceed to be worth acting.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.EVENT
+
+    block: int
+    prices: dict[str, str]
+    base_fee_wei: int
+    thresholds_bps: dict[str, int] = {}
+    kind: str = "market"
+
+
+class DecisionBody(Body, frozen=True, kw_only=True):
+    """A ``decision``: what a desk's pure ``decide`` was given and what it answered.
+
+    ``inputs`` and ``config`` are everything it saw, ``result`` everything it returned: a replay
+    of the first two must give the third. ``reason`` says why not, when it did not act.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.DECISION
+
+    desk: str
+    subject: str
+    block: int
+    acted: bool
+    reason: Reason | None = None
+    intent_id: str = ""
+    inputs: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    result: dict[str, Any] = {}
+
+
+class IntentBody(Body, frozen=True, kw_only=True):
+    """An ``intent`` that the street accepted, whole."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.INTENT
+
+    intent: Intent
+    stage: Stage
+
+
+class PlanBody(Body, frozen=True, kw_only=True):
+    """A ``plan`` by digest, and the bytes it stands for (``to``, ``data``) as hex."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.PLAN
+
+    digest: str
+    program_hash: str
+    gas_limit: int
+    max_fee_wei: int = 0
+    deadline_s: int = 0
+    to: str = ""
+    data: str = ""
+    bounds: list[dict[str, Any]] = []
+    notes: dict[str, Any] = {}
+
+
+class SignatureBody(Body, frozen=True, kw_only=True):
+    """A ``signature``: the exact bytes, durable before anything is sent."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.SIGNATURE
+
+    nonce: int
+    hash: str
+    raw: str
+
+
+class SentBody(Body, frozen=True, kw_only=True):
+    """The bytes known by ``hash`` left the house (``sent``)."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.SENT
+
+    hash: str
+
+
+class ReceiptBody(Body, frozen=True, kw_only=True):
+    """The chain's ``receipt``. ``status`` 1 landed, 0 reverted; the price is per gas."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.RECEIPT
+
+    hash: str
+    status: int
+    block_number: int
+    gas_used: int
+    effective_gas_price_wei: int
+
+
+class OutcomeBody(Body, frozen=True, kw_only=True):
+    """How an intent ended (``outcome``); ``reason`` where it was denied, ``detail`` for people."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.OUTCOME
+
+    kind: OutcomeKind
+    reason: Reason | None = None
+    detail: str = ""
+
+
+class Delta(msgspec.Struct, frozen=True, array_like=True):
+    """A realised balance change in base units; positive is gained."""
+
+    token: str
+    symbol: str
+    decimals: int
+    amount: int
+
+
+class BookingBody(Body, frozen=True, kw_only=True):
+    """A ``booking``: realised balance changes, and gas used times the price paid.
+
+    A reorg is booked by a second record with every sign turned round.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.BOOKING
+
+    deltas: tuple[Delta, ...]
+    gas_cost_wei: int
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, with each amount as decimal text."""
+        return {
+            "deltas": [[item.token, item.symbol, item.decimals, str(item.amount)] for item in self.deltas],
+            "gas_cost_wei": str(self.gas_cost_wei),
+        }
