@@ -6,6 +6,8 @@ from typing import NewType
 
 import msgspec
 
+from tidegate.model.digest import digest, sha256_hex
+
 Address = NewType("Address", str)
 """An account: EIP-55 checksummed hex text, 42 characters. Make one with ``chain.address``."""
 
@@ -79,6 +81,11 @@ class UnsignedTransaction(msgspec.Struct, frozen=True):
     max_fee_wei: int
     max_priority_fee_wei: int
 
+    @property
+    def content_digest(self) -> str:
+        """Return the SHA-256 of all that is signed except nonce and fees."""
+        return content_digest(self.chain_id, self.to, self.data, self.value_wei, self.gas_limit)
+
 
 class SignedTransaction(msgspec.Struct, frozen=True):
     """Signed bytes, ready to be sent, with the hash by which chains know them."""
@@ -86,6 +93,19 @@ class SignedTransaction(msgspec.Struct, frozen=True):
     hash: bytes
     raw: bytes
     sender: Address
+
+
+def content_digest(chain_id: int, to: Address | None, data: bytes, value_wei: int, gas_limit: int) -> str:
+    """Return the SHA-256 that a plan commits to and that a signer recomputes."""
+    return digest(
+        {
+            "chain_id": chain_id,
+            "data": sha256_hex(data),
+            "gas_limit": gas_limit,
+            "to": to,
+            "value_wei": value_wei,
+        }
+    )
 
 
 def _shown(value: object) -> str:

@@ -10,8 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tidegate.model.digest import digest, sha256_hex
-from tidegate.model.evm import Address, Log, Revert
+from tidegate.model.evm import Address, Log, Revert, content_digest
 from tidegate.model.reasons import Reason
 
 
@@ -107,8 +106,9 @@ class GuardResult(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """An intent compiled to bytes: one transaction on one chain, with its bounds.
 
-    ``digest`` covers every byte that is signed except the nonce and the fees, which are
-    bounded by ``gas_limit`` and ``max_fee_wei`` instead.
+    The signer recomputes ``digest`` from the transaction that it is asked to sign: bytes that
+    changed between plan and signature are refused. Nonce and fees stay out of it, because a
+    replacement changes them; fees are bounded by ``max_fee_wei``.
     """
 
     intent_id: str
@@ -130,20 +130,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 of what the plan commits to."""
-        return digest(
-            {
-                "bounds": [[item.token, str(item.floor), item.payout] for item in self.bounds],
-                "chain_id": self.chain_id,
-                "data": sha256_hex(self.data),
-                "deadline_s": self.deadline_s,
-                "gas_limit": self.gas_limit,
-                "intent_id": self.intent_id,
-                "max_fee_wei": self.max_fee_wei,
-                "to": self.to,
-                "value_wei": str(self.value_wei),
-            }
-        )
+        """Return the SHA-256 of what is signed except nonce and fees."""
+        return content_digest(self.chain_id, self.to, self.data, self.value_wei, self.gas_limit)
 
 
 class Simulation(msgspec.Struct, frozen=True):

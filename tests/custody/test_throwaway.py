@@ -1,0 +1,73 @@
+import msgspec
+import pytest
+from eth_account import Account
+
+from tidegate.custody import ThrowAwayKey
+from tidegate.model import Address, Denied, Reason, Stage, UnsignedTransaction
+
+TARGET = Address("0x00000000000000000000000000000000000000AA")
+TRANSACTION = UnsignedTransaction(
+    chain_id=31337,
+    nonce=4,
+    to=TARGET,
+    data=b"\x01\x02",
+    value_wei=5,
+    gas_limit=100_000,
+    max_fee_wei=10,
+    max_priority_fee_wei=1,
+)
+
+
+def key(**changes: object) -> ThrowAwayKey:
+    settings = {"stage": Stage.PAPER, "chain_ids": frozenset({31337}), **changes}
+    return ThrowAwayKey("test", **settings)  # type: ignore[arg-type]
+
+
+def sign(signer: ThrowAwayKey, transaction: UnsignedTransaction) -> bytes:
+    return signer.sign_transaction(transaction, intent_id="i", plan_digest=transaction.content_digest).raw
+
+
+def test_signature_is_of_the_keys_account_and_repeatable() -> None:
+    raw = sign(key(), TRANSACTION)
+    assert Account.recover_transaction(raw) == key().address
+    assert sign(key(), TRANSACTION) == raw
+
+
+@pytest.mark.parametrize("stage", [one for one in Stage if one not in {Stage.PAPER, Stage.FORK}])
+def test_refused_on_every_other_stage(stage: Stage) -> None:
+    with pytest.raises(Denied) as caught:
+        key(stage=stage)
+    assert caught.value.reason is Reason.STAGE
+
+
+def test_bytes_changed_between_plan_and_signature_are_refused() -> None:
+    changed = msgspec.structs.replace(TRANSACTION, data=b"\x01\x03")
+    with pytest.raises(Denied) as caught:
+        key().sign_transaction(changed, intent_id="i", plan_digest=TRANSACTION.content_digest)
+    assert caught.value.reason is Reason.PLAN_DIGEST_MISMATCH
+
+
+def test_refused_for_a_foreign_chain() -> None:
+    with pytest.raises(Denied, match="another world") as caught:
+        sign(key(), msgspec.structs.replace(TRANSACTION, chain_id=1))
+    assert caught.value.reason is Reason.CAPABILITY
+
+
+@pytest.mark.parametrize(
+    "change", [{"data": b"\x01\x03"}, {"value_wei": 6}, {"to": None}, {"max_fee_wei": 9}]
+)
+def test_a_used_nonce_is_not_signed_for_other_content(change: dict[str, object]) -> None:
+    signer = key()
+    sign(signer, TRANSACTION)
+    with pytest.raises(Denied, match="nonce 4 was signed before"):
+        sign(signer, msgspec.structs.replace(TRANSACTION, **change))
+
+
+def test_a_used_nonce_is_signed_again_with_higher_fees() -> None:
+    signer = key()
+    first = sign(signer, TRANSACTION)
+    assert sign(signer, msgspec.structs.replace(TRANSACTION, max_fee_wei=20, max_priority_fee_wei=2)) != first
+
+
+def test_no_secret_in_the_repr() -> None:
+    assert repr(key()) == f"ThrowAwayKey({key().address})"
