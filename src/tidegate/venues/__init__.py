@@ -1,5 +1,48 @@
 """Protocol adapters as data plus thin code, a folder each. No I/O of their own, no loops, no state.
 
-Each folder is a room of its own with its own front door; nothing is exported from here.
+Each folder is a room of its own with its own front door. What they share stands here: the
+catalogue of actions, the address book, and the view of a pinned state that quotes are read from.
 Desks, risk, custody and the pipeline may import them; a venue imports only rooms below.
 """
+
+from tidegate.venues.actions import (
+    ActionKind,
+    ActionSpec,
+    Input,
+    InputType,
+    Limit,
+    LimitKind,
+    Output,
+    Rule,
+    RuleKind,
+    Spend,
+    Word,
+    WordSource,
+    catalogue,
+    parse_action,
+)
+from tidegate.venues.book import NATIVE, AddressBook, Entry, Token, load_book
+from tidegate.venues.view import StateView
+
+__all__ = [
+    "NATIVE",
+    "ActionKind",
+    "ActionSpec",
+    "AddressBook",
+    "Entry",
+    "Input",
+    "InputType",
+    "Limit",
+    "LimitKind",
+    "Output",
+    "Rule",
+    "RuleKind",
+    "Spend",
+    "StateView",
+    "Token",
+    "Word",
+    "WordSource",
+    "catalogue",
+    "load_book",
+    "parse_action",
+]
