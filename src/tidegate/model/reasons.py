@@ -36,6 +36,7 @@ class Reason(StrEnum):
     COOLDOWN = "cooldown"
     IN_FLIGHT = "in_flight"
     TRIGGER_QUIET = "trigger_quiet"
+    PROGRAM_REFUSED = "program_refused"
 
     @property
     def meaning(self) -> str:
@@ -67,4 +68,5 @@ _MEANINGS: dict[Reason, str] = {
     Reason.COOLDOWN: "The strategy acted too recently.",
     Reason.IN_FLIGHT: "As many runs are open as the strategy allows.",
     Reason.TRIGGER_QUIET: "The strategy's trigger did not fire at this block.",
+    Reason.PROGRAM_REFUSED: "The executor program is not the canonical form of a legal program.",
 }

@@ -4,6 +4,8 @@ Programs as data and as bytes, policy words, calls and answers of the contract. 
 the same bytes always give the same data. Any room above ``venues`` may call.
 """
 
+from tidegate.venues.executor.assembler import assemble, calldata_gas, program_hash
+from tidegate.venues.executor.disassembler import disassemble
 from tidegate.venues.executor.program import (
     Approve,
     Call,
@@ -25,6 +27,7 @@ from tidegate.venues.executor.program import (
     encoded_sizes,
     walk,
 )
+from tidegate.venues.executor.refusal import ProgramRefused
 
 __all__ = [
     "Approve",
@@ -42,8 +45,13 @@ __all__ = [
     "Op",
     "Patch",
     "Program",
+    "ProgramRefused",
     "Take",
+    "assemble",
+    "calldata_gas",
+    "disassemble",
     "encoded_size",
     "encoded_sizes",
+    "program_hash",
     "walk",
 ]
