@@ -100,7 +100,7 @@ class ThrowAwayKey:
                 "type": 2,
                 "chainId": transaction.chain_id,
                 "nonce": transaction.nonce,
-                "to": transaction.to,
+                "to": b"" if transaction.to is None else transaction.to,
                 "data": transaction.data,
                 "value": transaction.value_wei,
                 "gas": transaction.gas_limit,

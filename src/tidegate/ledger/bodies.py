@@ -18,7 +18,18 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
-from tidegate.model import Intent, OutcomeKind, Reason, RecordKind, Stage
+from tidegate.model import (
+    Address,
+    Bound,
+    Intent,
+    OutcomeKind,
+    Plan,
+    Reason,
+    RecordKind,
+    Stage,
+    Step,
+    Tampered,
+)
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,19 +103,60 @@ class IntentBody(Body, frozen=True, kw_only=True):
 
 
 class PlanBody(Body, frozen=True, kw_only=True):
-    """A ``plan`` by digest, and the bytes it stands for (``to``, ``data``) as hex."""
+    """A ``plan``, whole: a process that starts after a kill reads it back and follows it."""
 
     KIND: ClassVar[RecordKind] = RecordKind.PLAN
 
     digest: str
     program_hash: str
+    intent_id: str
+    desk: str
+    chain_id: int
+    to: Address
+    data: str
+    value_wei: int
     gas_limit: int
-    max_fee_wei: int = 0
-    deadline_s: int = 0
-    to: str = ""
-    data: str = ""
-    bounds: list[dict[str, Any]] = []
+    max_fee_wei: int
+    max_priority_fee_wei: int
+    deadline_s: int
+    bounds: tuple[Bound, ...]
+    steps: tuple[Step, ...]
+    at_risk_usd_e6: int
+    flow_usd_e6: int
     notes: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, plan: Plan) -> Self:
+        """Return the body of ``plan``."""
+        fields = {name: getattr(plan, name) for name in Plan.__struct_fields__}
+        return cls(**{**fields, "data": "0x" + plan.data.hex(), "digest": plan.digest})
+
+    def plan(self) -> Plan:
+        """Return the plan that was recorded.
+
+        Raises
+        ------
+        Tampered
+            If its bytes do not give the recorded digest.
+        """
+        fields = {name: getattr(self, name) for name in Plan.__struct_fields__}
+        plan = Plan(**{**fields, "data": bytes.fromhex(self.data[2:])})
+        if plan.digest != self.digest:
+            raise Tampered(
+                f"the plan of intent {self.intent_id} does not give its digest",
+                found=plan.digest,
+                allowed=self.digest,
+                fix="tidegate journal verify",
+            )
+        return plan
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, with amounts that may pass 2⁵³ as decimal text."""
+        body = super().to_body()
+        body["value_wei"] = str(self.value_wei)
+        for bound in body["bounds"]:
+            bound["floor"] = str(bound["floor"])
+        return body
 
 
 class SignatureBody(Body, frozen=True, kw_only=True):

@@ -75,6 +75,7 @@ class Bound(msgspec.Struct, frozen=True):
 
     token: Address
     symbol: str
+    decimals: int
     floor: int
     payout: bool = False
 
