@@ -21,8 +21,10 @@ import msgspec
 from tidegate.model import (
     Address,
     Bound,
+    GuardResult,
     Intent,
     OutcomeKind,
+    Placement,
     Plan,
     Reason,
     RecordKind,
@@ -225,3 +227,89 @@ class BookingBody(Body, frozen=True, kw_only=True):
             "deltas": [[item.token, item.symbol, item.decimals, str(item.amount)] for item in self.deltas],
             "gas_cost_wei": str(self.gas_cost_wei),
         }
+
+
+class Used(msgspec.Struct, frozen=True):
+    """How much of a limit was used before this intent, and how much it allows."""
+
+    limit: str
+    used: int
+    allowed: int
+
+
+class LimitsBody(Body, frozen=True, kw_only=True):
+    """The ``limits`` that an intent was held against; its place in each is reserved."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.LIMITS
+
+    checked: tuple[Used, ...]
+
+
+class GuardsBody(Body, frozen=True, kw_only=True):
+    """The results of every guard of one placement (``guards``)."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.GUARDS
+
+    placement: Placement
+    results: tuple[GuardResult, ...]
+
+
+class SimulationBody(Body, frozen=True, kw_only=True):
+    """The plan's own bytes run at ``block_number`` from the plan's own sender."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.SIMULATION
+
+    plan_digest: str
+    block_number: int
+    succeeded: bool
+    gas_used: int
+    deltas: tuple[str, ...]
+    gas_by_step: tuple[tuple[str, int], ...] = ()
+    revert: str = ""
+    failing_step: str | None = None
+
+
+class Margin(msgspec.Struct, frozen=True):
+    """A bound, what the simulation gave, and by how much it holds. Base units as text."""
+
+    symbol: str
+    floor: str
+    delta: str
+    margin: str
+
+
+class BoundsBody(Body, frozen=True, kw_only=True):
+    """Simulated balance changes against the plan's ``bounds``."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.BOUNDS
+
+    margins: tuple[Margin, ...]
+
+
+class AuthorisationBody(Body, frozen=True, kw_only=True):
+    """By what right the plan is signed (``authorisation``)."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.AUTHORISATION
+
+    stage: Stage
+    signs_with: str
+    signer: Address
+
+
+class NonceBody(Body, frozen=True, kw_only=True):
+    """A ``nonce`` reserved for an intent, before anything is signed with it."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.NONCE
+
+    nonce: int
+    account: Address
+
+
+class RecoveryBody(Body, frozen=True, kw_only=True):
+    """What a start found open, what the chain said, and what was done (``recovery``)."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.RECOVERY
+
+    found: str
+    chain_says: str
+    done: str
