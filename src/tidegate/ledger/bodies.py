@@ -213,6 +213,8 @@ class Delta(msgspec.Struct, frozen=True, array_like=True):
 class BookingBody(Body, frozen=True, kw_only=True):
     """A ``booking``: realised balance changes, and gas used times the price paid.
 
+    ``value_usd_e6`` is what the changes less the gas are worth at the plan's own prices.
+
     A reorg is booked by a second record with every sign turned round.
     """
 
@@ -220,12 +222,14 @@ class BookingBody(Body, frozen=True, kw_only=True):
 
     deltas: tuple[Delta, ...]
     gas_cost_wei: int
+    value_usd_e6: int = 0
 
     def to_body(self) -> dict[str, Any]:
         """Return the mapping, with each amount as decimal text."""
         return {
             "deltas": [[item.token, item.symbol, item.decimals, str(item.amount)] for item in self.deltas],
             "gas_cost_wei": str(self.gas_cost_wei),
+            "value_usd_e6": self.value_usd_e6,
         }
 
 
