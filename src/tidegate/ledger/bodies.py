@@ -169,6 +169,7 @@ class SignatureBody(Body, frozen=True, kw_only=True):
     nonce: int
     hash: str
     raw: str
+    sender: Address
 
 
 class SentBody(Body, frozen=True, kw_only=True):
