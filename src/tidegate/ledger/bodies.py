@@ -125,6 +125,7 @@ class PlanBody(Body, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     at_risk_usd_e6: int
     flow_usd_e6: int
+    prices_usd_e8: dict[str, int]
     notes: dict[str, Any] = {}
 
     @classmethod

@@ -110,6 +110,9 @@ class Plan(msgspec.Struct, frozen=True):
     The signer recomputes ``digest`` from the transaction that it is asked to sign: bytes that
     changed between plan and signature are refused. Nonce and fees stay out of it, because a
     replacement changes them; fees are bounded by ``max_fee_wei``.
+
+    ``prices_usd_e8`` is the price of one whole token by symbol for every bound, and of the
+    chain's own coin under ``native``, as the plan saw them: what a run earned is valued by them.
     """
 
     intent_id: str
@@ -127,6 +130,7 @@ class Plan(msgspec.Struct, frozen=True):
     program_hash: str
     at_risk_usd_e6: int
     flow_usd_e6: int
+    prices_usd_e8: dict[str, int]
     notes: dict[str, Any] = {}
 
     @property
