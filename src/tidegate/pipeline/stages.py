@@ -32,9 +32,7 @@ class StageRules(msgspec.Struct, frozen=True):
 
 
 _ROWS = (
-    StageRules(
-        Stage.BACKTEST, "a tape", "a fill model", "nothing", "nothing", "-", walks=False
-    ),
+    StageRules(Stage.BACKTEST, "a tape", "a fill model", "nothing", "nothing", "-", walks=False),
     StageRules(
         Stage.PAPER,
         "a live feed or the market simulator",

@@ -1,0 +1,31 @@
+"""The street: the one way from an intent to the chain, the same in every stage.
+
+Knows no desk and no protocol: a desk stands behind ``Desk``, a chain behind ``ChainPort``, a
+key behind ``model.TransactionSigner``. Called by ``app/`` alone. Invariants: a step's record is
+written before the next step starts; an intent ends in exactly one outcome; once signed bytes
+exist only the chain decides it, and no second version is ever signed.
+"""
+
+from tidegate.pipeline.chain import ChainPort, Rehearsal
+from tidegate.pipeline.desk import Desk, PlanReader, Probe
+from tidegate.pipeline.recover import recover
+from tidegate.pipeline.run import Run, read_run
+from tidegate.pipeline.settle import value_usd_e6
+from tidegate.pipeline.stages import STAGES, StageRules, rules_of
+from tidegate.pipeline.street import Street
+
+__all__ = [
+    "STAGES",
+    "ChainPort",
+    "Desk",
+    "PlanReader",
+    "Probe",
+    "Rehearsal",
+    "Run",
+    "StageRules",
+    "Street",
+    "read_run",
+    "recover",
+    "rules_of",
+    "value_usd_e6",
+]

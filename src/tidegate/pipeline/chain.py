@@ -1,0 +1,68 @@
+"""What the street asks of a chain: a few reads pinned to a block, one simulation, one send."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from tidegate.model import Address, Block, Log, Plan, Receipt
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """The transaction's own bytes, run on top of ``block_number`` without being sent.
+
+    ``output`` is the return data, or the revert data if it did not succeed.
+    """
+
+    block_number: int
+    succeeded: bool
+    gas_used: int
+    logs: tuple[Log, ...]
+    output: bytes
+
+
+class ChainPort(Protocol):
+    """A chain as the street sees it. Every call has a deadline and raises as ``chain/`` does."""
+
+    async def block(self) -> Block:
+        """Return the newest block."""
+        ...
+
+    async def nonce(self, account: Address) -> int:
+        """Return how many transactions of the account are included."""
+        ...
+
+    async def simulate(self, plan: Plan, *, sender: Address) -> Rehearsal:
+        """Run the plan's bytes on the newest block."""
+        ...
+
+    async def revert_data(
+        self, to: Address, data: bytes, *, sender: Address, value: int, block: int
+    ) -> bytes:
+        """Return what a call that must revert reverts with; empty if it does not revert."""
+        ...
+
+    async def send_raw(self, raw: bytes) -> bytes:
+        """Hand signed bytes to the node and return the hash.
+
+        Raises
+        ------
+        Rejected
+            The node refused them for good.
+        Ambiguous
+            It is unknown whether the node has them.
+        """
+        ...
+
+    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        """Return the receipt if the transaction is included."""
+        ...
+
+    async def knows(self, transaction_hash: bytes) -> bool:
+        """Say whether the node holds the transaction, pending or included."""
+        ...
+
+    async def failure_data(self, transaction_hash: bytes) -> bytes:
+        """Return the revert data of an included transaction that failed."""
+        ...

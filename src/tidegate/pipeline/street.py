@@ -1,0 +1,225 @@
+"""The street: accept, limits, plan, guards, simulate, bounds, authorise, sign, send, confirm, book.
+
+Each step writes its record before the next one starts. Up to the signature a refusal ends the
+intent as *denied*; once signed bytes exist only the chain decides what became of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from tidegate.ledger import (
+    AuthorisationBody,
+    Body,
+    IntentBody,
+    Journal,
+    LimitsBody,
+    NonceBody,
+    OutcomeBody,
+    PlanBody,
+    SentBody,
+    SignatureBody,
+)
+from tidegate.model import (
+    Address,
+    Ambiguous,
+    Denied,
+    Intent,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    Reason,
+    Rejected,
+    Stage,
+    TransactionSigner,
+    Unavailable,
+    UnsignedTransaction,
+)
+from tidegate.pipeline.chain import ChainPort
+from tidegate.pipeline.checks import check_bounds, check_guards, check_simulation
+from tidegate.pipeline.desk import Desk
+from tidegate.pipeline.run import Run, read_run
+from tidegate.pipeline.settle import settle
+from tidegate.pipeline.stages import rules_of
+from tidegate.risk import LimitBook, RunLimits
+
+
+class Street:
+    """Walks intents of one desk on one chain in one stage.
+
+    Parameters
+    ----------
+    stage
+        Where we stand on the ladder; a stage that can not be walked is refused here.
+    desk, chain, signer, journal
+        Whom it asks for plans, which node it reads and sends to, who signs, where it writes.
+    limits
+        What each subject may do; a subject without an entry has the defaults.
+    """
+
+    def __init__(
+        self,
+        *,
+        stage: Stage,
+        desk: Desk,
+        chain: ChainPort,
+        signer: TransactionSigner,
+        journal: Journal,
+        limits: Mapping[str, RunLimits],
+        book: LimitBook | None = None,
+    ) -> None:
+        self.rules = rules_of(stage)
+        self._desk = desk
+        self._chain = chain
+        self._signer = signer
+        self._journal = journal
+        self._limits = limits
+        self._book = book or LimitBook()
+        self._open: dict[str, Run] = {}
+        self._nonce_lock = asyncio.Lock()
+
+    @property
+    def open_runs(self) -> tuple[Run, ...]:
+        """Return the runs whose outcome the chain still owes."""
+        return tuple(self._open.values())
+
+    def adopt(self, run: Run) -> None:
+        """Take up a run that an earlier process left open: it counts and is followed."""
+        self._book.restore(run.intent.subject, run.intent.id, at_s=run.accepted_at_ms // 1000)
+        self._open[run.intent.id] = run
+
+    async def submit(self, intent: Intent) -> Outcome | None:
+        """Walk the intent as far as sending.
+
+        Returns
+        -------
+        Outcome or None
+            The outcome if it has one already (denied, rejected, or walked before), else None:
+            the bytes are out, or may be, and ``follow`` will say what became of them.
+
+        Raises
+        ------
+        Tampered, Divergence, Halted
+            What stops a desk; the intent is denied first if nothing has left.
+        """
+        known = read_run(self._journal.records(correlation_id=intent.id))
+        if known is not None:
+            return known.outcome
+        run = Run(intent)
+        try:
+            plan = await self._prepare(run)
+            await self._sign(run, plan)
+        except Denied as refusal:
+            return self._finish(run, OutcomeKind.DENIED, refusal.reason, str(refusal))
+        except Unavailable as silence:
+            return self._finish(run, OutcomeKind.DENIED, Reason.UNAVAILABLE, str(silence))
+        return await self._send(run)
+
+    async def follow(self) -> list[Outcome]:
+        """Ask the chain about every open run; return the outcomes that became final."""
+        ended = []
+        for run in self.open_runs:
+            settlement = await settle(run, desk=self._desk, chain=self._chain, write=self._write)
+            if settlement is not None:
+                ended.append(self._finish(run, settlement.kind, None, settlement.detail, settlement))
+        return ended
+
+    async def _prepare(self, run: Run) -> Plan:
+        head = await self._chain.block()
+        intent = run.intent
+        run.accepted_at_ms = head.timestamp * 1000
+        self._write(run, IntentBody(intent=intent, stage=self.rules.stage))
+        if head.timestamp >= intent.deadline_s:
+            raise Denied(
+                Reason.DEADLINE_PASSED,
+                "the intent's deadline is over",
+                found=f"chain time {head.timestamp}",
+                allowed=f"before {intent.deadline_s}",
+            )
+        limits = self._limits.get(intent.subject, RunLimits())
+        checked = self._book.reserve(intent.subject, intent.id, limits, now_s=head.timestamp)
+        self._write(run, LimitsBody(checked=checked))
+        plan = await self._desk.plan(intent)
+        run.plan = plan
+        self._write(run, PlanBody.of(plan))
+        self._write(run, check_guards(await self._desk.guards_before(plan)))
+        simulation, body = await check_simulation(
+            plan, sender=self._signer.address, chain=self._chain, reader=self._desk.reader
+        )
+        self._write(run, body)
+        self._write(run, check_bounds(plan, simulation))
+        return plan
+
+    async def _sign(self, run: Run, plan: Plan) -> None:
+        authorisation = AuthorisationBody(
+            stage=self.rules.stage, signs_with=self.rules.signs_with, signer=self._signer.address
+        )
+        self._write(run, authorisation)
+        async with self._nonce_lock:
+            run.nonce = await self._next_nonce(self._signer.address)
+            self._write(run, NonceBody(nonce=run.nonce, account=self._signer.address))
+            run.signed = self._signer.sign_transaction(
+                UnsignedTransaction(
+                    chain_id=plan.chain_id,
+                    nonce=run.nonce,
+                    to=plan.to,
+                    data=plan.data,
+                    value_wei=plan.value_wei,
+                    gas_limit=plan.gas_limit,
+                    max_fee_wei=plan.max_fee_wei,
+                    max_priority_fee_wei=plan.max_priority_fee_wei,
+                ),
+                intent_id=run.intent.id,
+                plan_digest=plan.digest,
+            )
+            self._open[run.intent.id] = run
+        self._write(
+            run,
+            SignatureBody(
+                nonce=run.nonce,
+                hash="0x" + run.signed.hash.hex(),
+                raw="0x" + run.signed.raw.hex(),
+                sender=run.signed.sender,
+            ),
+        )
+
+    async def _next_nonce(self, account: Address) -> int:
+        reserved = [run.nonce for run in self._open.values() if run.nonce is not None]
+        return max([await self._chain.nonce(account), *(nonce + 1 for nonce in reserved)])
+
+    async def _send(self, run: Run) -> Outcome | None:
+        assert run.signed is not None
+        try:
+            await self._chain.send_raw(run.signed.raw)
+        except Rejected as refusal:
+            return self._finish(run, OutcomeKind.REJECTED, None, str(refusal))
+        except (Ambiguous, Unavailable):
+            return None  # unknown whether it is out: the run stays open until the chain answers
+        self._write(run, SentBody(hash="0x" + run.signed.hash.hex()))
+        return None
+
+    def _finish(
+        self,
+        run: Run,
+        kind: OutcomeKind,
+        reason: Reason | None,
+        detail: str,
+        settlement: Outcome | None = None,
+    ) -> Outcome:
+        self._write(run, OutcomeBody(kind=kind, reason=reason, detail=detail))
+        self._open.pop(run.intent.id, None)
+        self._book.close(
+            run.intent.subject,
+            run.intent.id,
+            value_usd_e6=run.booked_value_usd_e6,
+            now_s=run.accepted_at_ms // 1000,
+        )
+        run.outcome = settlement or Outcome(intent_id=run.intent.id, kind=kind, reason=reason, detail=detail)
+        return run.outcome
+
+    def _write(self, run: Run, body: Body) -> None:
+        self._journal.append(
+            body.KIND, body.to_body(), actor=f"street:{self._desk.name}", correlation_id=run.intent.id
+        )
+        run.written.add(body.KIND)
