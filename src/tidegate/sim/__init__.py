@@ -1,0 +1,12 @@
+"""Worlds: chains of our own that contracts are put into and asked.
+
+``ExactWorld`` is a node (anvil) and the only authority on gas; ``FastWorld`` runs in process and is
+for outcome search and property tests. Both keep ``World``: whatever deploys itself is written once.
+May import ``chain`` and ``model``; venues, desks, the pipeline and tests may import it.
+"""
+
+from tidegate.sim.errors import WorldReverted
+from tidegate.sim.fast import FastWorld
+from tidegate.sim.world import World
+
+__all__ = ["FastWorld", "World", "WorldReverted"]
