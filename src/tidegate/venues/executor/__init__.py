@@ -1,12 +1,67 @@
 """The codec of our executor contract, which its three desks and the signer share.
 
-Programs as data and as bytes, policy words, calls and answers of the contract. No I/O, no state:
-the same bytes always give the same data. Any room above ``venues`` may call.
+Programs as data and as bytes, policy words, changes, calls and answers of the contract. No I/O and
+no state: the same bytes always give the same data, and bytes that are not the canonical form of a
+legal program give an error with offset and rule, never anything else. Any room above ``venues``
+may call.
 """
 
+from tidegate.venues.executor.abi import (
+    Executed,
+    Simulated,
+    TraceEntry,
+    decode_execute,
+    decode_executed,
+    decode_simulated,
+    encode_accept_ownership,
+    encode_apply,
+    encode_cancel,
+    encode_execute,
+    encode_offer_ownership,
+    encode_pause,
+    encode_schedule,
+    encode_simulate,
+    encode_sweep,
+    encode_sweep_nft,
+    encode_tighten,
+    encode_unpause,
+    encode_unwind,
+    gas_by_tag,
+)
+from tidegate.venues.executor.arithmetic import evaluate, holds
 from tidegate.venues.executor.assembler import assemble, calldata_gas, program_hash
+from tidegate.venues.executor.changes import (
+    CHANGES_MAX,
+    FORBIDDEN_CALLS,
+    GRACE_S,
+    GUARDED_MAX,
+    Change,
+    ChangeKind,
+    Role,
+    parse_loss_limit,
+    why_inadmissible,
+)
 from tidegate.venues.executor.disassembler import disassemble
+from tidegate.venues.executor.errors import ERROR_ABI, ExecutorError, decode_error
+from tidegate.venues.executor.exposure import TokenPrice, at_risk_usd_e6, flow_usd_e6
+from tidegate.venues.executor.policy import (
+    ArgumentRule,
+    Permission,
+    RuleKind,
+    explain_policy,
+    parse_policy,
+    parse_policy_key,
+    policy_key,
+)
 from tidegate.venues.executor.program import (
+    APPROVALS_PER_FRAME_MAX,
+    DATA_MAX_BYTES,
+    LINES_MAX,
+    OPS_PER_FRAME_MAX,
+    PROGRAM_MAX_BYTES,
+    REGISTERS_MAX,
+    RETURN_WORDS_MAX,
+    TAG_MAX,
     Approve,
     Call,
     Capture,
@@ -28,13 +83,39 @@ from tidegate.venues.executor.program import (
     walk,
 )
 from tidegate.venues.executor.refusal import ProgramRefused
+from tidegate.venues.executor.requirements import (
+    Diff,
+    PermissionBook,
+    diff_policy,
+    merge_policies,
+    required_policy,
+)
 
 __all__ = [
+    "APPROVALS_PER_FRAME_MAX",
+    "CHANGES_MAX",
+    "DATA_MAX_BYTES",
+    "ERROR_ABI",
+    "FORBIDDEN_CALLS",
+    "GRACE_S",
+    "GUARDED_MAX",
+    "LINES_MAX",
+    "OPS_PER_FRAME_MAX",
+    "PROGRAM_MAX_BYTES",
+    "REGISTERS_MAX",
+    "RETURN_WORDS_MAX",
+    "TAG_MAX",
     "Approve",
+    "ArgumentRule",
     "Call",
     "Capture",
+    "Change",
+    "ChangeKind",
     "Check",
     "Comparison",
+    "Diff",
+    "Executed",
+    "ExecutorError",
     "Flash",
     "FlashKind",
     "Line",
@@ -44,14 +125,52 @@ __all__ = [
     "MathFunction",
     "Op",
     "Patch",
+    "Permission",
+    "PermissionBook",
     "Program",
     "ProgramRefused",
+    "Role",
+    "RuleKind",
+    "Simulated",
     "Take",
+    "TokenPrice",
+    "TraceEntry",
     "assemble",
+    "at_risk_usd_e6",
     "calldata_gas",
+    "decode_error",
+    "decode_execute",
+    "decode_executed",
+    "decode_simulated",
+    "diff_policy",
     "disassemble",
+    "encode_accept_ownership",
+    "encode_apply",
+    "encode_cancel",
+    "encode_execute",
+    "encode_offer_ownership",
+    "encode_pause",
+    "encode_schedule",
+    "encode_simulate",
+    "encode_sweep",
+    "encode_sweep_nft",
+    "encode_tighten",
+    "encode_unpause",
+    "encode_unwind",
     "encoded_size",
     "encoded_sizes",
+    "evaluate",
+    "explain_policy",
+    "flow_usd_e6",
+    "gas_by_tag",
+    "holds",
+    "merge_policies",
+    "parse_loss_limit",
+    "parse_policy",
+    "parse_policy_key",
+    "policy_key",
     "program_hash",
+    "required_policy",
     "walk",
+    "why_inadmissible",
 ]
