@@ -5,8 +5,19 @@ for outcome search and property tests. Both keep ``World``: whatever deploys its
 May import ``chain`` and ``model``; venues, desks, the pipeline and tests may import it.
 """
 
+from tidegate.sim.builds import Build, compile_contract
 from tidegate.sim.errors import WorldReverted
 from tidegate.sim.fast import FastWorld
+from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
 from tidegate.sim.world import World
 
-__all__ = ["FastWorld", "World", "WorldReverted"]
+__all__ = [
+    "CONTRACTS",
+    "Build",
+    "FastWorld",
+    "World",
+    "WorldReverted",
+    "cache_dir",
+    "checkout_root",
+    "compile_contract",
+]
