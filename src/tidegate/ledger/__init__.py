@@ -1,1 +1,73 @@
-"""The append-only, hash-chained journal and what is read out of it."""
+"""The append-only, hash-chained journal and what is read out of it.
+
+Invariants: a record, once appended, is never changed or removed; each carries the hash of the
+one before it; one process writes, any number read; a record that something irreversible follows
+is on disk first. Projections (attempts, PnL) are folds of the journal and hold nothing more.
+
+Who may call: the pipeline and the composition root write; every room above may read. What
+the street's records carry is defined once, in the bodies below.
+"""
+
+from tidegate.ledger.bodies import (
+    AuthorisationBody,
+    Body,
+    BookingBody,
+    BoundsBody,
+    DecisionBody,
+    Delta,
+    GuardsBody,
+    IntentBody,
+    LimitsBody,
+    Margin,
+    MarketBody,
+    NonceBody,
+    OutcomeBody,
+    PlanBody,
+    ReceiptBody,
+    RecoveryBody,
+    SentBody,
+    SignatureBody,
+    SimulationBody,
+    Used,
+)
+from tidegate.ledger.journal import Journal
+from tidegate.ledger.projections import Attempt, ProfitLine
+from tidegate.ledger.reader import JournalReader
+from tidegate.ledger.rebuild import RebuildReport, rebuild
+from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
+from tidegate.ledger.schema import SCHEMA_VERSION
+from tidegate.ledger.verify import VerifyReport
+
+__all__ = [
+    "GENESIS_HASH",
+    "SCHEMA_VERSION",
+    "Attempt",
+    "AuthorisationBody",
+    "Body",
+    "BookingBody",
+    "BoundsBody",
+    "DecisionBody",
+    "Delta",
+    "GuardsBody",
+    "IntentBody",
+    "Journal",
+    "JournalReader",
+    "LimitsBody",
+    "Margin",
+    "MarketBody",
+    "NonceBody",
+    "OutcomeBody",
+    "PlanBody",
+    "ProfitLine",
+    "RebuildReport",
+    "ReceiptBody",
+    "Record",
+    "RecoveryBody",
+    "SentBody",
+    "SignatureBody",
+    "SimulationBody",
+    "Used",
+    "VerifyReport",
+    "chain_hash",
+    "rebuild",
+]

@@ -1,0 +1,273 @@
+"""Writing the journal: append, group commit, one writer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
+
+from tidegate.ledger.anchor import HeadFile
+from tidegate.ledger.bodies import Body
+from tidegate.ledger.lease import Lease
+from tidegate.ledger.projections import PROJECTED, project
+from tidegate.ledger.reader import JournalReader
+from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
+from tidegate.ledger.schema import check_version, create, head_table, records_table
+from tidegate.ledger.store import failures_named, open_for_reading, open_for_writing, transaction
+from tidegate.ledger.verify import VerifyReport
+from tidegate.model import (
+    DURABLE_KINDS,
+    Clock,
+    RecordKind,
+    Tampered,
+    Unavailable,
+    canonical_json,
+)
+
+GROUP_RECORDS = 256
+GROUP_AGE_NS = 2_000_000
+"""A group is committed when it has so many records, or when its oldest is so old."""
+
+
+class Journal(JournalReader):
+    """The one writer of a ledger. Open one with ``Journal.open``; close it, or use ``with``.
+
+    A record of ``DURABLE_KINDS`` is on disk, with all before it, when ``append`` returns. Others
+    are committed in groups: at 256 records, when the next record finds the group 2 ms old, before
+    a read through this object, at ``flush`` and at ``close``. A process that is killed loses at
+    most its open group, never a record that something acted on.
+    """
+
+    def __init__(
+        self, path: Path, clock: Clock, lease: Lease, writing: Engine, head: tuple[int, str]
+    ) -> None:
+        super().__init__(path, open_for_reading(path))
+        self._clock = clock
+        self._lease = lease
+        self._writing = writing
+        self._head_file = HeadFile(path)
+        self._seq, self._hash = head
+        self._group: list[Record] = []
+        self._group_since_ns = 0
+        self._is_on_disk = True
+        self._is_closed = False
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, path: Path, *, clock: Clock) -> Journal:  # type: ignore[override]
+        """Open or create the ledger at ``path`` and take its lease.
+
+        Raises
+        ------
+        Unavailable
+            If another writer holds it, or the place cannot be written.
+        ConfigError
+            If the file is no ledger, or has a layout of another release.
+        Tampered
+            If it is damaged, or its newest records are gone.
+        """
+        path = Path(path)
+        with _place_named(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lease = Lease.take(path)
+        try:
+            writing = open_for_writing(path)
+            try:
+                head = _open_tables(path, writing)
+            except BaseException:
+                writing.dispose()
+                raise
+            return cls(path, clock, lease, writing, head)
+        except BaseException:
+            lease.release()
+            raise
+
+    def append(
+        self,
+        kind: RecordKind,
+        body: Body | Mapping[str, Any],
+        *,
+        actor: str,
+        correlation_id: str = "",
+        causation_id: str = "",
+    ) -> Record:
+        """Append one record and return it, chained to the one before.
+
+        Parameters
+        ----------
+        kind
+            What happened. Kinds in ``DURABLE_KINDS`` are on disk when this returns.
+        body
+            A body of ``ledger.bodies``, or a mapping that has a canonical form.
+        actor
+            Who writes: a desk, a step of the pipeline, a person.
+        correlation_id, causation_id
+            The intent that the record belongs to, and what it answers.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the body has no canonical form, or not the form of its kind. Nothing is appended.
+        Unavailable
+            If the store fails. This record is not in the journal; earlier ones of the open group
+            are kept, and written by the next commit that succeeds.
+        """
+        plain = body.to_body() if isinstance(body, Body) else dict(body)
+        if kind in PROJECTED:
+            PROJECTED[kind].from_body(plain)
+        body_json = canonical_json(plain).decode()
+        with self._lock:
+            if self._is_closed:
+                raise Unavailable(f"the journal {self.path} was closed", fix="open it again")
+            record = self._chained(RecordKind(kind), body_json, actor, correlation_id, causation_id)
+            if not self._group:
+                self._group_since_ns = self._clock.monotonic_ns()
+            self._group.append(record)
+            self._seq, self._hash = record.seq, record.hash
+            durable = kind in DURABLE_KINDS
+            if durable or self._group_is_due():
+                try:
+                    self._commit(durable=durable)
+                except BaseException:
+                    self._withdraw(record)
+                    raise
+            return record
+
+    def flush(self) -> None:
+        """Put every record so far on disk."""
+        with self._lock:
+            if self._group or not self._is_on_disk:
+                self._commit(durable=True)
+
+    def close(self) -> None:
+        """Flush, give the lease back and let go of the file. Doing so twice is harmless."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            try:
+                self.flush()
+            finally:
+                super().close()
+                self._writing.dispose()
+                self._lease.release()
+
+    def head(self) -> tuple[int, str]:
+        """Return (seq, hash) of the newest record, committed or not."""
+        with self._lock:
+            return self._seq, self._hash
+
+    def verify(self, *, checkpoint: tuple[int, str] | None = None) -> VerifyReport:
+        """Flush, then check every record; see ``JournalReader.verify``."""
+        self.flush()
+        return super().verify(checkpoint=checkpoint)
+
+    def _rows(self, wanted: Select[Any], doing: str) -> list[Row[Any]]:
+        with self._lock:
+            if self._group:
+                self._commit(durable=False)
+        return super()._rows(wanted, doing)
+
+    def _chained(
+        self, kind: RecordKind, body_json: str, actor: str, correlation_id: str, causation_id: str
+    ) -> Record:
+        seq, at_ms = self._seq + 1, self._clock.now_ms()
+        new_hash = chain_hash(
+            self._hash,
+            seq=seq,
+            at_ms=at_ms,
+            actor=actor,
+            kind=kind,
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+            body_json=body_json,
+        )
+        return Record(seq, at_ms, actor, kind, correlation_id, causation_id, body_json, self._hash, new_hash)
+
+    def _group_is_due(self) -> bool:
+        age_ns = self._clock.monotonic_ns() - self._group_since_ns
+        return len(self._group) >= GROUP_RECORDS or age_ns >= GROUP_AGE_NS
+
+    def _commit(self, *, durable: bool) -> None:
+        with failures_named(self.path, "a commit"), transaction(self._writing, durable=durable) as connection:
+            if self._group:
+                connection.execute(_INSERT, [record_columns(record) for record in self._group])
+                project(connection, self._group)
+            connection.execute(_MOVE_HEAD, {"new_seq": self._seq, "new_hash": self._hash})
+        self._group = []
+        self._is_on_disk = durable
+        if durable:
+            with _place_named(self.path):
+                self._head_file.write(self._seq, self._hash)
+
+    def _withdraw(self, record: Record) -> None:
+        """Take back a record whose commit failed, unless it is in the store after all."""
+        if self._group and self._group[-1] is record:
+            self._group.pop()
+            self._seq, self._hash = record.seq - 1, record.prev_hash
+
+
+_INSERT = records_table.insert()
+_MOVE_HEAD = (
+    head_table.update()
+    .where(head_table.c.id == 1)
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)
+
+
+def _open_tables(path: Path, writing: Engine) -> tuple[int, str]:
+    """Create the tables in an empty store; return the head of a store that has lost nothing."""
+    with failures_named(path, "opening"), transaction(writing, durable=True) as connection:
+        is_new = not check_version(connection, str(path))
+        if is_new:
+            create(connection)
+            connection.execute(head_table.insert(), {"id": 1, "seq": 0, "hash": GENESIS_HASH})
+        seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
+        _refuse_lost_tail(connection, path, (seq, hash_))
+    if is_new:
+        with _place_named(path):
+            HeadFile(path).write(seq, hash_)
+    return seq, hash_
+
+
+def record_columns(record: Record) -> dict[str, Any]:
+    """Return a record as a row of its table."""
+    columns = msgspec.structs.asdict(record)
+    columns["body"] = columns.pop("body_json")
+    columns["kind"] = record.kind.value
+    return columns
+
+
+def _refuse_lost_tail(connection: Connection, path: Path, head: tuple[int, str]) -> None:
+    newest = connection.execute(
+        select(records_table.c.seq, records_table.c.hash).order_by(records_table.c.seq.desc()).limit(1)
+    ).first()
+    found = (0, GENESIS_HASH) if newest is None else (newest[0], newest[1])
+    noted = HeadFile(path).read() or head
+    if found != head or noted[0] > head[0]:
+        raise Tampered(
+            f"seq {min(found[0], head[0]) + 1} of {path} is missing: its newest records are gone",
+            code="journal_tampered",
+            found=f"the last record is seq {found[0]}, the head row says {head[0]}, the head file {noted[0]}",
+            fix="keep the file as evidence and run: tidegate journal verify",
+        )
+
+
+@contextmanager
+def _place_named(path: Path) -> Iterator[None]:
+    """Turn a failure of the folder or the files beside the ledger into ``Unavailable``."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"{path.parent} cannot hold a ledger",
+            code="ledger_unavailable",
+            found=str(error),
+            allowed="a folder that this user may write, with space left",
+            fix="free space or name another place with --ledger",
+        ) from error

@@ -1,0 +1,178 @@
+"""Reading the journal: records in order, the head, the projections, an export.
+
+Readers see only what is committed, take no lock that a writer would wait for, and cannot write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, Select, select
+
+from tidegate.ledger.projections import Attempt, ProfitLine
+from tidegate.ledger.records import GENESIS_HASH, Record
+from tidegate.ledger.schema import attempts_table, check_version, head_table, pnl_table, records_table
+from tidegate.ledger.store import failures_named, open_for_reading
+from tidegate.ledger.verify import VerifyReport, verify_chain
+from tidegate.model import ConfigError, OutcomeKind, RecordKind, Tampered
+
+_PAGE = 512
+_ROW = tuple[int, int, str, RecordKind, str, str, str, str, str]
+
+
+class JournalReader:
+    """A journal that can be read. Open one with ``JournalReader.open``."""
+
+    def __init__(self, path: Path, engine: Engine) -> None:
+        self.path = path
+        self._reading = engine
+
+    @classmethod
+    def open(cls, path: Path) -> JournalReader:
+        """Open an existing ledger for reading, beside a live writer or without one.
+
+        Raises
+        ------
+        ConfigError
+            If there is no ledger at ``path``, or it has a layout of another release.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ConfigError(
+                f"there is no ledger at {path}",
+                found="nothing" if not path.exists() else "a folder",
+                allowed="the SQLite file of a ledger",
+                fix="name it with --ledger, or run something that writes one, as: tidegate demo --once",
+            )
+        reader = cls(path, open_for_reading(path))
+        with failures_named(path, "opening"), reader._reading.begin() as connection:
+            if not check_version(connection, str(path)):
+                raise ConfigError(f"{path} is empty: no ledger was ever written there", fix="name another")
+        return reader
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._reading.dispose()
+
+    def __enter__(self) -> JournalReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def head(self) -> tuple[int, str]:
+        """Return (seq, hash) of the newest record; (0, 64 zeros) before the first."""
+        rows = self._rows(select(head_table.c.seq, head_table.c.hash), "reading the head")
+        return (rows[0].seq, rows[0].hash) if rows else (0, GENESIS_HASH)
+
+    def records(
+        self,
+        kind: RecordKind | None = None,
+        correlation_id: str | None = None,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> Iterator[Record]:
+        """Yield records with ``seq > after`` in order, at most ``limit`` of them.
+
+        Records that are appended meanwhile are yielded too: a tail calls this again with the
+        last seq that it saw.
+        """
+        columns = records_table.c
+        wanted = select(records_table).order_by(columns.seq)
+        if kind is not None:
+            wanted = wanted.where(columns.kind == str(kind))
+        if correlation_id is not None:
+            wanted = wanted.where(columns.correlation_id == correlation_id)
+        left = limit
+        while left is None or left > 0:
+            size = _PAGE if left is None else min(_PAGE, left)
+            page = self._rows(wanted.where(columns.seq > after).limit(size), f"reading after seq {after}")
+            for row in page:
+                yield record_of_row(row)
+            if len(page) < size:
+                return
+            after = page[-1][0]
+            left = None if left is None else left - size
+
+    def last_records(self, count: int) -> list[Record]:
+        """Return the newest ``count`` records, oldest first."""
+        newest = select(records_table).order_by(records_table.c.seq.desc()).limit(count)
+        return [record_of_row(row) for row in reversed(self._rows(newest, "reading the tail"))]
+
+    def attempts(self, *, open_only: bool = False, intent_id: str | None = None) -> list[Attempt]:
+        """Return one row an intent, oldest first; ``open_only``: those without a final outcome."""
+        columns = attempts_table.c
+        wanted = select(attempts_table).order_by(columns.first_seq)
+        if open_only:
+            wanted = wanted.where(
+                columns.outcome.is_(None) | (columns.outcome == OutcomeKind.AMBIGUOUS.value)
+            )
+        if intent_id is not None:
+            wanted = wanted.where(columns.intent_id == intent_id)
+        return [Attempt.from_row(row) for row in self._rows(wanted, "reading attempts")]
+
+    def profit_and_loss(self) -> list[ProfitLine]:
+        """Return every booked line, oldest first, with its running totals."""
+        wanted = select(pnl_table).order_by(pnl_table.c.seq, pnl_table.c.line)
+        return [ProfitLine.from_row(row) for row in self._rows(wanted, "reading profit and loss")]
+
+    def verify(self, *, checkpoint: tuple[int, str] | None = None) -> VerifyReport:
+        """Check every record's hash, the order, the tail and the store's own structure.
+
+        Parameters
+        ----------
+        checkpoint
+            A (seq, hash) that someone kept elsewhere; the journal must contain it.
+
+        Raises
+        ------
+        Tampered
+            Naming the first seq that was changed, removed, reordered, inserted or cut off.
+        """
+        return verify_chain(self._reading, self.path, checkpoint)
+
+    def export(self, target: Path | IO[bytes]) -> int:
+        """Write every record as one JSON object a line, in order; return how many.
+
+        A file appears whole or not at all.
+        """
+        if not isinstance(target, Path):
+            return _write_lines(self, target)
+        partial = target.with_name(target.name + ".partial")
+        with partial.open("wb") as stream:
+            count = _write_lines(self, stream)
+        partial.replace(target)
+        return count
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Read several things as they stood at one moment."""
+        with failures_named(self.path, "reading"), self._reading.begin() as connection:
+            yield connection
+
+    def _rows(self, wanted: Select[Any], doing: str) -> list[Row[Any]]:
+        with failures_named(self.path, doing), self._reading.begin() as connection:
+            return list(connection.execute(wanted))
+
+
+def record_of_row(row: Row[Any]) -> Record:
+    """Return the typed record of a row, or say that the row cannot be one."""
+    try:
+        return Record(*msgspec.convert(tuple(row), _ROW))
+    except msgspec.ValidationError as error:
+        raise Tampered(
+            f"seq {row[0]!r}: the record does not have the form that was written",
+            found=str(error),
+            fix="run: tidegate journal verify",
+        ) from error
+
+
+def _write_lines(reader: JournalReader, stream: IO[bytes]) -> int:
+    count = 0
+    for count, record in enumerate(reader.records(), start=1):  # noqa: B007
+        stream.write(record.as_line() + b"\n")
+    return count

@@ -1,0 +1,141 @@
+"""The ledger's tables, the same on SQLite and PostgreSQL, and the version of their layout.
+
+Amounts are decimal text wherever they may pass 63 bits; whoever adds them up adds integers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, Text, inspect, select
+
+from tidegate.model import ConfigError
+
+SCHEMA_VERSION = 1
+"""The layout that this release writes. A newer one is refused, by name of both."""
+
+metadata = MetaData()
+
+# SQLite keeps rows in order of the key, and counts it in 63 bits, only when it says INTEGER.
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, nullable=options.pop("nullable", False), **options)
+
+
+def _integer(name: str, **options: Any) -> Column[int]:
+    return Column(name, BigInteger, nullable=options.pop("nullable", False), **options)
+
+
+schema_table = Table("ledger_schema", metadata, Column("version", Integer, primary_key=True))
+
+records_table = Table(
+    "journal_records",
+    metadata,
+    Column("seq", _Key, primary_key=True, autoincrement=False),
+    _integer("at_ms"),
+    _text("actor"),
+    _text("kind"),
+    _text("correlation_id"),
+    _text("causation_id"),
+    _text("body"),
+    _text("prev_hash"),
+    _text("hash"),
+    Index("journal_records_by_correlation", "correlation_id", "seq"),
+    Index("journal_records_by_kind", "kind", "seq"),
+)
+
+head_table = Table(
+    "journal_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _integer("seq"),
+    _text("hash"),
+)
+"""One row: the newest record. A tail that was cut off is seen against it."""
+
+attempts_table = Table(
+    "attempts",
+    metadata,
+    _text("intent_id", primary_key=True),
+    _text("desk"),
+    _text("subject"),
+    _integer("chain_id"),
+    _text("stage"),
+    _text("notional_usd_e6"),
+    _text("states"),
+    _text("plan_digest"),
+    _text("transaction_hash"),
+    _integer("nonce", nullable=True),
+    _text("outcome", nullable=True),
+    _text("reason", nullable=True),
+    _text("detail"),
+    _integer("block_number", nullable=True),
+    _integer("gas_used"),
+    _text("gas_cost_wei"),
+    _integer("first_seq"),
+    _integer("intent_at_ms"),
+    _integer("sent_at_ms", nullable=True),
+    _integer("settled_at_ms", nullable=True),
+    Index("attempts_by_outcome", "outcome", "first_seq"),
+)
+
+pnl_table = Table(
+    "pnl",
+    metadata,
+    Column("seq", _Key, primary_key=True, autoincrement=False),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    _integer("at_ms"),
+    _text("intent_id"),
+    _text("desk"),
+    _text("subject"),
+    _text("stage"),
+    _integer("chain_id"),
+    _text("entry"),
+    _text("token"),
+    _text("symbol"),
+    Column("decimals", Integer, nullable=False),
+    _text("amount"),
+    _text("cumulative"),
+    Index("pnl_by_account", "stage", "desk", "chain_id", "entry", "token", "seq", "line"),
+)
+
+PROJECTIONS = (attempts_table, pnl_table)
+"""Tables that are folds of the journal and can be made again from it."""
+
+
+def create(connection: Connection) -> None:
+    """Create every table in an empty store and write down the layout's version."""
+    metadata.create_all(connection)
+    connection.execute(schema_table.insert(), {"version": SCHEMA_VERSION})
+
+
+def check_version(connection: Connection, where: str) -> bool:
+    """Return whether the store holds a ledger; False when it is empty.
+
+    Raises
+    ------
+    ConfigError
+        If it is something else, or a ledger of another layout.
+    """
+    tables = inspect(connection).get_table_names()
+    if not tables:
+        return False
+    if schema_table.name not in tables:
+        raise ConfigError(
+            f"{where} is not a ledger",
+            found=f"tables {', '.join(sorted(tables)[:5])}",
+            allowed="an empty file or a ledger that Tidegate wrote",
+            fix="name another path with --ledger",
+        )
+    version = connection.execute(select(schema_table.c.version)).scalar()
+    if version != SCHEMA_VERSION:
+        raise ConfigError(
+            f"{where} has ledger schema {version}, this release reads schema {SCHEMA_VERSION}",
+            code="ledger_schema",
+            found=f"schema {version}",
+            allowed=f"schema {SCHEMA_VERSION}",
+            fix="run the Tidegate release that wrote it, or a newer one",
+        )
+    return True
