@@ -49,7 +49,7 @@ class AddressBook(msgspec.Struct, frozen=True):
     """The names of one chain. Contracts include executors, the guard lens and the treasury.
 
     Well-known names: ``executor.<name>``, ``guard_lens``, ``treasury``, ``weth.weth9``,
-    ``uniswap_v2.router``, ``uniswap_v3.router``, ``aave_v3.pool``, ``feed.<PAIR>``.
+    ``uniswap_v2.router``, ``uniswap_v3.router02``, ``aave_v3.pool``, ``feed.<PAIR>``.
     """
 
     chain: str

@@ -1,0 +1,40 @@
+"""Guards: conditions on a plan, before sending, inside the transaction, after inclusion.
+
+Pure: reads are named by the guard and answered by whoever runs it, pinned to one block. A new guard
+is one file here and one test, or an entry point in the group ``tidegate.guards``. Desks place
+guards; the pipeline acts on their results.
+"""
+
+from tidegate.risk.guards.interface import (
+    PASSED,
+    Guard,
+    GuardContext,
+    OnChainCheck,
+    Parameter,
+    ParameterKind,
+    Position,
+    Read,
+    RunFacts,
+    StepFacts,
+    verdict,
+)
+from tidegate.risk.guards.registry import ENTRY_POINT_GROUP, fill_parameters, find_guard, guards, judge
+
+__all__ = [
+    "ENTRY_POINT_GROUP",
+    "PASSED",
+    "Guard",
+    "GuardContext",
+    "OnChainCheck",
+    "Parameter",
+    "ParameterKind",
+    "Position",
+    "Read",
+    "RunFacts",
+    "StepFacts",
+    "fill_parameters",
+    "find_guard",
+    "guards",
+    "judge",
+    "verdict",
+]

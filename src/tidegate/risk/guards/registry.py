@@ -1,0 +1,164 @@
+"""Which guards there are, what they take, and how they are judged: an exception is a failure.
+
+A guard from outside is one file and one entry point in the group ``tidegate.guards``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+
+import msgspec
+
+from tidegate.model import ConfigError, GuardResult, Placement
+from tidegate.risk.guards.deadline import Deadline
+from tidegate.risk.guards.interface import Guard, GuardContext, Parameter, verdict
+from tidegate.risk.guards.max_base_fee import MaxBaseFee
+from tidegate.risk.guards.max_gas import MaxGas
+from tidegate.risk.guards.min_health_factor import MinHealthFactor
+from tidegate.risk.guards.oracle_sanity import OracleSanity
+from tidegate.risk.guards.slippage import Slippage
+
+ENTRY_POINT_GROUP = "tidegate.guards"
+_BUILT_IN: tuple[Callable[[], Guard], ...] = (
+    Deadline,
+    MaxBaseFee,
+    MaxGas,
+    MinHealthFactor,
+    OracleSanity,
+    Slippage,
+)
+
+
+@cache
+def guards() -> Mapping[str, Guard]:
+    """Return every guard by name, sorted: the built-in ones and those of installed packages.
+
+    Raises
+    ------
+    ConfigError
+        If two guards have the same name.
+    """
+    found: dict[str, Guard] = {}
+    made = [make() for make in _BUILT_IN]
+    made += [point.load()() for point in entry_points(group=ENTRY_POINT_GROUP)]
+    for guard in made:
+        if guard.name in found:
+            raise ConfigError(
+                f"two guards are called {guard.name}", fix="uninstall one of the packages that bring it"
+            )
+        found[guard.name] = guard
+    return dict(sorted(found.items()))
+
+
+def find_guard(name: str) -> Guard:
+    """Return the guard called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        ATM111 naming the nearest.
+    """
+    known = guards()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+        raise ConfigError(
+            f"unknown guard {name}",
+            code="ATM111",
+            found=name,
+            allowed=", ".join(known),
+            fix=f"did you mean {near[0]}?" if near else "use one of these",
+        )
+    return known[name]
+
+
+def fill_parameters(guard: Guard, given: Mapping[str, int | str]) -> dict[str, int | str]:
+    """Return ``given`` with the guard's defaults filled in.
+
+    Raises
+    ------
+    ConfigError
+        ATM112 if one is unknown, missing, of the wrong type or out of its range.
+    """
+    for name in given:
+        if name not in guard.parameters:
+            near = difflib.get_close_matches(name, guard.parameters, n=1, cutoff=0.4)
+            raise _wrong(
+                guard,
+                f"has no parameter {name}",
+                name,
+                ", ".join(guard.parameters) or "none",
+                f"did you mean {near[0]}?" if near else "leave it out",
+            )
+    filled: dict[str, int | str] = {}
+    for name, parameter in guard.parameters.items():
+        if name in given:
+            _check(guard, name, parameter, given[name])
+            filled[name] = given[name]
+        elif parameter.is_required:
+            raise _wrong(guard, f"needs {name}", "nothing", parameter.kind.value, f"set {name}")
+        elif parameter.default is not None:
+            filled[name] = parameter.default
+    return filled
+
+
+def judge(
+    guard: Guard, placement: Placement, context: GuardContext, *, on_failure: str = "revert"
+) -> GuardResult:
+    """Return what ``guard`` says before sending or after inclusion. An exception is a failure.
+
+    Raises
+    ------
+    ValueError
+        For placement *in*: the chain judges there.
+    """
+    if placement is Placement.IN:
+        raise ValueError("placement in is judged on chain")
+    try:
+        result = guard.pre(context) if placement is Placement.PRE else guard.post(context)
+    except Exception as error:  # noqa: BLE001 - a guard that can not be evaluated has not passed
+        result = verdict(
+            guard.name,
+            placement,
+            passed=False,
+            code="guard_error",
+            measured=None,
+            bound=None,
+            unit="",
+            at_block=context.block.number,
+            note=f"{type(error).__name__}: {error}",
+        )
+    return msgspec.structs.replace(result, on_failure=on_failure)
+
+
+def _check(guard: Guard, name: str, parameter: Parameter, value: int | str) -> None:
+    is_word = parameter.low is None
+    if isinstance(value, bool) or isinstance(value, str) is not is_word:
+        raise _wrong(
+            guard,
+            f"{name} has the wrong type",
+            repr(value),
+            parameter.kind.value,
+            f"write {name} as {parameter.kind.value}",
+        )
+    if isinstance(value, str):
+        if parameter.choices and value not in parameter.choices:
+            raise _wrong(
+                guard, f"{name} is not known", value, ", ".join(parameter.choices), "use one of these"
+            )
+        return
+    low, high = parameter.low, parameter.high
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise _wrong(
+            guard,
+            f"{name} is out of range",
+            str(value),
+            f"{low} to {high} {parameter.kind.value}",
+            f"change {name}",
+        )
+
+
+def _wrong(guard: Guard, problem: str, found: str, allowed: str, fix: str) -> ConfigError:
+    return ConfigError(f"guard {guard.name} {problem}", code="ATM112", found=found, allowed=allowed, fix=fix)
