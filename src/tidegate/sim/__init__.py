@@ -5,6 +5,7 @@ for outcome search and property tests. Both keep ``World``: whatever deploys its
 May import ``chain`` and ``model``; venues, desks, the pipeline and tests may import it.
 """
 
+from tidegate.sim.artifacts import Artifact, Artifacts
 from tidegate.sim.builds import Build, compile_contract
 from tidegate.sim.errors import WorldReverted
 from tidegate.sim.fast import FastWorld
@@ -13,6 +14,8 @@ from tidegate.sim.world import World
 
 __all__ = [
     "CONTRACTS",
+    "Artifact",
+    "Artifacts",
     "Build",
     "FastWorld",
     "World",
