@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.ledger import BookingBody, Body, Delta, GuardsBody, ReceiptBody, SentBody
+from tidegate.ledger import Body, BookingBody, Delta, GuardsBody, ReceiptBody, SentBody
 from tidegate.model import (
     Ambiguous,
     Divergence,
@@ -142,7 +142,7 @@ def value_usd_e6(plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int) -> int:
     ``native``.
     """
     total_e8 = sum(
-        delta * plan.prices_usd_e8[bound.symbol] // 10**bound.decimals
+        delta * plan.prices_usd_e8[bound.symbol] // int(10**bound.decimals)
         for bound, delta in zip(plan.bounds, deltas, strict=True)
     )
     gas_e8 = -(-gas_cost_wei * plan.prices_usd_e8["native"] // 10**18)

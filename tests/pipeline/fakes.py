@@ -1,0 +1,185 @@
+"""Hand-written fakes of our own interfaces: a chain in memory and a desk with one plan.
+
+The chain keeps what a real node keeps (mempool, nonces, receipts) and outlives the process that
+talks to it. Real nodes stand behind the same street in tests/journeys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tidegate.chain import address, keccak256
+from tidegate.model import (
+    Address,
+    Ambiguous,
+    Block,
+    Bound,
+    Denied,
+    GuardResult,
+    Intent,
+    Placement,
+    Plan,
+    Receipt,
+    Rejected,
+    Revert,
+    Step,
+)
+from tidegate.pipeline import Probe, Rehearsal
+
+EXECUTOR = address(0xEE)
+TOKEN = address(0xAA)
+
+
+def intent(name: str = "one", *, deadline_s: int = 1_000) -> Intent:
+    return Intent(
+        id=name,
+        desk="fake",
+        chain_id=31337,
+        subject="strategy",
+        reason="a test",
+        deadline_s=deadline_s,
+        notional_usd_e6=1,
+        body={},
+    )
+
+
+def plan_of(wanted: Intent, *, floor: int = 5) -> Plan:
+    return Plan(
+        intent_id=wanted.id,
+        desk="fake",
+        chain_id=31337,
+        to=EXECUTOR,
+        data=wanted.id.encode(),
+        value_wei=0,
+        gas_limit=100_000,
+        max_fee_wei=10,
+        max_priority_fee_wei=1,
+        deadline_s=wanted.deadline_s,
+        bounds=(Bound(TOKEN, "TOK", 6, floor),),
+        steps=(Step(1, "sell", "sell it", EXECUTOR),),
+        program_hash="0x00",
+        at_risk_usd_e6=1,
+        flow_usd_e6=1,
+        prices_usd_e8={"TOK": 10**8, "native": 3_000 * 10**8},
+    )
+
+
+class FakeReader:
+    def __init__(self, delta: int = 7) -> None:
+        self.delta = delta
+        self.logs_delta = delta
+
+    def probe_data(self, plan: Plan) -> bytes:
+        return b"probe" + plan.data
+
+    def read_probe(self, plan: Plan, revert_data: bytes) -> Probe | None:
+        return None if revert_data == b"failed" else Probe((self.delta,), (("sell", 100),))
+
+    def explain(self, plan: Plan, revert_data: bytes) -> tuple[Revert, str | None]:
+        return Revert("error", revert_data.decode()), "sell"
+
+    def deltas(self, plan: Plan, receipt: Receipt) -> tuple[int, ...]:
+        return (self.logs_delta,)
+
+
+class FakeDesk:
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.reader = FakeReader()
+        self.refusal: Denied | None = None
+        self.guards: Sequence[GuardResult] = (guard(passed=True),)
+        self.planned = 0
+
+    async def plan(self, wanted: Intent) -> Plan:
+        self.planned += 1
+        if self.refusal is not None:
+            raise self.refusal
+        return plan_of(wanted)
+
+    async def guards_before(self, plan: Plan) -> Sequence[GuardResult]:
+        return self.guards
+
+    async def guards_after(self, plan: Plan, receipt: Receipt) -> Sequence[GuardResult]:
+        return ()
+
+
+def guard(*, passed: bool, on_failure: str = "revert") -> GuardResult:
+    return GuardResult(
+        guard="limit_of_test",
+        placement=Placement.PRE,
+        passed=passed,
+        code="x",
+        measured=2,
+        bound=1,
+        unit="bps",
+        at_block=1,
+        on_failure=on_failure,
+    )
+
+
+@dataclass
+class FakeChain:
+    """A node: what it was sent stays with it, whatever happens to the sender."""
+
+    time_s: int = 100
+    number: int = 1
+    mempool: dict[bytes, bytes] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    included: list[bytes] = field(default_factory=list)
+    sends: int = 0
+    foreign_nonces: int = 0
+    rehearsal_ok: bool = True
+    gas_used: int = 50_000
+    probe_answer: bytes = b"ok"
+    on_send: Exception | None = None
+    keeps_bytes: bool = True
+    status: int = 1
+
+    async def block(self) -> Block:
+        return Block(self.number, self.time_s, 1, 30_000_000)
+
+    async def nonce(self, account: Address) -> int:
+        return len(self.included) + self.foreign_nonces
+
+    async def simulate(self, plan: Plan, *, sender: Address) -> Rehearsal:
+        output = b"" if self.rehearsal_ok else b"too little"
+        return Rehearsal(self.number, self.rehearsal_ok, self.gas_used, (), output)
+
+    async def revert_data(
+        self, to: Address, data: bytes, *, sender: Address, value: int, block: int
+    ) -> bytes:
+        return self.probe_answer
+
+    async def send_raw(self, raw: bytes) -> bytes:
+        self.sends += 1
+        known = keccak256(raw)
+        if isinstance(self.on_send, Rejected):
+            raise self.on_send
+        if self.keeps_bytes and known not in self.receipts:
+            self.mempool[known] = raw
+        if isinstance(self.on_send, Ambiguous):
+            raise self.on_send
+        return known
+
+    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        return self.receipts.get(transaction_hash)
+
+    async def knows(self, transaction_hash: bytes) -> bool:
+        return transaction_hash in self.mempool or transaction_hash in self.receipts
+
+    async def failure_data(self, transaction_hash: bytes) -> bytes:
+        return b"too little"
+
+    def mine(self, *, seconds: int = 12) -> None:
+        self.number += 1
+        self.time_s += seconds
+        for known in list(self.mempool):
+            self.included.append(self.mempool.pop(known))
+            self.receipts[known] = Receipt(
+                known, self.status, 40_000, self.number, (), effective_gas_price_wei=9
+            )
+
+    def forget_mempool(self) -> None:
+        self.mempool.clear()

@@ -1,0 +1,19 @@
+import tidegate.pipeline
+
+
+def test_public_names() -> None:
+    assert tidegate.pipeline.__all__ == [
+        "STAGES",
+        "ChainPort",
+        "Desk",
+        "PlanReader",
+        "Probe",
+        "Rehearsal",
+        "Run",
+        "StageRules",
+        "Street",
+        "read_run",
+        "recover",
+        "rules_of",
+        "value_usd_e6",
+    ]

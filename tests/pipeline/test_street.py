@@ -1,0 +1,327 @@
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.pipeline.fakes import FakeChain, FakeDesk, guard, intent
+
+from tidegate.custody import ThrowAwayKey
+from tidegate.ledger import Journal
+from tidegate.model import (
+    Ambiguous,
+    Denied,
+    Divergence,
+    ManualClock,
+    OutcomeKind,
+    Reason,
+    RecordKind,
+    Rejected,
+    Stage,
+)
+from tidegate.pipeline import STAGES, Street, recover, rules_of
+from tidegate.risk.limits import RunLimits
+
+WHOLE_STREET = [
+    RecordKind.INTENT,
+    RecordKind.LIMITS,
+    RecordKind.PLAN,
+    RecordKind.GUARDS,
+    RecordKind.SIMULATION,
+    RecordKind.BOUNDS,
+    RecordKind.AUTHORISATION,
+    RecordKind.NONCE,
+    RecordKind.SIGNATURE,
+    RecordKind.SENT,
+    RecordKind.RECEIPT,
+    RecordKind.GUARDS,
+    RecordKind.BOOKING,
+    RecordKind.OUTCOME,
+]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def chain() -> FakeChain:
+    return FakeChain()
+
+
+@pytest.fixture
+def desk() -> FakeDesk:
+    return FakeDesk()
+
+
+def street_of(journal: Journal, chain: FakeChain, desk: FakeDesk, **limits: int) -> Street:
+    key = ThrowAwayKey("street test", stage=Stage.PAPER, chain_ids=frozenset({31337}))
+    return Street(
+        stage=Stage.PAPER,
+        desk=desk,
+        chain=chain,
+        signer=key,
+        journal=journal,
+        limits={"strategy": RunLimits(**limits)},
+    )
+
+
+def kinds(journal: Journal, name: str = "one") -> list[RecordKind]:
+    return [record.kind for record in journal.records(correlation_id=name)]
+
+
+def test_every_arrow_writes_its_record_in_order(journal: Journal, chain: FakeChain, desk: FakeDesk) -> None:
+    street = street_of(journal, chain, desk)
+    assert asyncio.run(street.submit(intent())) is None
+    assert asyncio.run(street.follow()) == []
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert (outcome.kind, outcome.deltas, outcome.gas_cost_wei) == (OutcomeKind.LANDED, (7,), 360_000)
+    assert kinds(journal) == WHOLE_STREET
+    assert street.open_runs == ()
+
+
+def test_the_same_intent_twice_is_walked_once(journal: Journal, chain: FakeChain, desk: FakeDesk) -> None:
+    street = street_of(journal, chain, desk)
+    asyncio.run(street.submit(intent()))
+    assert asyncio.run(street.submit(intent())) is None
+    chain.mine()
+    asyncio.run(street.follow())
+    again = asyncio.run(street.submit(intent()))
+    assert again is not None
+    assert again.kind is OutcomeKind.LANDED
+    assert (desk.planned, chain.sends) == (1, 1)
+
+
+def _desk_refuses(chain: FakeChain, desk: FakeDesk) -> None:
+    desk.refusal = Denied(Reason.FLASH_LIQUIDITY, "no lender")
+
+
+def _guard_fails(chain: FakeChain, desk: FakeDesk) -> None:
+    desk.guards = (guard(passed=True), guard(passed=False))
+
+
+def _reverts(chain: FakeChain, desk: FakeDesk) -> None:
+    chain.rehearsal_ok = False
+
+
+def _probe_fails(chain: FakeChain, desk: FakeDesk) -> None:
+    chain.probe_answer = b"failed"
+
+
+def _logs_disagree(chain: FakeChain, desk: FakeDesk) -> None:
+    desk.reader.logs_delta = 8
+
+
+def _short(chain: FakeChain, desk: FakeDesk) -> None:
+    desk.reader.delta = desk.reader.logs_delta = 4
+
+
+def _needs_more_gas(chain: FakeChain, desk: FakeDesk) -> None:
+    chain.gas_used = 100_001
+
+
+def _too_late(chain: FakeChain, desk: FakeDesk) -> None:
+    chain.time_s = 1_000
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_desk_refuses, Reason.FLASH_LIQUIDITY),
+        (_guard_fails, Reason.GUARD_FAILED),
+        (_reverts, Reason.SIMULATION_REVERTED),
+        (_probe_fails, Reason.SIM_MISMATCH),
+        (_logs_disagree, Reason.SIM_MISMATCH),
+        (_short, Reason.BOUNDS),
+        (_needs_more_gas, Reason.GAS_CAP),
+        (_too_late, Reason.DEADLINE_PASSED),
+    ],
+)
+def test_a_refusal_ends_as_denied_and_nothing_leaves(
+    journal: Journal,
+    chain: FakeChain,
+    desk: FakeDesk,
+    change: Callable[[FakeChain, FakeDesk], None],
+    reason: Reason,
+) -> None:
+    change(chain, desk)
+    outcome = asyncio.run(street_of(journal, chain, desk).submit(intent()))
+    assert outcome is not None
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.DENIED, reason)
+    assert chain.sends == 0
+    assert RecordKind.SIGNATURE not in kinds(journal)
+    assert kinds(journal)[-1] is RecordKind.OUTCOME
+
+
+def test_a_guard_that_only_warns_lets_the_plan_pass(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    desk.guards = (guard(passed=False, on_failure="warn"),)
+    assert asyncio.run(street_of(journal, chain, desk).submit(intent())) is None
+    assert chain.sends == 1
+
+
+def test_a_limit_without_room_denies_and_frees_nothing_else(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=1)
+    asyncio.run(street.submit(intent("one")))
+    refused = asyncio.run(street.submit(intent("two")))
+    assert refused is not None
+    assert refused.reason is Reason.LIMIT
+    still_refused = asyncio.run(street.submit(intent("three")))
+    assert still_refused is not None, "a refused intent must not free the place of the open one"
+    chain.mine()
+    asyncio.run(street.follow())
+    assert asyncio.run(street.submit(intent("four"))) is None
+
+
+def test_a_node_that_refuses_the_bytes_ends_as_rejected(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    chain.on_send = Rejected("fee below base fee")
+    outcome = asyncio.run(street_of(journal, chain, desk).submit(intent()))
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.REJECTED
+
+
+@pytest.mark.parametrize("keeps_bytes", [True, False])
+def test_an_ambiguous_send_stays_open_until_the_chain_answers(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, keeps_bytes: bool
+) -> None:
+    chain.on_send, chain.keeps_bytes = Ambiguous("timeout"), keeps_bytes
+    street = street_of(journal, chain, desk)
+    assert asyncio.run(street.submit(intent())) is None
+    chain.on_send, chain.keeps_bytes = None, True
+    assert asyncio.run(street.follow()) == []
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert outcome.kind is OutcomeKind.LANDED
+    assert len(chain.included) == 1
+    assert kinds(journal).count(RecordKind.SIGNATURE) == 1
+
+
+def test_a_revert_is_booked_with_its_cost_and_its_step(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk)
+    asyncio.run(street.submit(intent()))
+    chain.status = 0
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert (outcome.kind, outcome.deltas, outcome.gas_cost_wei) == (OutcomeKind.REVERTED, (0,), 360_000)
+    assert outcome.detail == "step sell: too little"
+
+
+def test_bytes_that_no_node_holds_are_dropped_once_their_deadline_is_over(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk)
+    asyncio.run(street.submit(intent(deadline_s=200)))
+    chain.forget_mempool()
+    chain.time_s = 200
+    (outcome,) = asyncio.run(street.follow())
+    assert outcome.kind is OutcomeKind.DROPPED
+    assert chain.sends == 1
+
+
+def test_a_foreign_transaction_under_our_nonce_is_a_divergence(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk)
+    asyncio.run(street.submit(intent()))
+    chain.forget_mempool()
+    chain.foreign_nonces = 1
+    with pytest.raises(Divergence, match="was used by bytes that are not ours"):
+        asyncio.run(street.follow())
+    assert len(street.open_runs) == 1
+
+
+def test_two_intents_take_two_nonces(journal: Journal, chain: FakeChain, desk: FakeDesk) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=2)
+    for name in ("one", "two"):
+        asyncio.run(street.submit(intent(name)))
+    assert [run.nonce for run in street.open_runs] == [0, 1]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing below catches it."""
+
+
+class DyingJournal:
+    """A journal whose process dies right before, or right after, its n-th record."""
+
+    def __init__(self, journal: Journal, copy_to: Path, dies_at: int, *, after: bool) -> None:
+        self._journal, self._copy_to, self._left, self._after = journal, copy_to, dies_at, after
+
+    def append(self, *arguments: object, **named: object) -> object:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            self._die()
+        record = self._journal.append(*arguments, **named)  # type: ignore[arg-type]
+        if self._left == 0:
+            self._die()
+        return record
+
+    def records(self, **named: object) -> object:
+        return self._journal.records(**named)  # type: ignore[arg-type]
+
+    def _die(self) -> None:
+        self._copy_to.mkdir()
+        for part in self._journal.path.parent.glob("ledger.sqlite*"):
+            if "lease" not in part.name and "lock" not in part.name:
+                shutil.copy(part, self._copy_to / part.name)
+        raise Killed
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("dies_at", range(1, len(WHOLE_STREET) + 1))
+def test_killed_at_any_record_nothing_is_lost_and_nothing_repeated(
+    tmp_path: Path, chain: FakeChain, desk: FakeDesk, dies_at: int, after: bool
+) -> None:
+    first = Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock())
+    dying = DyingJournal(first, tmp_path / "found", dies_at, after=after)
+
+    async def walk(street: Street) -> None:
+        await street.submit(intent())
+        chain.mine()
+        await street.follow()
+
+    with pytest.raises(Killed):
+        asyncio.run(walk(street_of(dying, chain, desk)))  # type: ignore[arg-type]
+    first.close()
+
+    second = Journal.open(tmp_path / "found" / "ledger.sqlite", clock=ManualClock())
+    street = street_of(second, chain, desk)
+    recover(street, second, [attempt.intent_id for attempt in second.attempts(open_only=True)])
+    for _ in range(3):
+        asyncio.run(street.submit(intent()))
+        chain.mine()
+        asyncio.run(street.follow())
+    assert street.open_runs == ()
+    assert second.verify().records > 0
+    assert len(chain.included) <= 1, "a second execution"
+    found = kinds(second)
+    assert found.count(RecordKind.OUTCOME) == 1
+    assert found.count(RecordKind.BOOKING) == len(chain.included)
+    assert found.count(RecordKind.SIGNATURE) == len(chain.included)
+    second.close()
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_only_stages_that_are_walked_can_be_entered(stage: Stage) -> None:
+    if stage in {Stage.PAPER, Stage.FORK}:
+        assert rules_of(stage).stage is stage
+        return
+    with pytest.raises(Denied, match="can not be entered") as caught:
+        rules_of(stage)
+    assert caught.value.reason is Reason.STAGE
+
+
+def test_every_stage_has_a_row_and_only_own_nodes_are_sent_to() -> None:
+    assert list(STAGES) == list(Stage)
+    assert {row.sends_to for row in STAGES.values() if row.walks} == {"our node", "the fork"}
