@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import tidegate.ledger as room
+
+
+def test_exported_names() -> None:
+    assert room.__all__ == [
+        "GENESIS_HASH",
+        "SCHEMA_VERSION",
+        "Attempt",
+        "AuthorisationBody",
+        "Body",
+        "BookingBody",
+        "BoundsBody",
+        "DecisionBody",
+        "Delta",
+        "GuardsBody",
+        "IntentBody",
+        "Journal",
+        "JournalReader",
+        "LimitsBody",
+        "Margin",
+        "MarketBody",
+        "NonceBody",
+        "OutcomeBody",
+        "PlanBody",
+        "ProfitLine",
+        "RebuildReport",
+        "ReceiptBody",
+        "Record",
+        "RecoveryBody",
+        "SentBody",
+        "SignatureBody",
+        "SimulationBody",
+        "Used",
+        "VerifyReport",
+        "chain_hash",
+        "rebuild",
+    ]
+
+
+def test_every_name_is_there_and_described() -> None:
+    for name in room.__all__:
+        value = getattr(room, name)
+        assert value.__doc__, name
+
+
+def test_every_body_names_another_kind() -> None:
+    bodies = [
+        value for value in vars(room).values() if isinstance(value, type) and issubclass(value, room.Body)
+    ]
+    kinds = [body.KIND for body in bodies if body is not room.Body]
+    assert len(kinds) == len(set(kinds)) >= 14
