@@ -64,6 +64,12 @@ class Finding:
         if self.code not in MEANINGS:
             raise ValueError(f"no finding has the code {self.code}")
 
+    @classmethod
+    def of(cls, error: ConfigError, otherwise: SourcePosition) -> Finding:
+        """Return the finding that an error states; ``otherwise`` is its place if it names none."""
+        place = error.position or otherwise
+        return cls(error.code, place, error.message, error.found, error.allowed, error.fix)
+
     @property
     def is_error(self) -> bool:
         """Say whether the strategy must not be built; warnings only ask for a second look."""

@@ -92,7 +92,7 @@ class Record:
                 yield Finding(
                     code,
                     content.key_positions[name],
-                    f"{path} has no key {name[:80]}",
+                    f"{path or 'the file'} has no key {name[:80]}",
                     name[:80],
                     ", ".join(self.keys),
                     did_you_mean(name[:80], self.keys, "remove it"),
@@ -149,13 +149,14 @@ class ByKey:
         if len(names) == 1:
             yield from self.records[names[0]].check(content, path, code)
             return
+        if isinstance(content, Table) and not names:
+            for key, place in content.key_positions.items():
+                if advice := did_you_mean(key[:80], self.records, ""):
+                    message = f"{path} has no key {key[:80]}"
+                    yield Finding(code, place, message, key[:80], self.meaning, advice)
+                    return
         found = f"{' and '.join(names)} together" if names else described(content)
         fix = "keep one of them" if names else "write one of them"
-        if isinstance(content, Table) and not names:
-            fix = next(
-                (advice for key in content.entries if (advice := did_you_mean(key[:80], self.records, ""))),
-                fix,
-            )
         yield breach(content, path, code, found, self.meaning, fix)
 
     def json_schema(self) -> JsonSchema:
