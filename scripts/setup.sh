@@ -57,5 +57,5 @@ if ! is_done node_modules/.tidegate-installed package-lock.json; then
   mark_done node_modules/.tidegate-installed package-lock.json
 fi
 
-.venv/bin/python -m tidegate.sim.prepare || stop "the contracts could not be prepared" \
+.venv/bin/python -m tidegate.app.prepare || stop "the contracts could not be prepared" \
   "look at the lines above; .venv/bin/tidegate doctor says more" "tidegate strategy check|explain, tidegate journal …"

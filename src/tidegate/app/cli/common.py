@@ -31,9 +31,7 @@ def home() -> Path:
     return Path(os.environ.get("TIDEGATE_HOME") or ".tidegate").absolute()
 
 
-def emit(
-    value: Mapping[str, Any], *, as_json: bool, render: Callable[[Console], None] | None = None
-) -> None:
+def emit(value: Mapping[str, Any], *, as_json: bool, render: Callable[[Console], None] | None = None) -> None:
     """Print ``value`` as one JSON line, or call ``render`` with a console.
 
     Without ``render`` people get the same JSON, indented.
