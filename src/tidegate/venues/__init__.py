@@ -13,8 +13,6 @@ from tidegate.venues.actions import (
     Limit,
     LimitKind,
     Output,
-    Rule,
-    RuleKind,
     Spend,
     Word,
     WordSource,
@@ -22,6 +20,7 @@ from tidegate.venues.actions import (
     parse_action,
 )
 from tidegate.venues.book import NATIVE, AddressBook, Entry, Token, load_book
+from tidegate.venues.permissions import permissions
 from tidegate.venues.view import StateView
 
 __all__ = [
@@ -35,8 +34,6 @@ __all__ = [
     "Limit",
     "LimitKind",
     "Output",
-    "Rule",
-    "RuleKind",
     "Spend",
     "StateView",
     "Token",
@@ -45,4 +42,5 @@ __all__ = [
     "catalogue",
     "load_book",
     "parse_action",
+    "permissions",
 ]

@@ -19,10 +19,10 @@ import yaml
 
 from tidegate.chain import selector
 from tidegate.model import ConfigError
+from tidegate.venues.executor import RETURN_WORDS_MAX, ArgumentRule, Permission, RuleKind
 
 PROTOCOLS = ("aave_v3", "erc20", "uniswap_v2", "uniswap_v3", "weth")
-LAST_CAPTURED_WORD = 7
-"""The executor keeps 256 bytes of a call's result."""
+DEFAULT_CAP_KEY = 64
 
 
 class ActionKind(StrEnum):
@@ -64,16 +64,6 @@ class WordSource(StrEnum):
     DEADLINE = "deadline"  # the program's deadline
     CONSTANT = "constant"
     PATH = "path"  # a length word, then the tokens of several inputs in order
-
-
-class RuleKind(StrEnum):
-    """A permission's argument rule (executor policy word)."""
-
-    SELF = "self"
-    RECIPIENT = "recipient"
-    ASSET = "asset"
-    CAP = "cap"
-    PIN = "pin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +128,6 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule on one argument word; ``value`` is a pin's word, a multiple of 32."""
-
-    kind: RuleKind
-    word: int
-    value: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ActionSpec:
     """One function of a protocol, with all that lint, compiler and policy need to know.
 
@@ -167,7 +148,7 @@ class ActionSpec:
     limit: Limit | None
     value: str | None
     result_is_boolean: bool
-    policy: tuple[Rule, ...]
+    policy: tuple[ArgumentRule, ...]
 
     @property
     def deadline_word(self) -> int | None:
@@ -205,15 +186,25 @@ class ActionSpec:
         if output.word is None:
             return None
         word = output.word + (path_length if output.plus_path else 0)
-        if word > LAST_CAPTURED_WORD:
+        if word >= RETURN_WORDS_MAX:
             raise ConfigError(
                 f"{self.name} returns {name} in word {word}, beyond what the executor keeps",
                 code="ATM120",
                 found=f"word {word}",
-                allowed=f"0 to {LAST_CAPTURED_WORD}",
+                allowed=f"0 to {RETURN_WORDS_MAX - 1}",
                 fix="use a shorter path",
             )
         return word
+
+    @property
+    def permission(self) -> Permission:
+        """Return the argument rules under which the executor may call it."""
+        return Permission(
+            call=True,
+            value=self.value is not None,
+            result_boolean=self.result_is_boolean,
+            rules=self.policy,
+        )
 
     def _word_of(self, source: WordSource) -> int | None:
         return next((index for index, word in enumerate(self.words) if word.source is source), None)
@@ -277,7 +268,7 @@ _KEYS = {
     "target", "signature", "kind", "inputs", "words", "outputs", "spends", "moves", "limit", "value",
     "result", "policy",
 }  # fmt: skip
-_RULE = re.compile(r"(self|recipient|asset|cap|pin)@(\d+)(?:=(0x[0-9a-f]+))?")
+_RULE = re.compile(r"(self|recipient|asset|cap|pin)@(\d+)(?:=(0x[0-9a-f]+|[0-9]+))?")
 
 
 def _need(holds: bool, name: str, problem: str) -> None:
@@ -321,10 +312,11 @@ def _limit(
     return Limit(kind=LimitKind(data["kind"]), word=places[0], of=data["of"])
 
 
-def _rule(name: str, text: str) -> Rule:
+def _rule(name: str, text: str) -> ArgumentRule:
     match = _RULE.fullmatch(text)
-    _need(match is not None, name, f"policy rule {text} is not KIND@WORD or pin@WORD=0xVALUE")
+    _need(match is not None, name, f"policy rule {text} is not KIND@WORD or KIND@WORD=VALUE")
     assert match is not None
-    kind, word, value = RuleKind(match[1]), int(match[2]), int(match[3] or "0", 16)
-    _need((kind is RuleKind.PIN) == (match[3] is not None) and value % 32 == 0, name, f"bad pin {text}")
-    return Rule(kind=kind, word=word, value=value)
+    kind, word = RuleKind(match[1]), int(match[2])
+    if match[3] is not None:
+        return ArgumentRule(kind, word, int(match[3], 0))
+    return ArgumentRule(kind, word, DEFAULT_CAP_KEY if kind is RuleKind.CAP else 0)

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from tidegate.desks.atomic.registers import RegisterPool
 from tidegate.model import Address, ConfigError, SourcePosition, Step
-from tidegate.venues.executor import Load, Op
-from tidegate.venues.executor.program import TAG_MAX
+from tidegate.venues.executor import TAG_MAX, Load, Op
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.model import ConfigError
-from tidegate.venues.executor.program import REGISTERS_MAX
+from tidegate.venues.executor import REGISTERS_MAX
 
 
 class RegisterPool:

@@ -1,0 +1,268 @@
+"""From a strategy and its terms to a program of the executor.
+
+Literals go into call data, references become LOAD or MATH and a patch, registers are freed after
+their last use, and each approval stands right before the call that it is for. Checks of guards stand
+right before what they protect, or last in their scope.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from tidegate.desks.atomic import syntax
+from tidegate.desks.atomic.calls import CallLowering
+from tidegate.desks.atomic.emission import Emission
+from tidegate.desks.atomic.lines import bounds_of, lines_of
+from tidegate.desks.atomic.lowering import Constant, Held, Lowering, Operand, OutputKey, count_uses
+from tidegate.desks.atomic.names import Names, located
+from tidegate.desks.atomic.terms import OPEN_FEE, Closed, GuardKey, Quote, Terms
+from tidegate.model import Bound, ConfigError, Placement, Step
+from tidegate.risk.guards import OnChainCheck, Position
+from tidegate.venues import AddressBook
+from tidegate.venues.executor import Call, Capture, Check, Flash, Op, Program, assemble, encoded_sizes
+
+OPEN_BASE_FEE_WEI = 2**48 - 1
+STRATEGY = ""
+"""The id under which the strategy's own guards stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteProgram:
+    """A program with open limits. It is simulated and read; nothing signs it.
+
+    ``sources`` says, for each watched value, which register holds it at the end, or the value itself
+    where it was known all along.
+    """
+
+    program: Program
+    raw: bytes
+    steps: tuple[Step, ...]
+    bounds: tuple[Bound, ...]
+    sources: Mapping[OutputKey, Operand]
+
+    def values(self, registers: tuple[int, ...]) -> dict[OutputKey, int]:
+        """Return the watched values after a simulation that ended with ``registers``."""
+        return {
+            key: source.value if isinstance(source, Constant) else registers[source.register]
+            for key, source in self.sources.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SignableProgram:
+    """A program whose every limit, fee and floor is closed."""
+
+    program: Program
+    raw: bytes
+    steps: tuple[Step, ...]
+    bounds: tuple[Bound, ...]
+
+
+def compile_quote(
+    strategy: syntax.Strategy,
+    book: AddressBook,
+    blinds: Mapping[str, int | bool | str],
+    terms: Quote,
+    watch: Iterable[OutputKey],
+) -> QuoteProgram:
+    """Compile with open limits; the values in ``watch`` can be read from the registers at the end.
+
+    Raises
+    ------
+    ConfigError
+        Where the file can not be compiled, with its place; ATM115 also if too much is watched at once.
+    ProgramRefused
+        If the program breaks a limit of the format.
+    """
+    compiler = _Compiler(strategy, book, blinds, terms, tuple(watch))
+    program = compiler.run()
+    return QuoteProgram(
+        program=program,
+        raw=assemble(program),
+        steps=tuple(compiler.emission.steps),
+        bounds=compiler.bounds,
+        sources=compiler.watched(),
+    )
+
+
+def compile_program(
+    strategy: syntax.Strategy,
+    book: AddressBook,
+    blinds: Mapping[str, int | bool | str],
+    terms: Closed,
+) -> SignableProgram:
+    """Compile with closed terms. Raises as ``compile_quote`` does."""
+    compiler = _Compiler(strategy, book, blinds, terms, ())
+    program = compiler.run()
+    return SignableProgram(
+        program=program,
+        raw=assemble(program),
+        steps=tuple(compiler.emission.steps),
+        bounds=compiler.bounds,
+    )
+
+
+def guard_output(key: GuardKey, label: str) -> OutputKey:
+    """Return the name under which a guard's on-chain reading can be watched in a quote."""
+    owner, index = key
+    return (f"guard:{owner}:{index}", label)
+
+
+class _Compiler:
+    def __init__(
+        self,
+        strategy: syntax.Strategy,
+        book: AddressBook,
+        blinds: Mapping[str, int | bool | str],
+        terms: Terms,
+        watch: tuple[OutputKey, ...],
+    ) -> None:
+        with located(strategy.at("executor")):
+            executor = book.executor(strategy.executor).address
+        self.strategy, self.terms, self.watch = strategy, terms, watch
+        self.names = Names(book=book, executor=executor)
+        self.bounds = bounds_of(strategy, self.names, terms)
+        self.emission = Emission()
+        self.lowering = Lowering(self.emission, book, executor, blinds, self._first_output)
+        self._by_id = {step.id: step for step in syntax.walk(strategy.steps)}
+        self.uses = count_uses(strategy.steps, self._first_output)
+        self.uses.update(Counter(watch))
+        self.calls = CallLowering(self.emission, self.lowering, self.names, terms, self.uses, {})
+        self._readings: dict[OutputKey, Operand] = {}
+
+    def run(self) -> Program:
+        self._guarded(STRATEGY, self.strategy.guards, self.strategy.steps)
+        closed = self.terms if isinstance(self.terms, Closed) else None
+        return Program(
+            chain_id=self.names.book.chain_id,
+            deadline=self.terms.deadline_s,
+            max_base_fee=OPEN_BASE_FEE_WEI if closed is None else closed.max_base_fee_wei,
+            registers=self.emission.registers.peak,
+            lines=lines_of(self.bounds),
+            ops=tuple(self.emission.frame.ops),
+            run_id=None if closed is None else closed.run_id,
+        )
+
+    def watched(self) -> dict[OutputKey, Operand]:
+        known = self.lowering.outputs | self.calls.inputs | self._readings
+        return {key: known[key] for key in self.watch}
+
+    def _first_output(self, step_id: str) -> str:
+        step = self._by_id.get(step_id)
+        if isinstance(step, syntax.FlashStep):
+            return "amount"
+        if isinstance(step, syntax.ActionStep):
+            return next(iter(self.names.spec(step).outputs), "")
+        return ""
+
+    def _guarded(
+        self, owner: str, guards: tuple[syntax.GuardUse, ...], steps: tuple[syntax.StepNode, ...]
+    ) -> None:
+        placed = [((owner, index), use) for index, use in enumerate(guards) if Placement.IN in use.placements]
+        skips: list[int] = []
+        for position in Position:
+            if position is Position.AFTER:
+                for step in steps:
+                    self._step(step)
+            for key, use in placed:
+                for check in self.terms.checks.get(key, ()):
+                    if check.position is not position:
+                        continue
+                    self._check(key, owner, check)
+                    if use.on_failure is syntax.OnFailure.SKIP:
+                        _refuse_late_skip(use, position)
+                        skips.append(len(self.emission.frame.ops) - 1)
+        if isinstance(self.terms, Closed):
+            self._let_skip(skips)
+
+    def _let_skip(self, places: list[int]) -> None:
+        """Make the checks at ``places`` jump to the end of their group instead of reverting."""
+        ops = self.emission.frame.ops
+        for place in places:
+            check = ops[place]
+            assert isinstance(check, Check), "only a CHECK skips"
+            ops[place] = replace(check, skip=encoded_sizes(ops[place + 1 :]))
+
+    def _step(self, step: syntax.StepNode) -> None:
+        match step:
+            case syntax.ActionStep():
+                if step.guards:
+                    self._guarded(step.id, step.guards, (replace(step, guards=()),))
+                else:
+                    self.calls.lower(step, self.names.spec(step))
+            case syntax.FlashStep():
+                self._flash(step)
+            case syntax.GroupStep():
+                self._guarded(step.id, step.guards, step.steps)
+
+    def _flash(self, step: syntax.FlashStep) -> None:
+        loan = self.terms.loans[step.id]
+        with located(step.at("asset")):
+            token = self.names.book.token(step.asset)
+        amount = self.lowering.operand(step.amount, step.id)
+        register = self.lowering.register(amount, step.id)
+        if isinstance(amount, Held):
+            self.emission.registers.hold(register, self.uses[step.id, "amount"])
+        self.lowering.outputs[step.id, "amount"] = amount
+        repay_uses = self.uses[step.id, "repay"]
+        repay = self.emission.registers.take(repay_uses) if repay_uses else None
+        if repay is not None:
+            self.lowering.outputs[step.id, "repay"] = Held(repay)
+        with self.emission.scope() as frame:
+            for inner in step.steps:
+                self._step(inner)
+        max_fee = self.terms.max_fees[step.id] if isinstance(self.terms, Closed) else OPEN_FEE
+
+        def build(tag: int) -> Op:
+            return Flash(
+                tag=tag,
+                kind=loan.kind,
+                lender=loan.lender,
+                token=token.address,
+                amount_register=register,
+                ops=tuple(frame.ops),
+                repay_register=repay,
+                side=loan.side,
+                max_fee=max_fee,
+            )
+
+        self.emission.emit(step.id, f"borrow {step.asset} from {loan.lender_name}", loan.lender, build)
+        self.emission.registers.release(register)
+
+    def _check(self, key: GuardKey, owner: str, check: OnChainCheck) -> None:
+        """Emit READ and CHECK; in a quote the READ alone, its register kept if somebody watches it."""
+        reading = guard_output(key, check.label)
+        watchers = self.uses[reading]
+        register = self.emission.registers.take(max(watchers, 1))
+        self.emission.emit(
+            owner,
+            f"read {check.label}",
+            check.read.target,
+            lambda tag: Call(tag, check.read.target, check.read.data, (), Capture(register), is_read=True),
+        )
+        if isinstance(self.terms, Quote):
+            self._readings[reading] = Held(register)
+            if watchers:
+                return
+        else:
+            self.emission.emit(
+                owner,
+                f"check {check.label}",
+                self.names.executor,
+                lambda tag: Check(tag, check.comparison, register, None, check.bound, check.bps),
+            )
+        self.emission.registers.release(register)
+
+
+def _refuse_late_skip(use: syntax.GuardUse, position: Position) -> None:
+    """Refuse to skip what has already run: nothing stands behind a check that comes last."""
+    if position is Position.AFTER:
+        raise ConfigError(
+            f"{use.name} stands last in its group and can not skip it",
+            code="ATM108",
+            found="on_failure: skip",
+            allowed="revert",
+            position=use.position,
+        )

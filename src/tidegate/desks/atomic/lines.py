@@ -1,0 +1,69 @@
+"""The balance lines of a program: what the author bounds, and floor 0 for whatever else moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.desks.atomic import syntax
+from tidegate.desks.atomic.names import Names, located
+from tidegate.desks.atomic.terms import OPEN_FLOOR, Closed, Terms
+from tidegate.model import Bound, ConfigError
+from tidegate.venues import Token
+from tidegate.venues.executor import LINES_MAX, Line
+
+
+def moved_tokens(steps: tuple[syntax.StepNode, ...], names: Names) -> dict[str, Token]:
+    """Return, by symbol, every token whose balance a step or a loan may change."""
+    found: dict[str, Token] = {}
+    for step in syntax.walk(steps):
+        tokens: Iterable[Token] = ()
+        if isinstance(step, syntax.ActionStep):
+            tokens = names.moved(names.spec(step), step)
+        elif isinstance(step, syntax.FlashStep):
+            with located(step.at("asset")):
+                tokens = (names.book.token(step.asset),)
+        found.update({token.symbol: token for token in tokens})
+    return found
+
+
+def bounds_of(strategy: syntax.Strategy, names: Names, terms: Terms) -> tuple[Bound, ...]:
+    """Return the program's bounds, by token address ascending.
+
+    Two bounds of one token become one with the higher floor. A quote's floors are open.
+
+    Raises
+    ------
+    ConfigError
+        ATM116 if there are more than eight.
+    """
+    payouts: dict[str, bool] = {}
+    tokens = moved_tokens(strategy.steps, names)
+    for bound in strategy.bounds:
+        with located(bound.at("token")):
+            tokens[bound.token] = names.book.token(bound.token)
+        payouts[bound.token] = payouts.get(bound.token, False) or bound.payout
+    if len(tokens) > LINES_MAX:
+        raise ConfigError(
+            "too many tokens move",
+            code="ATM116",
+            found=f"{len(tokens)}: {', '.join(sorted(tokens))}",
+            allowed=f"at most {LINES_MAX}",
+            fix="split the strategy",
+            position=strategy.at("bounds"),
+        )
+    ordered = sorted(tokens.items(), key=lambda item: int(item[1].address, 16))
+    return tuple(
+        Bound(
+            token=token.address,
+            symbol=symbol,
+            decimals=token.decimals,
+            floor=terms.floors.get(symbol, 0) if isinstance(terms, Closed) else OPEN_FLOOR,
+            payout=payouts.get(symbol, False) and isinstance(terms, Closed),
+        )
+        for symbol, token in ordered
+    )
+
+
+def lines_of(bounds: tuple[Bound, ...]) -> tuple[Line, ...]:
+    """Return the bounds as lines of a program."""
+    return tuple(Line(token=item.token, floor=item.floor, payout=item.payout) for item in bounds)
