@@ -20,12 +20,13 @@ from tidegate.model import (
     Intent,
     Placement,
     Plan,
+    Probe,
     Receipt,
     Rejected,
     Revert,
     Step,
 )
-from tidegate.pipeline import Probe, Rehearsal
+from tidegate.pipeline import Rehearsal
 
 EXECUTOR = address(0xEE)
 TOKEN = address(0xAA)

@@ -7,7 +7,6 @@ def test_public_names() -> None:
         "ChainPort",
         "Desk",
         "PlanReader",
-        "Probe",
         "Rehearsal",
         "Run",
         "StageRules",

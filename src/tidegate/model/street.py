@@ -139,6 +139,16 @@ class Plan(msgspec.Struct, frozen=True):
         return content_digest(self.chain_id, self.to, self.data, self.value_wei, self.gas_limit)
 
 
+class Probe(msgspec.Struct, frozen=True):
+    """What a desk's own on-chain simulation reports: balance changes and gas by step.
+
+    ``deltas`` stand in the order of the plan's bounds. ``gas_by_step`` holds step ids.
+    """
+
+    deltas: tuple[int, ...]
+    gas_by_step: tuple[tuple[str, int], ...]
+
+
 class Simulation(msgspec.Struct, frozen=True):
     """The plan's own bytes, from the plan's own sender, run against a pinned state.
 

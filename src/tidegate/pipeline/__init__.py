@@ -7,7 +7,7 @@ exist only the chain decides it, and no second version is ever signed.
 """
 
 from tidegate.pipeline.chain import ChainPort, Rehearsal
-from tidegate.pipeline.desk import Desk, PlanReader, Probe
+from tidegate.pipeline.desk import Desk, PlanReader
 from tidegate.pipeline.recover import recover
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import value_usd_e6
@@ -19,7 +19,6 @@ __all__ = [
     "ChainPort",
     "Desk",
     "PlanReader",
-    "Probe",
     "Rehearsal",
     "Run",
     "StageRules",

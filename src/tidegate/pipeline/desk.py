@@ -5,19 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-import msgspec
-
-from tidegate.model import GuardResult, Intent, Plan, Receipt, Revert
-
-
-class Probe(msgspec.Struct, frozen=True):
-    """What a desk's own on-chain simulation reports: balance changes and gas by step.
-
-    ``deltas`` stand in the order of the plan's bounds. ``gas_by_step`` holds step ids.
-    """
-
-    deltas: tuple[int, ...]
-    gas_by_step: tuple[tuple[str, int], ...]
+from tidegate.model import GuardResult, Intent, Plan, Probe, Receipt, Revert
 
 
 class PlanReader(Protocol):

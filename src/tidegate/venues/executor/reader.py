@@ -1,0 +1,103 @@
+"""Reads an executor plan back: its probe, its reverts by step, what a receipt says it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tidegate.chain import Abi, address, event_topic
+from tidegate.model import ZERO_ADDRESS, Address, Divergence, Plan, Probe, Receipt, Revert
+from tidegate.venues.executor.abi import (
+    decode_execute,
+    decode_executed,
+    decode_simulated,
+    encode_simulate,
+    gas_by_tag,
+)
+from tidegate.venues.executor.disassembler import disassemble
+from tidegate.venues.executor.errors import decode_error
+
+_TRANSFER = event_topic("Transfer(address,address,uint256)")
+
+
+class ExecutorReader:
+    """Reads plans whose bytes are ``execute`` calls of one executor.
+
+    Parameters
+    ----------
+    treasury
+        Where payouts go: what a flagged line gained left the executor for it.
+    abis, names
+        ABIs of called protocols and signatures by selector, to name a step's own revert.
+    """
+
+    def __init__(
+        self,
+        *,
+        treasury: Address,
+        abis: Iterable[Abi] = (),
+        names: Mapping[bytes, str] | None = None,
+    ) -> None:
+        self._treasury = treasury
+        self._abis = tuple(abis)
+        self._names = dict(names or {})
+
+    def probe_data(self, plan: Plan) -> bytes:
+        """Return the ``simulate`` call of the plan's own program."""
+        return encode_simulate(decode_execute(plan.data))
+
+    def read_probe(self, plan: Plan, revert_data: bytes) -> Probe | None:
+        """Return deltas and gas by step, or None if the probe failed before its end."""
+        simulated = decode_simulated(revert_data)
+        if simulated is None:
+            return None
+        gas = gas_by_tag(simulated, disassemble(decode_execute(plan.data)))
+        names = {step.tag: step.step_id for step in plan.steps}
+        return Probe(
+            deltas=simulated.deltas,
+            gas_by_step=tuple((names.get(tag, str(tag)), used) for tag, used in sorted(gas.items())),
+        )
+
+    def explain(self, plan: Plan, revert_data: bytes) -> tuple[Revert, str | None]:
+        """Return the innermost revert and the id of the step that failed."""
+        error = decode_error(revert_data, plan, abis=self._abis, names=self._names)
+        return error.root.revert, error.step_id
+
+    def deltas(self, plan: Plan, receipt: Receipt) -> tuple[int, ...]:
+        """Return what each bound's token changed by, before payout.
+
+        The first line's change stands in ``Executed``; the others are their tokens' transfers
+        to and from the executor, leaving out what was paid to the treasury. ETH, if it is
+        bound, is always the first line.
+
+        Raises
+        ------
+        Divergence
+            If the receipt holds no single ``Executed`` of this executor.
+        """
+        executed = decode_executed(receipt.logs, plan.to)
+        if len(executed) != 1:
+            raise Divergence(
+                "the receipt does not report one run of the executor",
+                found=f"{len(executed)} Executed events of {plan.to}",
+                allowed="exactly 1",
+                fix="compare the receipt with the plan in the journal",
+            )
+        changes = [executed[0].delta]
+        for bound in plan.bounds[1:]:
+            if bound.token == ZERO_ADDRESS:
+                raise Divergence("ETH is bound and is not the first line", found=str(plan.bounds))
+            changes.append(self._moved(receipt, bound.token, plan.to, payout=bound.payout))
+        return tuple(changes)
+
+    def _moved(self, receipt: Receipt, token: Address, executor: Address, *, payout: bool) -> int:
+        moved = 0
+        for log in receipt.logs:
+            if log.address != token or len(log.topics) != 3 or log.topics[0] != _TRANSFER:
+                continue
+            source, target = address(log.topics[1]), address(log.topics[2])
+            amount = int.from_bytes(log.data[:32])
+            if target == executor:
+                moved += amount
+            if source == executor and not (payout and target == self._treasury):
+                moved -= amount
+        return moved
