@@ -1,0 +1,33 @@
+"""Devnets: the protocols' own bytecode, deployed and seeded in a world of ours.
+
+``build_devnet`` puts everything that a ``DevnetSpec`` names into any world, the same in each. Called by
+the command line, the demo, benchmarks and tests.
+"""
+
+from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address, devnet_key
+from tidegate.app.devnet.build import build_devnet
+from tidegate.app.devnet.devnet import Devnet
+from tidegate.app.devnet.spec import (
+    BorrowerSpec,
+    DevnetSpec,
+    PairSpec,
+    PoolSpec,
+    RangeSpec,
+    ReserveSpec,
+    TokenSpec,
+)
+
+__all__ = [
+    "ACCOUNTS",
+    "BorrowerSpec",
+    "Devnet",
+    "DevnetSpec",
+    "PairSpec",
+    "PoolSpec",
+    "RangeSpec",
+    "ReserveSpec",
+    "TokenSpec",
+    "build_devnet",
+    "devnet_address",
+    "devnet_key",
+]

@@ -1,0 +1,36 @@
+"""Who acts on a devnet: throw-away keys, derived from public labels, the same on every devnet."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tidegate.custody import ThrowAwayKey
+from tidegate.model import Address, Stage
+
+ACCOUNTS = (
+    "deployer",  # only creates contracts, so that their addresses are equal in every world
+    "admin",  # mints, sets prices, governs the Aave market
+    "treasury",
+    "provider",  # of liquidity
+    "lender",
+    "liquidator",
+    "trader",
+    "operator",  # of the executor
+    "guardian",
+    "borrower1",
+    "borrower2",
+    "borrower3",
+    "borrower4",
+    *(f"owner{number}" for number in range(1, 6)),  # of the Safe that owns the executor
+)
+
+
+def devnet_key(name: str, *, chain_id: int) -> ThrowAwayKey:
+    """Return the key of the devnet account called ``name``. Anyone can derive it."""
+    return ThrowAwayKey(f"devnet {name}", stage=Stage.PAPER, chain_ids=frozenset({chain_id}))
+
+
+@lru_cache(maxsize=256)
+def devnet_address(name: str) -> Address:
+    """Return the address of the devnet account called ``name``."""
+    return devnet_key(name, chain_id=0).address

@@ -1,0 +1,175 @@
+"""Build a devnet in a world: the protocols, then what lives in them.
+
+The deployer creates every contract and does nothing else, so that addresses are the same in every
+world and on every chain. Everything is done with calls that anyone could make; the world only
+gives out ether.
+"""
+
+from __future__ import annotations
+
+from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address
+from tidegate.app.devnet.devnet import Devnet
+from tidegate.app.devnet.seed import seed_aave, seed_pairs, seed_pools
+from tidegate.app.devnet.spec import DevnetSpec
+from tidegate.model import UINT256_MAX, Address, ConfigError
+from tidegate.sim import Artifacts, World
+from tidegate.venues.aave_v3 import RateCurve, ReserveSettings, deploy_aave_v3
+from tidegate.venues.chainlink import PriceFeed, deploy_price_feed
+from tidegate.venues.safe import create_safe, deploy_safe_contracts
+from tidegate.venues.tokens import MintableToken, approve, deploy_token, mint
+from tidegate.venues.uniswap_v2 import deploy_uniswap_v2
+from tidegate.venues.uniswap_v3 import deploy_uniswap_v3
+from tidegate.venues.weth import deploy_weth, wrap
+
+ETHER = 10**18
+_FUNDED = ("provider", "lender", "liquidator", "trader", *(f"borrower{number}" for number in range(1, 5)))
+_FUNDS_USD = 100_000_000
+"""What each acting account holds of every token, in dollars: more than any pool has."""
+
+
+def build_devnet(
+    world: World, spec: DevnetSpec | None = None, *, artifacts: Artifacts | None = None
+) -> Devnet:
+    """Deploy and seed everything that ``spec`` names; the default spec if it is None.
+
+    Parameters
+    ----------
+    artifacts
+        The canonical contracts; loaded if not given.
+
+    Raises
+    ------
+    ConfigError
+        If the world has another chain id than the spec, or is not new.
+    WorldReverted
+        With the decoded revert, if the spec asks for what a protocol refuses.
+    """
+    spec = spec or DevnetSpec()
+    artifacts = artifacts or Artifacts.load()
+    _require_new(world, spec)
+    accounts = {name: devnet_address(name) for name in ACCOUNTS}
+    deployer, admin = accounts["deployer"], accounts["admin"]
+    for account in accounts.values():
+        world.set_balance(account, 1_000_000 * ETHER)
+
+    weth = deploy_weth(world, artifacts, deployer=deployer)
+    tokens = _deploy_tokens(world, spec, weth, deployer=deployer, admin=admin)
+    feeds = {
+        token.pair: _deploy_feed(world, token.pair, token.price_usd_e8, deployer, admin)
+        for token in spec.tokens
+    }
+    v2 = deploy_uniswap_v2(world, artifacts, deployer=deployer, weth=weth, admin=admin)
+    v3 = deploy_uniswap_v3(world, artifacts, deployer=deployer, weth=weth, v2_factory=v2.factory)
+    market = deploy_aave_v3(
+        world,
+        artifacts,
+        deployer=deployer,
+        admin=admin,
+        treasury=accounts["treasury"],
+        reserves=_reserve_settings(spec, tokens, feeds),
+        flash_premium_bps=spec.flash_premium_bps,
+    )
+    safe_contracts = deploy_safe_contracts(world, artifacts, deployer=deployer)
+    owners = tuple(accounts[f"owner{number}"] for number in range(1, 6))
+    owner_safe = create_safe(world, safe_contracts, owners, 3, sender=admin)
+
+    spenders = (v2.router, v3.router, v3.router02, v3.position_manager, market.pool)
+    for name in _FUNDED:
+        _fund(world, spec, weth, tokens, accounts[name], spenders)
+    return Devnet(
+        chain=spec.chain,
+        chain_id=spec.chain_id,
+        spec_digest=spec.digest,
+        accounts=accounts,
+        weth=weth,
+        tokens=tokens,
+        feeds=feeds,
+        uniswap_v2=v2,
+        uniswap_v2_pairs=seed_pairs(world, spec, v2, tokens, provider=accounts["provider"]),
+        uniswap_v3=v3,
+        uniswap_v3_pools=seed_pools(world, spec, v3, tokens, provider=accounts["provider"]),
+        aave_v3=seed_aave(world, spec, market, tokens, accounts),
+        safe=safe_contracts,
+        owner_safe=owner_safe,
+    )
+
+
+def _require_new(world: World, spec: DevnetSpec) -> None:
+    if world.chain_id != spec.chain_id:
+        raise ConfigError(
+            "the world is another chain than the devnet's spec",
+            code="chain_id",
+            found=str(world.chain_id),
+            allowed=str(spec.chain_id),
+        )
+    if nonce := world.nonce(devnet_address("deployer")):
+        raise ConfigError(
+            "the world holds a devnet already",
+            code="devnet",
+            found=f"nonce {nonce} of the deployer",
+            allowed="0: a new world",
+            fix="start a new world, or load the one that was built",
+        )
+
+
+def _deploy_tokens(
+    world: World, spec: DevnetSpec, weth: Address, *, deployer: Address, admin: Address
+) -> dict[str, MintableToken]:
+    tokens = {}
+    for token in spec.tokens:
+        if token.symbol == "WETH":
+            tokens["WETH"] = MintableToken(weth, "WETH", 18, weth)
+            continue
+        tokens[token.symbol] = deploy_token(
+            world,
+            name=token.name,
+            symbol=token.symbol,
+            decimals=token.decimals,
+            owner=admin,
+            deployer=deployer,
+        )
+    return tokens
+
+
+def _deploy_feed(world: World, pair: str, price_usd_e8: int, deployer: Address, admin: Address) -> PriceFeed:
+    description = pair.replace("/", " / ")
+    return deploy_price_feed(
+        world, description=description, first_answer=price_usd_e8, owner=admin, deployer=deployer
+    )
+
+
+def _reserve_settings(
+    spec: DevnetSpec, tokens: dict[str, MintableToken], feeds: dict[str, PriceFeed]
+) -> tuple[ReserveSettings, ...]:
+    return tuple(
+        ReserveSettings(
+            asset=tokens[item.token].address,
+            symbol=item.token,
+            decimals=tokens[item.token].decimals,
+            price_feed=feeds[spec.token(item.token).pair].address,
+            curve=RateCurve(item.optimal_usage_bps, 0, item.slope1_bps, item.slope2_bps),
+            ltv_bps=item.ltv_bps,
+            liquidation_threshold_bps=item.liquidation_threshold_bps,
+            liquidation_bonus_bps=item.liquidation_bonus_bps,
+            reserve_factor_bps=item.reserve_factor_bps,
+        )
+        for item in spec.reserves
+    )
+
+
+def _fund(
+    world: World,
+    spec: DevnetSpec,
+    weth: Address,
+    tokens: dict[str, MintableToken],
+    account: Address,
+    spenders: tuple[Address, ...],
+) -> None:
+    for symbol, token in tokens.items():
+        amount = spec.worth(symbol, _FUNDS_USD)
+        if token.address == weth:
+            wrap(world, weth, amount, holder=account)
+        else:
+            mint(world, token, account, amount)
+        for spender in spenders:
+            approve(world, token.address, spender, UINT256_MAX, holder=account)
