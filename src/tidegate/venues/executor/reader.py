@@ -17,6 +17,8 @@ from tidegate.venues.executor.disassembler import disassemble
 from tidegate.venues.executor.errors import decode_error
 
 _TRANSFER = event_topic("Transfer(address,address,uint256)")
+_WRAPPED = event_topic("Deposit(address,uint256)")
+_UNWRAPPED = event_topic("Withdrawal(address,uint256)")
 
 
 class ExecutorReader:
@@ -26,6 +28,8 @@ class ExecutorReader:
     ----------
     treasury
         Where payouts go: what a flagged line gained left the executor for it.
+    weth
+        The wrapped coin, which reports wrapping by its own two events and no transfer.
     abis, names
         ABIs of called protocols and signatures by selector, to name a step's own revert.
     """
@@ -34,10 +38,12 @@ class ExecutorReader:
         self,
         *,
         treasury: Address,
+        weth: Address,
         abis: Iterable[Abi] = (),
         names: Mapping[bytes, str] | None = None,
     ) -> None:
         self._treasury = treasury
+        self._weth = weth
         self._abis = tuple(abis)
         self._names = dict(names or {})
 
@@ -92,12 +98,13 @@ class ExecutorReader:
     def _moved(self, receipt: Receipt, token: Address, executor: Address, *, payout: bool) -> int:
         moved = 0
         for log in receipt.logs:
-            if log.address != token or len(log.topics) != 3 or log.topics[0] != _TRANSFER:
+            if log.address != token or not log.topics:
                 continue
-            source, target = address(log.topics[1]), address(log.topics[2])
             amount = int.from_bytes(log.data[:32])
-            if target == executor:
-                moved += amount
-            if source == executor and not (payout and target == self._treasury):
-                moved -= amount
+            who = [address(topic) for topic in log.topics[1:]]
+            if log.topics[0] == _TRANSFER and len(who) == 2:
+                moved += amount * (who[1] == executor)
+                moved -= amount * (who[0] == executor and not (payout and who[1] == self._treasury))
+            elif token == self._weth and who == [executor]:
+                moved += amount * ((log.topics[0] == _WRAPPED) - (log.topics[0] == _UNWRAPPED))
         return moved
