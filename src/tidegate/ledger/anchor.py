@@ -47,6 +47,16 @@ class HeadFile:
             )
         return int(match[1]), match[2].decode()
 
+    def refuse_empty_store(self) -> None:
+        """Raise ``Tampered`` if there were records where there are none now."""
+        noted = self.read()
+        if noted is not None and noted[0] > 0:
+            raise Tampered(
+                f"seq 1 is missing: the ledger is empty, {self.path} knows of {noted[0]} records",
+                code="journal_tampered",
+                fix=f"restore the ledger; if it was removed on purpose, remove {self.path} too",
+            )
+
     def write(self, seq: int, hash_: str) -> None:
         """Note the newest durable record, in one write: a kill leaves the old line or the new."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)

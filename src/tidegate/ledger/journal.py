@@ -225,10 +225,11 @@ def _open_tables(path: Path, writing: Engine) -> tuple[int, str]:
     with failures_named(path, "opening"), transaction(writing, durable=True) as connection:
         is_new = not check_version(connection, str(path))
         if is_new:
+            HeadFile(path).refuse_empty_store()
             create(connection)
             connection.execute(head_table.insert(), {"id": 1, "seq": 0, "hash": GENESIS_HASH})
         seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
-        _refuse_lost_tail(connection, path, (seq, hash_))
+        _refuse_other_tail(connection, path, (seq, hash_))
     if is_new:
         with _place_named(path):
             HeadFile(path).write(seq, hash_)
@@ -243,17 +244,17 @@ def record_columns(record: Record) -> dict[str, Any]:
     return columns
 
 
-def _refuse_lost_tail(connection: Connection, path: Path, head: tuple[int, str]) -> None:
+def _refuse_other_tail(connection: Connection, path: Path, head: tuple[int, str]) -> None:
     newest = connection.execute(
         select(records_table.c.seq, records_table.c.hash).order_by(records_table.c.seq.desc()).limit(1)
     ).first()
-    found = (0, GENESIS_HASH) if newest is None else (newest[0], newest[1])
+    last = (0, GENESIS_HASH) if newest is None else (newest[0], newest[1])
     noted = HeadFile(path).read() or head
-    if found != head or noted[0] > head[0]:
+    if last != head or noted[0] > head[0]:
         raise Tampered(
-            f"seq {min(found[0], head[0]) + 1} of {path} is missing: its newest records are gone",
+            f"the newest records of {path} do not fit its head",
             code="journal_tampered",
-            found=f"the last record is seq {found[0]}, the head row says {head[0]}, the head file {noted[0]}",
+            found=f"the last record is seq {last[0]}, the head row says {head[0]}, the head file {noted[0]}",
             fix="keep the file as evidence and run: tidegate journal verify",
         )
 

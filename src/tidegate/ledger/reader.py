@@ -13,6 +13,7 @@ from typing import IO, Any
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, select
 
+from tidegate.ledger.anchor import HeadFile
 from tidegate.ledger.projections import Attempt, ProfitLine
 from tidegate.ledger.records import GENESIS_HASH, Record
 from tidegate.ledger.schema import attempts_table, check_version, head_table, pnl_table, records_table
@@ -51,6 +52,7 @@ class JournalReader:
         reader = cls(path, open_for_reading(path))
         with failures_named(path, "opening"), reader._reading.begin() as connection:
             if not check_version(connection, str(path)):
+                HeadFile(path).refuse_empty_store()
                 raise ConfigError(f"{path} is empty: no ledger was ever written there", fix="name another")
         return reader
 

@@ -56,9 +56,11 @@ class _Walk:
 
     def over(self, connection: Connection, chunk: int) -> None:
         """Go on from the last good record to the end."""
-        after = records_table.c.seq
+        seq = records_table.c.seq
         while True:
-            wanted = select(records_table).where(after > self.seq).order_by(after).limit(chunk)
+            wanted = select(records_table).order_by(seq).limit(chunk)
+            if self.seq:  # not before: a record put in front of the first must be seen
+                wanted = wanted.where(seq > self.seq)
             try:
                 with failures_named(Path(), "reading"):
                     rows = connection.execute(wanted).all()
