@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Select, bindparam, select
+from sqlalchemy import Connection, Engine, bindparam, select
 
 from tidegate.ledger.anchor import HeadFile
 from tidegate.ledger.bodies import Body
@@ -167,11 +167,14 @@ class Journal(JournalReader):
         self.flush()
         return super().verify(checkpoint=checkpoint)
 
-    def _rows(self, wanted: Select[Any], doing: str) -> list[Row[Any]]:
+    @contextmanager
+    def snapshot(self, doing: str = "reading") -> Iterator[Connection]:
+        """Commit the open group, then read several things as they stood at one moment."""
         with self._lock:
             if self._group:
                 self._commit(durable=False)
-        return super()._rows(wanted, doing)
+        with super().snapshot(doing) as connection:
+            yield connection
 
     def _chained(
         self, kind: RecordKind, body_json: str, actor: str, correlation_id: str, causation_id: str

@@ -151,13 +151,13 @@ class JournalReader:
         return count
 
     @contextmanager
-    def snapshot(self) -> Iterator[Connection]:
+    def snapshot(self, doing: str = "reading") -> Iterator[Connection]:
         """Read several things as they stood at one moment."""
-        with failures_named(self.path, "reading"), self._reading.begin() as connection:
+        with failures_named(self.path, doing), self._reading.begin() as connection:
             yield connection
 
     def _rows(self, wanted: Select[Any], doing: str) -> list[Row[Any]]:
-        with failures_named(self.path, doing), self._reading.begin() as connection:
+        with self.snapshot(doing) as connection:
             return list(connection.execute(wanted))
 
 
