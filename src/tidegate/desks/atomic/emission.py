@@ -62,7 +62,7 @@ class Emission:
             return found
         register = self.registers.take()
         self.registers.remember_literal(register, value)
-        self.emit(step_id, f"load {value}", executor, lambda tag: Load.literal(tag, register, value))
+        self.emit(step_id, "load an amount", executor, lambda tag: Load.literal(tag, register, value))
         return register
 
     @contextmanager

@@ -1,0 +1,115 @@
+"""Which lender serves a loan: enough liquidity first, then what it costs all in all."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from tidegate.chain import decode_output, encode_call
+from tidegate.model import BPS, Address, TidegateError, mul_div_up
+from tidegate.venues.executor import FlashKind, TokenPrice
+from tidegate.venues.flash.lenders import Lender
+from tidegate.venues.view import StateView
+
+PLAN_GAS = {
+    FlashKind.AAVE_V3: 212_569,
+    FlashKind.ERC3156: 279_102,
+    FlashKind.UNISWAP_V3: 94_720,
+    FlashKind.MORPHO_BLUE: 132_114,
+    FlashKind.BALANCER_V2: 113_032,
+}
+"""Gas that a loan adds to a plan (atomic spec, 4.5); for ordering lenders, never for a gas limit."""
+
+PENALTY_USD_E6 = {FlashKind.BALANCER_V2: 25_000_000}
+"""After the loss of November 2025 Balancer v2 is taken only when it is clearly cheaper."""
+
+
+@dataclass(frozen=True, slots=True)
+class LenderQuote:
+    """What one lender asks for one loan. ``cost_usd_e6`` is fee, gas and penalty together."""
+
+    name: str
+    kind: FlashKind
+    lender: Address
+    side: int
+    liquidity: int
+    fee: int
+    plan_gas: int
+    cost_usd_e6: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoanPrices:
+    """What costs are valued by: the asset, the chain's own coin, and gas in wei."""
+
+    asset: TokenPrice
+    native: TokenPrice
+    gas_price_wei: int
+
+
+def choose(
+    asset: Address,
+    amount: int,
+    view: StateView,
+    headroom_bps: int = 1000,
+    exclude: Collection[Address] = (),
+    *,
+    lenders: Iterable[Lender],
+    prices: LoanPrices,
+    executor: Address | None = None,
+) -> list[LenderQuote]:
+    """Return the lenders that can serve ``amount`` now, the one to try first in front.
+
+    Parameters
+    ----------
+    headroom_bps
+        Liquidity must be at least amount·(1 + headroom), rounded up.
+    exclude
+        Lenders that may not serve, such as Uniswap v3 pools that are swapped inside the loan.
+    executor
+        If given, only lenders that its policy allows for their kind.
+
+    Returns
+    -------
+    list of LenderQuote
+        Ordered by cost, then gas, then name. A lender that does not answer is left out.
+    """
+    needed = mul_div_up(amount, BPS + headroom_bps, BPS)
+    quotes = []
+    for lender in lenders:
+        if lender.address in exclude:
+            continue
+        try:
+            if executor is not None and not is_allowed(executor, lender, view):
+                continue
+            liquidity = lender.liquidity(asset, view)
+            if liquidity < max(needed, 1):
+                continue
+            fee = lender.fee(asset, amount, view)
+        except TidegateError:
+            continue  # one that reverts or answers nonsense can not serve; the others may
+        quotes.append(_quote(lender, asset, liquidity, fee, prices))
+    return sorted(quotes, key=lambda quote: (quote.cost_usd_e6, quote.plan_gas, quote.name))
+
+
+def is_allowed(executor: Address, lender: Lender, view: StateView) -> bool:
+    """Say whether the executor's policy has the lender's kind (bit k of its word is kind k)."""
+    answer = view.call(executor, encode_call("lenders(address)", lender.address))
+    (word,) = decode_output(("uint256",), answer)
+    return bool(word >> lender.kind & 1)
+
+
+def _quote(lender: Lender, asset: Address, liquidity: int, fee: int, prices: LoanPrices) -> LenderQuote:
+    gas = PLAN_GAS[lender.kind]
+    return LenderQuote(
+        name=lender.name,
+        kind=lender.kind,
+        lender=lender.address,
+        side=lender.side(asset),
+        liquidity=liquidity,
+        fee=fee,
+        plan_gas=gas,
+        cost_usd_e6=prices.asset.usd_e6(fee)
+        + prices.native.usd_e6(gas * prices.gas_price_wei)
+        + PENALTY_USD_E6.get(lender.kind, 0),
+    )
