@@ -26,6 +26,8 @@ GUARDED_MAX = 8
 GRACE_S = 1_209_600
 """How long after its eta a change may still be applied."""
 
+ARGUMENT_WORDS = 32
+
 _LOSS_FLAG = 1 << 255
 
 
@@ -53,6 +55,7 @@ class Role(IntEnum):
 
 _ADDRESSED = frozenset(ChangeKind) - {ChangeKind.POLICY, ChangeKind.CAP}
 _ONE_ONLY = frozenset({ChangeKind.SPENDER, ChangeKind.ASSET, ChangeKind.TREASURY, ChangeKind.UNGUARD})
+_ETH_TOO = frozenset({ChangeKind.LOSS_LIMIT, ChangeKind.UNGUARD})
 _REMOVABLE = frozenset(
     {
         ChangeKind.POLICY,
@@ -226,7 +229,7 @@ def why_inadmissible(
             return "the word must be 1, 2 or 4"
         case ChangeKind.ROLE if change.account == owner:
             return "the owner holds no other role"
-        case ChangeKind.ROLE | ChangeKind.TREASURY if not any(change.key):
+        case kind if not any(change.key) and kind not in _ETH_TOO:
             return "the zero address can hold nothing"
         case _:
             return None
@@ -242,6 +245,8 @@ def _why_policy(change: Change, executor: Address, with_code: set[Address]) -> s
         return "the target must have code and not be the executor itself"
     if not (permission.call or permission.read or permission.approve):
         return "nothing is allowed by it"
+    if any(rule.word >= ARGUMENT_WORDS for rule in permission.rules):
+        return f"a rule's argument word must be below {ARGUMENT_WORDS}: the data ends there"
     if (function == APPROVE or permission.approve) and (function, change.word) != (APPROVE, APPROVE_WORD):
         return "approve is allowed by the word 8, and that word by approve alone"
     if function == TRANSFER and not _binds_recipient(permission):
