@@ -2,8 +2,8 @@
 
 Programs as data and as bytes, policy words, changes, calls and answers of the contract. No I/O and
 no state: the same bytes always give the same data, and bytes that are not the canonical form of a
-legal program give an error with offset and rule, never anything else. Any room above ``venues``
-may call.
+legal program give an error with offset and rule, never anything else. Only ``deploy_*`` and
+``apply_changes`` touch a world, the one that is handed in. Any room above ``venues`` may call.
 """
 
 from tidegate.venues.executor.abi import (
@@ -41,9 +41,16 @@ from tidegate.venues.executor.changes import (
     parse_loss_limit,
     why_inadmissible,
 )
+from tidegate.venues.executor.deploy import (
+    apply_changes,
+    deploy_executor,
+    deploy_guard_lens,
+    executor_build,
+)
 from tidegate.venues.executor.disassembler import disassemble
 from tidegate.venues.executor.errors import ERROR_ABI, ExecutorError, decode_error
 from tidegate.venues.executor.exposure import TokenPrice, at_risk_usd_e6, flow_usd_e6
+from tidegate.venues.executor.history import policy_in_force
 from tidegate.venues.executor.policy import (
     ArgumentRule,
     Permission,
@@ -135,6 +142,7 @@ __all__ = [
     "Take",
     "TokenPrice",
     "TraceEntry",
+    "apply_changes",
     "assemble",
     "at_risk_usd_e6",
     "calldata_gas",
@@ -142,6 +150,8 @@ __all__ = [
     "decode_execute",
     "decode_executed",
     "decode_simulated",
+    "deploy_executor",
+    "deploy_guard_lens",
     "diff_policy",
     "disassemble",
     "encode_accept_ownership",
@@ -160,6 +170,7 @@ __all__ = [
     "encoded_size",
     "encoded_sizes",
     "evaluate",
+    "executor_build",
     "explain_policy",
     "flow_usd_e6",
     "gas_by_tag",
@@ -168,6 +179,7 @@ __all__ = [
     "parse_loss_limit",
     "parse_policy",
     "parse_policy_key",
+    "policy_in_force",
     "policy_key",
     "program_hash",
     "required_policy",
