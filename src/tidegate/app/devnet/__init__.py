@@ -5,8 +5,10 @@ the command line, the demo, benchmarks and tests.
 """
 
 from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address, devnet_key
+from tidegate.app.devnet.book import address_book
 from tidegate.app.devnet.build import build_devnet
 from tidegate.app.devnet.devnet import Devnet
+from tidegate.app.devnet.govern import act_as_owner
 from tidegate.app.devnet.spec import (
     BorrowerSpec,
     DevnetSpec,
@@ -16,6 +18,7 @@ from tidegate.app.devnet.spec import (
     ReserveSpec,
     TokenSpec,
 )
+from tidegate.app.devnet.toml import to_toml
 
 __all__ = [
     "ACCOUNTS",
@@ -27,7 +30,10 @@ __all__ = [
     "RangeSpec",
     "ReserveSpec",
     "TokenSpec",
+    "act_as_owner",
+    "address_book",
     "build_devnet",
     "devnet_address",
     "devnet_key",
+    "to_toml",
 ]

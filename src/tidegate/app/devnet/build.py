@@ -84,6 +84,7 @@ def build_devnet(
         weth=weth,
         tokens=tokens,
         feeds=feeds,
+        token_feeds={token.symbol: token.pair for token in spec.tokens},
         uniswap_v2=v2,
         uniswap_v2_pairs=seed_pairs(world, spec, v2, tokens, provider=accounts["provider"]),
         uniswap_v3=v3,

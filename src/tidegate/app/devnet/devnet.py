@@ -27,6 +27,8 @@ class Devnet:
         With WETH, which nobody mints: its owner is itself.
     feeds
         Price feed by pair, ``ETH/USD``.
+    token_feeds
+        The pair that prices a token, by the token's symbol.
     owner_safe
         Three of five owners govern the executor.
     """
@@ -38,6 +40,7 @@ class Devnet:
     weth: Address
     tokens: dict[str, MintableToken]
     feeds: dict[str, PriceFeed]
+    token_feeds: dict[str, str]
     uniswap_v2: UniswapV2
     uniswap_v2_pairs: tuple[UniswapV2Pair, ...]
     uniswap_v3: UniswapV3

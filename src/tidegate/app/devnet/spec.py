@@ -6,9 +6,12 @@ prices, rounded down; so every pool starts at the price that the feeds tell.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from tidegate.model import ConfigError, digest, mul_div_down
+from tidegate.venues.uniswap_v3 import TICK_SPACINGS
 
 
 class TokenSpec(msgspec.Struct, frozen=True):
@@ -124,6 +127,26 @@ class DevnetSpec(msgspec.Struct, frozen=True):
     borrowers: tuple[BorrowerSpec, ...] = _BORROWERS
     flash_premium_bps: int = 5
 
+    def __post_init__(self) -> None:
+        """Refuse a spec that names what it does not have.
+
+        Raises
+        ------
+        ConfigError
+            Naming the token, reserve or fee.
+        """
+        traded = [item.tokens for item in self.pairs] + [item.tokens for item in self.pools]
+        for symbol in (symbol for both in traded for symbol in both):
+            self.token(symbol)
+        for pool in self.pools:
+            _require("fee of a Uniswap v3 pool", pool.fee, TICK_SPACINGS)
+        for reserve in self.reserves:
+            self.token(reserve.token)
+        reserves = [reserve.token for reserve in self.reserves]
+        for borrower in self.borrowers:
+            _require("reserve of the Aave market", borrower.collateral, reserves)
+            _require("reserve of the Aave market", borrower.debt, reserves)
+
     @property
     def digest(self) -> str:
         """Return the SHA-256 of everything that the spec says."""
@@ -137,17 +160,21 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         ConfigError
             If the spec has no such token.
         """
-        for token in self.tokens:
-            if token.symbol == symbol:
-                return token
-        raise ConfigError(
-            "the devnet has no such token",
-            code="token",
-            found=symbol,
-            allowed=", ".join(token.symbol for token in self.tokens),
-        )
+        by_symbol = {token.symbol: token for token in self.tokens}
+        _require("token", symbol, by_symbol)
+        return by_symbol[symbol]
 
     def worth(self, symbol: str, usd: int) -> int:
         """Return how many base units of a token ``usd`` whole dollars are, rounded down."""
         token = self.token(symbol)
         return mul_div_down(usd * 10**8, 10**token.decimals, token.price_usd_e8)
+
+
+def _require(kind: str, found: str | int, known: Iterable[str | int]) -> None:
+    if found not in known:
+        raise ConfigError(
+            f"the devnet has no such {kind}",
+            code="devnet",
+            found=str(found),
+            allowed=", ".join(str(one) for one in known) or "none",
+        )

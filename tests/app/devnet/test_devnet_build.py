@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.app import devnet as room
+from tidegate.app.devnet import (
+    BorrowerSpec,
+    Devnet,
+    DevnetSpec,
+    PairSpec,
+    PoolSpec,
+    RangeSpec,
+    act_as_owner,
+    address_book,
+    build_devnet,
+    devnet_address,
+    devnet_key,
+    to_toml,
+)
+from tidegate.chain import encode_call, keccak256
+from tidegate.model import ConfigError
+from tidegate.sim import FastWorld, WorldReverted
+from tidegate.venues import load_book
+from tidegate.venues.tokens import balance_of, mint
+
+
+@pytest.fixture(scope="module")
+def built() -> tuple[FastWorld, Devnet]:
+    world = FastWorld()
+    return world, build_devnet(world)
+
+
+def test_the_front_door_exports_what_it_says() -> None:
+    assert set(room.__all__) == {
+        *("ACCOUNTS", "BorrowerSpec", "Devnet", "DevnetSpec", "PairSpec", "PoolSpec", "RangeSpec"),
+        *("ReserveSpec", "TokenSpec", "act_as_owner", "address_book", "build_devnet"),
+        *("devnet_address", "devnet_key", "to_toml"),
+    }
+    assert all(hasattr(room, name) for name in room.__all__)
+
+
+def test_the_same_spec_gives_the_same_devnet(built: tuple[FastWorld, Devnet]) -> None:
+    world = FastWorld()
+    again = build_devnet(world)
+    assert again == built[1]
+    assert world.block() == built[0].block()
+    for pool in again.uniswap_v3_pools:
+        for slot in range(9):
+            assert world.storage(pool.address, slot) == built[0].storage(pool.address, slot)
+
+
+def test_another_chain_has_the_same_addresses(built: tuple[FastWorld, Devnet]) -> None:
+    spec = DevnetSpec(chain="base-dev", chain_id=31_338)
+    other = build_devnet(FastWorld(chain_id=31_338), spec)
+    assert other.uniswap_v3 == built[1].uniswap_v3
+    assert other.aave_v3 == built[1].aave_v3
+    assert (other.chain, other.chain_id) == ("base-dev", 31_338)
+
+
+def test_a_devnet_can_be_written_down_and_read_back(built: tuple[FastWorld, Devnet]) -> None:
+    written = msgspec.json.encode(built[1])
+    assert msgspec.json.decode(written, type=Devnet) == built[1]
+
+
+def test_a_spec_is_known_by_its_digest() -> None:
+    assert DevnetSpec().digest == DevnetSpec().digest
+    assert DevnetSpec(flash_premium_bps=9).digest != DevnetSpec().digest
+
+
+def test_a_world_is_built_in_once(built: tuple[FastWorld, Devnet]) -> None:
+    with pytest.raises(ConfigError, match="holds a devnet already"):
+        build_devnet(built[0])
+
+
+def test_a_world_must_be_the_specs_chain() -> None:
+    with pytest.raises(ConfigError, match="another chain"):
+        build_devnet(FastWorld(chain_id=5), DevnetSpec(chain_id=6))
+
+
+def test_a_borrower_beyond_the_limit_is_refused_by_the_market() -> None:
+    spec = DevnetSpec(borrowers=(BorrowerSpec("borrower1", "WETH", 30_000, "USDC", 10_100),))
+    with pytest.raises(WorldReverted, match="36"):
+        build_devnet(FastWorld(), spec)
+
+
+@pytest.mark.parametrize(
+    ("parts", "why"),
+    [
+        ({"pairs": (PairSpec(("WETH", "XYZ"), 1_000),)}, "no such token; found: XYZ"),
+        ({"pools": (PoolSpec(("WETH", "USDC"), 499, ()),)}, "no such fee .* found: 499"),
+        ({"borrowers": (BorrowerSpec("borrower1", "XYZ", 1, "USDC", 20_000),)}, "no such reserve"),
+        ({"reserves": ()}, "no such reserve"),
+    ],
+)
+def test_a_spec_that_names_what_it_does_not_have_is_refused(parts: dict[str, Any], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        DevnetSpec(**parts)
+
+
+def test_a_spec_may_be_small() -> None:
+    spec = DevnetSpec(
+        pairs=(), pools=(PoolSpec(("WETH", "USDC"), 500, (RangeSpec(1_000),)),), reserves=(), borrowers=()
+    )
+    devnet = build_devnet(FastWorld(), spec)
+    assert (len(devnet.uniswap_v2_pairs), len(devnet.uniswap_v3_pools), devnet.aave_v3.reserves) == (0, 1, ())
+    with pytest.raises(ConfigError, match="no such Uniswap v2 pair"):
+        devnet.pair("WETH", "USDC")
+    with pytest.raises(ConfigError, match="no such Uniswap v3 pool"):
+        devnet.pool("WETH", "USDC", 3_000)
+    with pytest.raises(ConfigError, match="no such token"):
+        devnet.token("XYZ")
+
+
+def test_the_deployer_only_creates(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    deployer = devnet.accounts["deployer"]
+    assert world.nonce(deployer) > 40
+    assert balance_of(world, devnet.token("USDC"), deployer) == 0
+
+
+def test_accounts_belong_to_throw_away_keys() -> None:
+    key = devnet_key("operator", chain_id=31_337)
+    assert key.is_throw_away
+    assert key.address == devnet_address("operator") != devnet_address("guardian")
+
+
+def test_the_book_names_everything_with_its_code(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    book = address_book(devnet, world)
+    router = book.entry("uniswap_v3.router")
+    assert router.address == devnet.uniswap_v3.router
+    assert router.code_hash == keccak256(world.code(devnet.uniswap_v3.router)).hex()
+    assert book.token("USDC").decimals == 6
+    assert book.entry(book.token("USDC").feed or "").address == devnet.feeds["USDC/USD"].address
+    assert book.entry("feed.ETH/USD").heartbeat_s == 3_600
+    assert all(entry.code_hash for name, entry in book.contracts.items() if name != "treasury")
+    with pytest.raises(ConfigError, match=r"did you mean uniswap_v3\.router"):
+        book.entry("uniswap_v3.ruter")
+
+
+def test_the_book_survives_being_written(built: tuple[FastWorld, Devnet]) -> None:
+    book = address_book(built[1], built[0])
+    assert load_book(to_toml(book.as_mapping())) == book
+
+
+def test_the_owner_acts_through_its_safe(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    usdc, to = devnet.token("USDC"), devnet.accounts["treasury"]
+    with world.snapshot():
+        pay = encode_call("transfer(address,uint256)", to, 7)
+        with pytest.raises(WorldReverted, match="GS013"):
+            act_as_owner(world, devnet, usdc, pay)
+        mint(world, devnet.tokens["USDC"], devnet.owner_safe.address, 7)
+        act_as_owner(world, devnet, usdc, pay)
+        assert balance_of(world, usdc, to) == 7
+
+
+_plain = st.recursive(
+    st.booleans() | st.integers(-(2**62), 2**62) | st.text() | st.lists(st.text() | st.integers(0, 9)),
+    lambda inner: st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.text(), _plain, max_size=5))
+def test_toml_reads_back_what_was_written(data: dict[str, object]) -> None:
+    assert tomllib.loads(to_toml(data)) == data
+
+
+@pytest.mark.parametrize("value", [None, 1.5, b"x", [{"a": 1}]])
+def test_what_has_no_place_in_toml_is_refused(value: object) -> None:
+    with pytest.raises(TypeError, match="no TOML form"):
+        to_toml({"key": value})
