@@ -17,7 +17,7 @@ from tidegate.risk.guards.interface import (
     verdict,
 )
 from tidegate.venues import LimitKind, Token
-from tidegate.venues.chainlink.rounds import LATEST_ROUND, decode_round
+from tidegate.venues.chainlink import LATEST_ROUND, decode_round
 from tidegate.venues.executor import Comparison
 
 HEARTBEAT_MARGIN_BPS = 1_000
