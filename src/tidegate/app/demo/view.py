@@ -1,0 +1,101 @@
+"""The live view in a terminal: blocks, prices, decisions, outcomes, profit after gas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.app.demo.progress import Progress
+from tidegate.model import OutcomeKind, format_units
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+class LiveView:
+    """Shows a ``Progress``; on a terminal it is redrawn in place, elsewhere it stays silent."""
+
+    def __init__(self, console: Console, *, title: str, blocks: int) -> None:
+        self._live = Live(console=console, auto_refresh=False, transient=False)
+        self._title, self._blocks = title, blocks
+
+    def __enter__(self) -> LiveView:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def show(self, progress: Progress) -> None:
+        """Draw the newest state."""
+        self._live.update(self._draw(progress), refresh=True)
+
+    def _draw(self, progress: Progress) -> RenderableType:
+        return Group(self._market(progress), _strategies(progress), _lower(progress))
+
+    def _market(self, progress: Progress) -> Panel:
+        body = Table.grid(padding=(0, 3))
+        for _ in range(5):
+            body.add_column()
+        prices = progress.prices
+        if prices is not None:
+            body.add_row(
+                f"block [bold]{progress.block}[/]",
+                f"v2 pair [bold]{_usd(prices.v2_usd_e8)}[/]",
+                f"v3 pool [bold]{_usd(prices.v3_usd_e8)}[/]",
+                f"feed [bold]{_usd(prices.feed_usd_e8)}[/]",
+                f"base fee [bold]{format_units(progress.base_fee_wei, 9, 3)}[/] gwei",
+            )
+        gap = Text.assemble(
+            ("gap v2 over v3  ", "dim"),
+            (sparkline(progress.gaps_bps), "cyan"),
+            f"  {progress.gaps_bps[-1] if progress.gaps_bps else 0:+d} bps",
+        )
+        done = progress.block - progress.first_block
+        subtitle = f"{done} of {self._blocks} blocks" if self._blocks else f"{done} blocks, Ctrl-C ends"
+        return Panel(Group(body, gap), title=self._title, subtitle=subtitle, border_style="cyan")
+
+
+def _strategies(progress: Progress) -> Table:
+    table = Table("strategy", expand=True)
+    for name in ("decisions", "acted", "landed", "reverted", "denied", "gas", "profit after gas"):
+        table.add_column(name, justify="right")
+    for subject, line in sorted(progress.lines.items()):
+        value = f"{line.value_usd_e6 / 1e6:,.2f} USD"
+        table.add_row(
+            subject,
+            str(line.decisions),
+            str(line.intents),
+            str(line.outcomes[OutcomeKind.LANDED]),
+            str(line.outcomes[OutcomeKind.REVERTED]),
+            str(line.outcomes[OutcomeKind.DENIED]),
+            f"{line.gas_used:,}",
+            f"[green]{value}[/]" if line.value_usd_e6 >= 0 else f"[red]{value}[/]",
+        )
+    return table
+
+
+def _lower(progress: Progress) -> Table:
+    grid = Table.grid(expand=True)
+    grid.add_column(ratio=1)
+    grid.add_column(ratio=2)
+    reasons = Table("reasons for not acting", "", expand=True)
+    for reason, count in progress.reasons.most_common(8):
+        reasons.add_row(reason, str(count))
+    grid.add_row(reasons, Panel(Text("\n".join(progress.recent)), title="outcomes", title_align="left"))
+    return grid
+
+
+def sparkline(values: Iterable[int]) -> str:
+    """Return one bar a value, scaled by the greatest distance from zero."""
+    shown = [abs(value) for value in values]
+    top = max(shown, default=0) or 1
+    return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // (top + 1))] for value in shown)
+
+
+def _usd(price_usd_e8: int) -> str:
+    return f"{price_usd_e8 / 1e8:,.2f}"
