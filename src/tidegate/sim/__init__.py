@@ -8,6 +8,7 @@ May import ``chain`` and ``model``; venues, desks, the pipeline and tests may im
 from tidegate.sim.artifacts import Artifact, Artifacts
 from tidegate.sim.builds import Build, compile_contract
 from tidegate.sim.errors import WorldReverted
+from tidegate.sim.exact import ExactWorld
 from tidegate.sim.fast import FastWorld
 from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
 from tidegate.sim.world import World
@@ -17,6 +18,7 @@ __all__ = [
     "Artifact",
     "Artifacts",
     "Build",
+    "ExactWorld",
     "FastWorld",
     "World",
     "WorldReverted",

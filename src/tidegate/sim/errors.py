@@ -25,3 +25,23 @@ class WorldReverted(TidegateError):
         self.revert = revert
         self.data = data
         self.receipt = receipt
+
+
+def halted(reason: str) -> Revert:
+    """Return an abnormal end by one name for both engines, which word it differently."""
+    plain = reason.lower().replace(" ", "").replace("_", "")
+    name = next((name for begins, name in _HALTS.items() if begins in plain), reason)
+    return Revert(kind="halt", name=name)
+
+
+_HALTS = {
+    "outofgas": "out_of_gas",
+    "invalidopcode": "invalid_opcode",
+    "invalidfeopcode": "invalid_opcode",
+    "opcodenotfound": "invalid_opcode",
+    "invalidjump": "invalid_jump",
+    "stackunderflow": "stack_underflow",
+    "stackoverflow": "stack_overflow",
+    "createcontractsizelimit": "code_size",
+    "maxcodesize": "code_size",
+}

@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 
 from tidegate.chain import RevertDecoder
-from tidegate.model import Rejected, Revert, Unavailable
-from tidegate.sim.errors import WorldReverted
+from tidegate.model import Rejected, Unavailable
+from tidegate.sim.errors import WorldReverted, halted
 
 _REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
 _HALT = re.compile(r"Halt \{ reason: (.+), gas_used: \d+ \}")
-_REFUSED = ("Transaction(", "Initial gas spend")
+_REFUSED = {
+    "LackOfFund": "insufficient_funds",
+    "CallGasCostMoreThanGasLimit": "intrinsic_gas",
+    "CallerGasLimitMoreThanBlock": "gas_limit",
+    "CreateInitCodeSizeLimit": "initcode_size",
+    "RejectCallerWithCode": "sender_is_contract",
+}
+"""What no node would take, by what the engine calls it; codes as for the errors of nodes."""
+
 _PANIC = "PanicException"
 _TEXT_MAX = 300
 
@@ -25,9 +33,10 @@ def failure_of(
             data = bytes.fromhex(match[1])
             return WorldReverted(decoder.decode(data), data)
         if match := _HALT.fullmatch(text):
-            return WorldReverted(Revert(kind="halt", name=match[1]))
-        if text.startswith(_REFUSED):
-            return Rejected("no node would take this transaction", found=text)
+            return WorldReverted(halted(match[1]))
+        for name, code in _REFUSED.items():
+            if name in text:
+                return Rejected(f"no node would take this transaction: {code}", code=code, found=text)
     elif type(error).__name__ != _PANIC:
         return error
     return Unavailable("the fast engine failed", code="engine_panic", found=str(error)[:_TEXT_MAX])

@@ -1,0 +1,139 @@
+"""The node's process: started on loopback, watched, and never left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from tidegate.model import Block, Unavailable
+from tidegate.sim.packages import anvil_binary
+from tidegate.sim.paths import cache_dir
+
+_LISTENING = re.compile(r"Listening on (127\.0\.0\.1:\d+)")
+_LINES_KEPT = 40
+_STOP_S = 3.0
+_PR_SET_PDEATHSIG = 1
+
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class Node:
+    """One anvil process on a port of loopback that the system chose.
+
+    It is stopped by ``close``, by the end of this object, and, on Linux, by the kernel when the
+    thread that started it ends: start it from a thread that outlives it.
+
+    Raises
+    ------
+    Unavailable
+        If there is no program, or it does not come up; with what it printed.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, start_timeout_s: float = 20.0) -> None:
+        scratch = cache_dir() / "anvil"
+        scratch.mkdir(parents=True, exist_ok=True)
+        command = [str(anvil_binary()), "--port", "0", "--cache-path", str(scratch), *arguments]
+        self._printed: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._started = threading.Event()
+        self._endpoint = ""
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                cwd=scratch,
+                preexec_fn=_die_with_parent(os.getpid()),
+            )
+        except OSError as error:
+            raise Unavailable("the node can not be started", code="node_start", found=str(error)) from error
+        self._stopper = weakref.finalize(self, _stop, self._process)
+        threading.Thread(target=self._read_output, name="anvil-output", daemon=True).start()
+        if not self._started.wait(start_timeout_s) or not self._endpoint:
+            self.close()
+            raise Unavailable("the node did not start", code="node_start", found=self.printed)
+
+    @property
+    def url(self) -> str:
+        """Return where the node listens."""
+        return f"http://{self._endpoint}"
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether the process still runs."""
+        return self._process.poll() is None
+
+    @property
+    def printed(self) -> str:
+        """Return the last lines that the node printed, and how it ended if it did."""
+        code = self._process.poll()
+        lines = [*self._printed, *([] if code is None else [f"ended with code {code}"])]
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Stop the process and wait until it is gone. Doing it again does nothing."""
+        self._stopper()
+
+    def _read_output(self) -> None:
+        stream = self._process.stdout
+        if stream is not None:
+            with contextlib.closing(stream):
+                for line in stream:
+                    self._printed.append(line.rstrip())
+                    if not self._endpoint and (match := _LISTENING.search(line)):
+                        self._endpoint = match[1]
+                        self._printed.clear()
+                        self._started.set()
+        self._started.set()
+
+
+def node_arguments(
+    *, chain_id: int, genesis: Block, hardfork: str, fork_url: str | None, fork_block: int | None
+) -> list[str]:
+    """Return the arguments that make a node deterministic and free of accounts of its own."""
+    arguments = [
+        *("--host", "127.0.0.1", "--accounts", "0", "--chain-id", str(chain_id), "--order", "fifo"),
+        *("--gas-limit", str(genesis.gas_limit), "--hardfork", hardfork, "--no-cors"),
+        *("--auto-impersonate", "--disable-min-priority-fee", "--no-request-size-limit"),
+    ]
+    if fork_url is None:
+        start = ["--timestamp", str(genesis.timestamp), "--base-fee", str(genesis.base_fee_wei)]
+        return [*arguments, *start, "--number", str(genesis.number)]
+    pinned = [] if fork_block is None else ["--fork-block-number", str(fork_block)]
+    return [*arguments, "--fork-url", fork_url, "--no-storage-caching", *pinned]
+
+
+def _die_with_parent(parent: int) -> Callable[[], None]:
+    def prepare() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return prepare
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
