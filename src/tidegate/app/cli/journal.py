@@ -1,0 +1,272 @@
+"""``tidegate journal``: read, verify, replay, export and rebuild the hash-chained journal."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.app.cli.common import JsonFlag, emit, home
+from tidegate.app.replay import REPLAYERS, Replayed, decisions_of, replay
+from tidegate.app.story import short, summary
+from tidegate.ledger import Attempt, JournalReader, Record, VerifyReport, rebuild
+from tidegate.model import ConfigError, Divergence, RecordKind
+
+app = typer.Typer()
+
+LedgerOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger", help="The ledger's file; by default ledger.sqlite in $TIDEGATE_HOME or ./.tidegate."
+    ),
+]
+IntentArgument = Annotated[str, typer.Argument(help="The intent's id, or enough of its beginning.")]
+
+_FOLLOW_S = 0.5
+
+
+@app.command()
+def tail(
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many records.")] = 20,
+    kind: Annotated[RecordKind | None, typer.Option(help="Only records of this kind.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the newest records."""
+    with _open(ledger) as reader:
+        records = reader.last_records(count, kind)
+        seq, hash_ = reader.head()
+        value = {"head": {"seq": seq, "hash": hash_}, "records": [_as_json(record) for record in records]}
+        emit(value, as_json=as_json, render=lambda out: _print_records(out, records))
+        last = records[-1].seq if records else seq
+        while follow:
+            time.sleep(_FOLLOW_S)
+            for record in reader.records(kind=kind, after=last):
+                emit(_as_json(record), as_json=as_json, render=partial(_print_records, records=[record]))
+                last = record.seq
+
+
+@app.command()
+def show(intent: IntentArgument, ledger: LedgerOption = None, as_json: JsonFlag = False) -> None:
+    """Tell the story of one intent, arrow by arrow."""
+    with _open(ledger) as reader:
+        attempt = _attempt(reader, intent)
+        told = {record.seq: record for record in decisions_of(reader, attempt.intent_id)}
+        told |= {record.seq: record for record in reader.records(correlation_id=attempt.intent_id)}
+    records = [told[seq] for seq in sorted(told)]
+    value = {
+        "attempt": msgspec.to_builtins(attempt),
+        "records": [_as_json(record) for record in records],
+    }
+    emit(value, as_json=as_json, render=lambda out: _print_story(out, attempt, records))
+
+
+@app.command(name="replay")
+def replay_command(
+    intent: Annotated[str | None, typer.Argument(help="An intent's id, or enough of it.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every decision in the journal.")] = False,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Recompute decisions from their journaled inputs; exit 13 if an answer differs."""
+    if (intent is None) is not every:
+        raise ConfigError("say which decisions", allowed="an INTENT, or --all", fix="tidegate journal show")
+    with _open(ledger) as reader:
+        if intent is None:
+            records = list(reader.records(kind=RecordKind.DECISION))
+        else:
+            records = list(decisions_of(reader, _attempt(reader, intent).intent_id))
+    if not records:
+        raise ConfigError(
+            "there is no decision to replay", found="no decision record", fix="tidegate journal tail"
+        )
+    replayed = [replay(record, REPLAYERS) for record in records]
+    different = [item for item in replayed if not item.is_same]
+    if different:
+        first = different[0]
+        raise Divergence(
+            f"{len(different)} of {len(replayed)} decisions are decided otherwise today, the first at "
+            f"seq {first.seq}: {first.desk}/{first.subject} at block {first.block}",
+            code="replay_differs",
+            found=f"{first.replayed_digest} (other: {', '.join(first.changed)})",
+            allowed=first.recorded_digest,
+            fix="compare the code and the configuration with those that wrote the journal",
+        )
+    value = {"replayed": len(replayed), "same": len(replayed)}
+    emit(value, as_json=as_json, render=lambda out: _print_replayed(out, replayed))
+
+
+@app.command()
+def verify(
+    checkpoint: Annotated[
+        str | None, typer.Option(help="SEQ:HASH that was kept elsewhere; the journal must contain it.")
+    ] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check every hash, the order, the tail and the projections; exit 13 names what was changed."""
+    with _open(ledger) as reader, _working("verifying"):
+        report = reader.verify(checkpoint=None if checkpoint is None else _checkpoint(checkpoint))
+        with tempfile.TemporaryDirectory(prefix="tidegate-verify-") as folder:
+            rebuilt = rebuild(reader, Path(folder) / "copy.sqlite")
+    if not rebuilt.is_equal:
+        raise Divergence(
+            f"all {report.records} records are whole, but a projection does not follow from them",
+            code="projection_differs",
+            found="; ".join(rebuilt.differences),
+            fix="tidegate journal rebuild --output COPY, then put the copy in the ledger's place",
+        )
+    value = {"ok": True, **msgspec.to_builtins(report), "projections": rebuilt.rows}
+    emit(value, as_json=as_json, render=lambda out: _print_whole(out, report))
+
+
+@app.command()
+def export(
+    output: Annotated[Path | None, typer.Option(help="A file; standard output without.")] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write every record as one JSON object a line."""
+    with _open(ledger) as reader, _working("exporting"):
+        count = reader.export(sys.stdout.buffer if output is None else output)
+        if output is not None:
+            seq, hash_ = reader.head()
+            value = {"records": count, "path": output, "head": {"seq": seq, "hash": hash_}}
+            emit(value, as_json=as_json, render=lambda out: out.print(f"{count:,} records in {output}"))
+
+
+@app.command(name="rebuild")
+def rebuild_command(
+    output: Annotated[Path | None, typer.Option(help="Keep the copy here.")] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make the projections again in a copy, from the records alone; exit 1 if they differ."""
+    with (
+        _open(ledger) as reader,
+        _working("rebuilding"),
+        tempfile.TemporaryDirectory(prefix="tidegate-rebuild-") as folder,
+    ):
+        report = rebuild(reader, output or Path(folder) / "copy.sqlite")
+    value = {"equal": report.is_equal, **msgspec.to_builtins(report), "copy": output}
+    emit(value, as_json=as_json, render=lambda out: _print_rebuilt(out, value))
+    if not report.is_equal:
+        raise typer.Exit(1)
+
+
+def _open(ledger: Path | None) -> JournalReader:
+    return JournalReader.open(ledger or home() / "ledger.sqlite")
+
+
+def _working(what: str) -> Any:
+    """Show that work is going on, to people alone."""
+    return Console(stderr=True).status(f"{what} …")
+
+
+def _attempt(reader: JournalReader, intent: str) -> Attempt:
+    wanted = intent.lower()
+    found = [attempt for attempt in reader.attempts() if attempt.intent_id.lower().startswith(wanted)]
+    exact = [attempt for attempt in found if attempt.intent_id.lower() == wanted]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    newest = [short(attempt.intent_id, 16) for attempt in reader.attempts()[-3:]]
+    raise ConfigError(
+        f"no intent begins with {intent!r}" if not found else f"{len(found)} intents begin with {intent!r}",
+        code="no_such_intent" if not found else "ambiguous_intent",
+        found=", ".join(short(attempt.intent_id, 16) for attempt in found[:5]) or None,
+        allowed=f"the newest are {', '.join(newest)}" if newest else "the journal has no intent yet",
+        fix="tidegate journal tail --kind intent",
+    )
+
+
+def _checkpoint(text: str) -> tuple[int, str]:
+    seq, _, hash_ = text.partition(":")
+    if not seq.isdecimal() or len(hash_) != 64:
+        raise ConfigError(
+            "a checkpoint is SEQ:HASH", found=text, allowed="a number, a colon and 64 hex digits"
+        )
+    return int(seq), hash_.lower()
+
+
+def _as_json(record: Record) -> dict[str, Any]:
+    value: dict[str, Any] = msgspec.json.decode(record.as_line())
+    return value
+
+
+def _print_records(out: Console, records: list[Record]) -> None:
+    table = _table("seq", "time", "kind", "actor", "intent")
+    for record in records:
+        table.add_row(
+            Text(str(record.seq), "bold"),
+            Text(_time(record.at_ms), "dim"),
+            Text(record.kind, "cyan"),
+            Text(record.actor, "magenta"),
+            Text(short(record.correlation_id), "dim"),
+            Text(summary(record)),
+        )
+    out.print(table)
+
+
+def _table(*narrow: str) -> Table:
+    """Return a grid whose last column alone may wrap."""
+    table = Table.grid(padding=(0, 2))
+    for name in narrow:
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    return table
+
+
+def _print_story(out: Console, attempt: Attempt, records: list[Record]) -> None:
+    outcome = attempt.outcome.value if attempt.outcome else "open"
+    out.print(Text.assemble(("intent ", "dim"), (attempt.intent_id, "bold")))
+    out.print(
+        Text(f"{attempt.desk}/{attempt.subject}, chain {attempt.chain_id}, {attempt.stage}: {outcome}"),
+        style="bold",
+    )
+    table = _table("arrow", "kind", "seq", "after")
+    start_ms = records[0].at_ms if records else 0
+    for number, record in enumerate(records):
+        table.add_row(
+            Text("●" if number == 0 else "▼", "cyan"),
+            Text(record.kind, "bold"),
+            Text(f"seq {record.seq}", "dim"),
+            Text(f"+{record.at_ms - start_ms} ms", "dim"),
+            Text(summary(record)),
+        )
+    out.print(table)
+
+
+def _print_replayed(out: Console, replayed: list[Replayed]) -> None:
+    for item in replayed[:20]:
+        where = f"seq {item.seq} {item.desk}/{item.subject} block {item.block}"
+        out.print(f"[green]same[/] {where} {item.recorded_digest}")
+    out.print(f"[bold]{len(replayed)}[/] decisions recomputed, every answer the same")
+
+
+def _print_whole(out: Console, report: VerifyReport) -> None:
+    head = f"head [bold]{report.head_seq}[/] {report.head_hash}"
+    out.print(f"[bold green]whole[/]: {report.records:,} records, {head}")
+
+
+def _print_rebuilt(out: Console, value: dict[str, Any]) -> None:
+    verdict = "[bold green]equal[/]" if value["equal"] else "[bold red]different[/]"
+    rows = ", ".join(f"{name} {count:,}" for name, count in value["rows"].items())
+    out.print(f"{verdict}: {value['records']:,} records give {rows}")
+    for difference in value["differences"]:
+        out.print(f"  {difference}", markup=False)
+    if value["copy"] is not None:
+        out.print(f"  copy: {value['copy']}", markup=False)
+
+
+def _time(at_ms: int) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03}"

@@ -1,0 +1,1 @@
+"""What a person sees of the journal: the verb, the story, the replay."""

@@ -1,0 +1,148 @@
+"""``tidegate journal``: what each sub-verb prints and the exit codes that are its contract."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate.app.cli import run
+from tidegate.app.replay import REPLAYERS
+
+from .conftest import DENIED, LANDED
+
+
+def execute(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.fixture
+def journal(ledger: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Return a function that runs a sub-verb with --json and gives (exit code, object)."""
+
+    def call(*words: str) -> tuple[int, dict[str, Any]]:
+        code = run(["journal", *words, "--ledger", str(ledger), "--json"])
+        lines = capsys.readouterr().out.splitlines()
+        return code, json.loads(lines[-1])
+
+    return call
+
+
+def adder(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "result": {"sum": body["inputs"]["a"] + body["inputs"]["b"]}}
+
+
+def test_tail_shows_the_newest_in_order(journal: Any) -> None:
+    code, value = journal("tail", "-n", "3")
+    assert code == 0
+    assert [record["seq"] for record in value["records"]] == [6, 7, 8]
+    assert value["head"] == {"seq": 8, "hash": value["records"][-1]["hash"]}
+
+
+def test_tail_of_one_kind(journal: Any) -> None:
+    _, value = journal("tail", "--kind", "decision")
+    assert [record["seq"] for record in value["records"]] == [1, 5, 8]
+
+
+def test_show_tells_the_story_from_the_decision_on(journal: Any) -> None:
+    code, value = journal("show", LANDED[:6])
+    assert code == 0
+    assert value["attempt"]["outcome"] == "landed"
+    assert [record["kind"] for record in value["records"]] == ["decision", "intent", "outcome", "booking"]
+
+
+def test_show_for_people_has_a_line_an_arrow(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["journal", "show", LANDED, "--ledger", str(ledger)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "sums at block 7 acted" in shown
+    assert "adder/sums on chain 31337, moves 3000 USD (paper)" in shown
+    assert "+0.03 WETH, gas 0.001 ETH; worth 87 USD" in shown
+
+
+@pytest.mark.parametrize(("words", "code"), [((DENIED,), 0), (("ef",), 3), (("",), 3)])
+def test_show_needs_one_intent(journal: Any, words: tuple[str, ...], code: int) -> None:
+    assert journal("show", *words)[0] == code
+
+
+def test_verify_says_what_it_checked(journal: Any) -> None:
+    code, value = journal("verify")
+    assert (code, value["ok"], value["records"]) == (0, True, 8)
+    assert value["projections"] == {"attempts": 2, "pnl": 3}
+    head = f"{value['head_seq']}:{value['head_hash']}"
+    assert journal("verify", "--checkpoint", head)[0] == 0
+    assert journal("verify", "--checkpoint", "8:" + "00" * 32)[0] == 13
+    assert journal("verify", "--checkpoint", "eight")[0] == 3
+
+
+def test_verify_names_the_changed_seq_with_exit_13(journal: Any, ledger: Path) -> None:
+    execute(ledger, "UPDATE journal_records SET body = replace(body, 'WETH', 'WETI') WHERE seq = 4")
+    code, value = journal("verify")
+    assert code == 13
+    assert (value["error"], value["code"]) == ("Tampered", "journal_tampered")
+    assert value["message"] == "seq 4 was changed"
+
+
+def test_verify_finds_a_projection_that_lies(journal: Any, ledger: Path) -> None:
+    execute(ledger, "UPDATE attempts SET outcome = 'landed', reason = NULL WHERE outcome = 'denied'")
+    code, value = journal("verify")
+    assert (code, value["code"]) == (13, "projection_differs")
+    assert value["found"] == f"attempts {DENIED}"
+
+
+def test_rebuild_says_whether_equal(journal: Any, ledger: Path, tmp_path: Path) -> None:
+    code, value = journal("rebuild")
+    assert (code, value["equal"], value["rows"]) == (0, True, {"attempts": 2, "pnl": 3})
+    execute(ledger, "DELETE FROM pnl WHERE line = 1")
+    copy = tmp_path / "copy.sqlite"
+    code, value = journal("rebuild", "--output", str(copy))
+    assert (code, value["equal"], value["differences"]) == (1, False, ["pnl 4 1"])
+    assert run(["journal", "verify", "--ledger", str(copy), "--json"]) == 0
+
+
+def test_export_to_a_file_and_to_standard_output(
+    ledger: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    target = tmp_path / "out.jsonl"
+    assert run(["journal", "export", "--output", str(target), "--ledger", str(ledger), "--json"]) == 0
+    assert json.loads(capfdbinary.readouterr().out)["records"] == 8
+    assert run(["journal", "export", "--ledger", str(ledger)]) == 0
+    assert capfdbinary.readouterr().out == target.read_bytes()
+
+
+def test_replay_recomputes_the_same_answer(journal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REPLAYERS, "adder", adder)
+    assert journal("replay", LANDED) == (0, {"replayed": 1, "same": 1})
+    assert journal("replay", "--all") == (0, {"replayed": 3, "same": 3})
+
+
+def test_replay_of_another_answer_is_divergence(journal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REPLAYERS, "adder", lambda body: {**adder(body), "acted": body["block"] == 7})
+    assert journal("replay", LANDED)[0] == 0
+    monkeypatch.setitem(REPLAYERS, "adder", lambda body: {**adder(body), "result": {}})
+    code, value = journal("replay", LANDED)
+    assert (code, value["code"]) == (13, "replay_differs")
+    assert "(other: result)" in value["found"]
+
+
+def test_replay_without_a_replayer_or_an_intent_says_so(journal: Any) -> None:
+    code, value = journal("replay", LANDED)
+    assert (code, value["code"]) == (3, "no_replayer")
+    assert journal("replay")[0] == 3
+    assert journal("replay", LANDED, "--all")[0] == 3
+
+
+def test_no_ledger_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path))
+    for words in (("tail",), ("verify",), ("export",), ("rebuild",), ("show", "00"), ("replay", "--all")):
+        assert run(["journal", *words, "--json"]) == 3
+
+
+def test_the_ledger_of_the_home_is_the_default(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIDEGATE_HOME", str(ledger.parent))
+    assert run(["journal", "verify", "--json"]) == 0
