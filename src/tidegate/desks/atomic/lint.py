@@ -1,0 +1,34 @@
+"""The linter: every finding of a strategy that can be judged without a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tidegate.desks.atomic.dry_compile import compile_dry
+from tidegate.desks.atomic.findings import Finding, in_order
+from tidegate.desks.atomic.loader import TokenTables, examine_strategy
+from tidegate.desks.atomic.rules import RULES
+from tidegate.desks.atomic.scene import Scene
+from tidegate.desks.atomic.syntax import Strategy
+
+
+def lint(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Finding, ...]:
+    """Return every finding of a strategy, in the order of the file.
+
+    A strategy that no rule refuses is compiled once against placeholder addresses, so that what only
+    the compiler knows (live registers, approvals, program size) is found here and not at plan time.
+    """
+    scene = Scene.of(strategy)
+    findings = [finding for rule in RULES for finding in rule(scene)]
+    if not any(finding.is_error for finding in findings):
+        findings += compile_dry(strategy, decimals_of)
+    return in_order(findings)
+
+
+def check_file(path: Path, tables: TokenTables) -> tuple[Strategy | None, tuple[Finding, ...]]:
+    """Return what a file says and every finding; the strategy is None if it could not be read."""
+    strategy, findings = examine_strategy(path, tables)
+    if strategy is None:
+        return None, findings
+    return strategy, lint(strategy, tables[strategy.chain])
