@@ -1,5 +1,7 @@
 """Calls to the executor and its answers."""
 
+from dataclasses import replace
+
 import pytest
 from eth_abi import encode
 from tests.venues.executor.golden import EXECUTOR, MORPHO, PROGRAM, ROUTER, USDC, WETH
@@ -9,6 +11,7 @@ from tidegate.model import ZERO_ADDRESS, ConfigError, Divergence, Log
 from tidegate.venues.executor import (
     Change,
     Executed,
+    Load,
     Simulated,
     TraceEntry,
     assemble,
@@ -112,6 +115,12 @@ def test_a_simulation_is_decoded_with_its_trace():
 def test_gas_by_tag_counts_a_scope_to_its_loan():
     found = decode_simulated(simulated_data([*ENTRIES, (4, 35_000)]))
     assert gas_by_tag(found, PROGRAM) == {0: 1_000, 1: 9_000, 2: 30_000, 3: 5_000}
+
+
+def test_a_loan_is_measured_to_the_next_step_of_its_own_frame():
+    program = replace(PROGRAM, ops=(*PROGRAM.ops, Load.literal(9, 0, 1)))
+    found = decode_simulated(simulated_data([*ENTRIES, (4, 35_000), (9, 90_000)]))
+    assert gas_by_tag(found, program) == {0: 1_000, 1: 9_000, 2: 30_000, 3: 5_000, 5: 7_000}
 
 
 def test_gas_is_counted_modulo_24_bits():

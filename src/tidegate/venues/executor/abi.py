@@ -176,8 +176,9 @@ def decode_simulated(data: bytes) -> Simulated | None:
 def gas_by_tag(simulated: Simulated, program: Program) -> dict[int, int]:
     """Return the gas of each step that ran, by tag, from a simulation of ``program``.
 
-    A loan's figure holds what its scope took. The last step of the run ends at settlement, which
-    the trace does not mark: its figure is missing, as are steps beyond the 128th entry.
+    A loan's figure holds what its scope took. The last step of a frame has no figure, for the trace
+    does not mark where it ends; nor do steps beyond the 128th entry. Frames are not compared with
+    each other: a call hands on 63/64 of the gas (EIP-150).
     """
     after = _following(program.ops)
     left = {entry.tag: entry.gas_left for entry in simulated.trace if entry.tag is not None}
@@ -190,14 +191,14 @@ def gas_by_tag(simulated: Simulated, program: Program) -> dict[int, int]:
     return figures
 
 
-def _following(ops: Sequence[Op], outside: frozenset[int] = frozenset()) -> dict[int, frozenset[int]]:
-    """Return, by tag, the tags that stand after the operation and outside its own scope."""
+def _following(ops: Sequence[Op]) -> dict[int, frozenset[int]]:
+    """Return, by tag, the tags that stand later in the same frame."""
     result: dict[int, frozenset[int]] = {}
-    later = outside
+    later: frozenset[int] = frozenset()
     for op in reversed(ops):
         result[op.tag] = later
         if isinstance(op, Flash):
-            result |= _following(op.ops, later)
+            result |= _following(op.ops)
         later = later | {op.tag}
     return result
 
