@@ -197,6 +197,11 @@ class ActionSpec:
         return word
 
     @property
+    def amount_input(self) -> str:
+        """Return the input that says how much; every action that has a limit has exactly one."""
+        return next(name for name, item in self.inputs.items() if item.type is InputType.AMOUNT)
+
+    @property
     def permission(self) -> Permission:
         """Return the argument rules under which the executor may call it."""
         return Permission(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tidegate.desks.atomic import syntax
 from tidegate.desks.atomic.names import located
 from tidegate.desks.atomic.terms import GuardKey
-from tidegate.model import ConfigError, GuardResult, Placement, Receipt, TidegateError
+from tidegate.model import ConfigError, Denied, GuardResult, Placement, Reason, Receipt, TidegateError
 from tidegate.risk.guards import (
     Guard,
     GuardContext,
@@ -133,13 +133,28 @@ class Judgement:
 def checks_of(
     safeguards: Iterable[Safeguard], base: GuardContext, view: StateView
 ) -> dict[GuardKey, tuple[OnChainCheck, ...]]:
-    """Return the on-chain checks of every guard that stands inside, around the state of ``view``."""
+    """Return the on-chain checks of every guard that stands inside, around the state of ``view``.
+
+    Raises
+    ------
+    Denied
+        ``guard_failed`` if a guard can not say what to check: then nothing may run.
+    """
     checks = {}
     for item in safeguards:
-        if Placement.IN in item.placements:
-            context = replace(base, parameters=item.parameters)
-            context = replace(context, answers=answers_of(item.guard, context, view))
+        if Placement.IN not in item.placements:
+            continue
+        context = replace(base, parameters=item.parameters)
+        context = replace(context, answers=answers_of(item.guard, context, view))
+        try:
             checks[item.key] = item.guard.ops(context)
+        except Exception as error:
+            raise Denied(
+                Reason.GUARD_FAILED,
+                f"{item.guard.name} can not be placed",
+                found=f"{type(error).__name__}: {error}",
+                fix="see that what the guard reads answers",
+            ) from error
     return checks
 
 
