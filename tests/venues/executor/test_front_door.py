@@ -1,56 +1,50 @@
 import tidegate.venues.executor as room
 
-
-def test_exported_names():
-    assert sorted(room.__all__) == sorted(NAMES)
-    assert all(hasattr(room, name) for name in room.__all__)
-    assert room.__doc__
-
-
 NAMES = [
     "APPROVALS_PER_FRAME_MAX",
-    "CHANGES_MAX",
-    "DATA_MAX_BYTES",
-    "ERROR_ABI",
-    "FORBIDDEN_CALLS",
-    "GRACE_S",
-    "GUARDED_MAX",
-    "LINES_MAX",
-    "OPS_PER_FRAME_MAX",
-    "PROGRAM_MAX_BYTES",
-    "REGISTERS_MAX",
-    "RETURN_WORDS_MAX",
-    "TAG_MAX",
     "Approve",
     "ArgumentRule",
+    "CHANGES_MAX",
     "Call",
     "Capture",
     "Change",
     "ChangeKind",
     "Check",
     "Comparison",
+    "DATA_MAX_BYTES",
     "Diff",
+    "ERROR_ABI",
     "Executed",
     "ExecutorError",
+    "FORBIDDEN_CALLS",
     "Flash",
     "FlashKind",
+    "GRACE_S",
+    "GUARDED_MAX",
+    "LINES_MAX",
     "Line",
     "Load",
     "LoadSource",
     "Math",
     "MathFunction",
+    "OPS_PER_FRAME_MAX",
     "Op",
+    "PROGRAM_MAX_BYTES",
     "Patch",
     "Permission",
     "PermissionBook",
     "Program",
     "ProgramRefused",
+    "REGISTERS_MAX",
+    "RETURN_WORDS_MAX",
     "Role",
     "RuleKind",
     "Simulated",
+    "TAG_MAX",
     "Take",
     "TokenPrice",
     "TraceEntry",
+    "apply_changes",
     "assemble",
     "at_risk_usd_e6",
     "calldata_gas",
@@ -58,6 +52,8 @@ NAMES = [
     "decode_execute",
     "decode_executed",
     "decode_simulated",
+    "deploy_executor",
+    "deploy_guard_lens",
     "diff_policy",
     "disassemble",
     "encode_accept_ownership",
@@ -76,6 +72,7 @@ NAMES = [
     "encoded_size",
     "encoded_sizes",
     "evaluate",
+    "executor_build",
     "explain_policy",
     "flow_usd_e6",
     "gas_by_tag",
@@ -84,9 +81,16 @@ NAMES = [
     "parse_loss_limit",
     "parse_policy",
     "parse_policy_key",
+    "policy_in_force",
     "policy_key",
     "program_hash",
     "required_policy",
     "walk",
     "why_inadmissible",
 ]
+
+
+def test_exported_names():
+    assert sorted(room.__all__) == NAMES
+    assert all(hasattr(room, name) for name in room.__all__)
+    assert room.__doc__
