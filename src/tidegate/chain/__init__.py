@@ -1,9 +1,12 @@
 """Chains as they are reached: JSON-RPC, and the codecs of the EVM.
 
 Knows no protocol. May be imported by ``sim`` and every room above. Whatever goes to a node goes
-through here, so that an error of a node has one meaning in the whole house.
+through here, so that an error of a node has one meaning in the whole house: ``Rejected`` (for good),
+``Ambiguous`` (it may have arrived), ``Unavailable`` (ask again or elsewhere), ``Divergence`` (nonsense).
+No call waits without a deadline, and no URL is ever shown.
 """
 
+from tidegate.chain.client import ChainClient, FeeHistory
 from tidegate.chain.codecs import (
     Abi,
     abi_signature,
@@ -16,20 +19,54 @@ from tidegate.chain.codecs import (
     keccak256,
     selector,
 )
+from tidegate.chain.connection import Connection
+from tidegate.chain.jsonrpc import AlreadyKnown, CallReverted, RangeTooWide
 from tidegate.chain.reverts import PANIC_MEANINGS, RevertDecoder, decode_revert
+from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, SimulatedResult
+from tidegate.chain.wire import (
+    BlockReference,
+    block_of,
+    block_parameter,
+    call_parameter,
+    hex_data,
+    integer,
+    logs_of,
+    octets,
+    quantity,
+    receipt_of,
+)
 
 __all__ = [
     "PANIC_MEANINGS",
     "Abi",
+    "AlreadyKnown",
+    "BlockReference",
+    "CallReverted",
+    "ChainClient",
+    "Connection",
+    "FeeHistory",
+    "RangeTooWide",
     "RevertDecoder",
+    "SimulatedBlock",
+    "SimulatedCall",
+    "SimulatedResult",
     "abi_signature",
     "abi_types",
     "address",
+    "block_of",
+    "block_parameter",
+    "call_parameter",
     "decode_output",
     "decode_revert",
     "encode_arguments",
     "encode_call",
     "event_topic",
+    "hex_data",
+    "integer",
     "keccak256",
+    "logs_of",
+    "octets",
+    "quantity",
+    "receipt_of",
     "selector",
 ]

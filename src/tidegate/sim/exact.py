@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tidegate.chain import Abi, RevertDecoder
-from tidegate.chain.jsonrpc import CallReverted
-from tidegate.chain.wire import (
+from tidegate.chain import (
+    Abi,
     BlockReference,
+    CallReverted,
+    RevertDecoder,
     block_of,
     block_parameter,
     call_parameter,

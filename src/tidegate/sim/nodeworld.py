@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
-from tidegate.chain.connection import Connection
-from tidegate.chain.wire import block_of, hex_data, integer, octets, quantity
+from tidegate.chain import Connection, block_of, hex_data, integer, octets, quantity
 from tidegate.model import Ambiguous, Block, ConfigError, Tampered, Unavailable
 from tidegate.sim.cache import read_entry, write_entry
 from tidegate.sim.environment import HARDFORK, next_block
