@@ -38,7 +38,18 @@ def built() -> tuple[FastWorld, Devnet]:
 
 def test_the_front_door_exports_what_it_says() -> None:
     assert set(room.__all__) == {
-        *("ACCOUNTS", "BorrowerSpec", "Devnet", "DevnetSpec", "PairSpec", "PoolSpec", "RangeSpec"),
+        *(
+            "ACCOUNTS",
+            "BorrowerSpec",
+            "CachedDevnet",
+            "cached_devnet",
+            "start_devnet",
+            "Devnet",
+            "DevnetSpec",
+            "PairSpec",
+            "PoolSpec",
+            "RangeSpec",
+        ),
         *("ReserveSpec", "TokenSpec", "act_as_owner", "address_book", "build_devnet"),
         *("devnet_address", "devnet_key", "to_toml"),
     }

@@ -1,12 +1,14 @@
 """Devnets: the protocols' own bytecode, deployed and seeded in a world of ours.
 
-``build_devnet`` puts everything that a ``DevnetSpec`` names into any world, the same in each. Called by
-the command line, the demo, benchmarks and tests.
+``build_devnet`` puts everything that a ``DevnetSpec`` names into any world, the same in each;
+``start_devnet`` gives a node that holds it, from the cache. Called by the command line, the demo,
+benchmarks and tests.
 """
 
 from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address, devnet_key
 from tidegate.app.devnet.book import address_book
 from tidegate.app.devnet.build import build_devnet
+from tidegate.app.devnet.cache import CachedDevnet, cached_devnet, start_devnet
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.govern import act_as_owner
 from tidegate.app.devnet.spec import (
@@ -23,6 +25,7 @@ from tidegate.app.devnet.toml import to_toml
 __all__ = [
     "ACCOUNTS",
     "BorrowerSpec",
+    "CachedDevnet",
     "Devnet",
     "DevnetSpec",
     "PairSpec",
@@ -33,7 +36,9 @@ __all__ = [
     "act_as_owner",
     "address_book",
     "build_devnet",
+    "cached_devnet",
     "devnet_address",
     "devnet_key",
+    "start_devnet",
     "to_toml",
 ]

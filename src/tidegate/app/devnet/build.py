@@ -22,6 +22,9 @@ from tidegate.venues.uniswap_v3 import deploy_uniswap_v3
 from tidegate.venues.weth import deploy_weth, wrap
 
 ETHER = 10**18
+CONTRACTS = ("test_token", "price_feed")
+"""Which of our own sources a devnet holds."""
+
 _FUNDED = ("provider", "lender", "liquidator", "trader", *(f"borrower{number}" for number in range(1, 5)))
 _FUNDS_USD = 100_000_000
 """What each acting account holds of every token, in dollars: more than any pool has."""

@@ -111,15 +111,14 @@ class DevnetSpec(msgspec.Struct, frozen=True):
     ----------
     chain
         Its name in the address book and in strategy files.
-    chain_id, block_time_s
-        Its own; a node with the CLI's defaults mines a block each ``block_time_s``.
+    chain_id
+        What ``CHAINID`` gives.
     flash_premium_bps
         What Aave takes for a flash loan.
     """
 
     chain: str = "devnet"
     chain_id: int = 31_337
-    block_time_s: int = 12
     tokens: tuple[TokenSpec, ...] = _TOKENS
     pairs: tuple[PairSpec, ...] = _PAIRS
     pools: tuple[PoolSpec, ...] = _POOLS
