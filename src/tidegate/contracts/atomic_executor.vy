@@ -14,7 +14,8 @@
 
      One interpreter, `_run`, serves the outermost frame and every flash scope. It takes the program once, because
      Vyper's memory is static: each helper that took the program too would lay another 4 kB under every frame.
-     Reads outside the program, and sums, products and quotients that do not fit, revert with no data.
+     Reads outside the program, of a register beyond the sixteenth, and sums, products and quotients that do not
+     fit, revert with no data.
 
      Wherever `unsafe_add`, `unsafe_sub` or `unsafe_mul` stands, these bounds are its proof: a program is at most
      4,096 B long; `size`, `scope` and `skip` are two bytes wide, every other field of an op but its words one byte;
@@ -246,7 +247,9 @@ event OwnershipTaken:
 
 
 @deploy
-def __init__(owner: address, treasury: address, weth: address, delay_s: uint256, guardians: DynArray[address, GUARDIANS]):
+def __init__(
+    owner: address, treasury: address, weth: address, delay_s: uint256, guardians: DynArray[address, GUARDIANS]
+):
     """
     @notice Names everyone who holds power from the first block; the deployer holds none.
     @param owner The Safe that schedules changes.
@@ -666,7 +669,6 @@ def _run(
 
     # The ops.
     result: Bytes[RET] = b""
-    last_step: uint256 = 0
     approvals: uint256 = 0
     approved_tokens: uint256[APPROVALS] = empty(uint256[APPROVALS])
     approved_spenders: address[APPROVALS] = empty(address[APPROVALS])
@@ -678,17 +680,21 @@ def _run(
         if simulating:
             self._trace((step >> 240) & BYTE)
 
-        if op <= READ:
+        # CALL and READ
+        if unsafe_sub(op, 1) < READ:
             size: uint256 = (step >> 192) & TWO_BYTES
-            patches: uint256 = (step >> 232) & BYTE
-            # a selector at least; 15 patches lie in one word
-            if op == 0 or unsafe_sub(size, 4) > DATA - 4 or patches > 15:
-                self._malformed()
             data: Bytes[DATA] = b""
-            if size != 0:
+            # a selector at least
+            if unsafe_sub(size, 4) <= DATA - 4:
                 data = convert(slice(program, unsafe_add(cursor, 28), size), Bytes[DATA])
+            else:
+                self._malformed()
             cursor = unsafe_add(cursor, unsafe_add(28, size))
-            if patches != 0:
+            if (step >> 232) & BYTE != 0:
+                # 15 patches lie in the word that ends with the last, which is applied first
+                patches: uint256 = (step >> 232) & BYTE
+                if patches > 15:
+                    self._malformed()
                 cursor = unsafe_add(cursor, patches << 1)
                 pairs: uint256 = extract32(program, unsafe_sub(cursor, 32), output_type=uint256)
                 for _p: uint256 in range(patches, bound=15):
@@ -707,175 +713,87 @@ def _run(
                     )
                     pairs >>= 16
 
-            key: bytes32 = convert(step << 64, bytes32)
-            entry_word: uint256 = self.policy[key]
+            permission: uint256 = self.policy[convert(step << 64, bytes32)]
             # CALL is bit 0, READ bit 1: the op's own number is its flag
-            if entry_word & op == 0:
-                self._deny(step, key, DENIED_ENTRY)
+            if permission & op == 0:
+                self._deny(step, convert(step << 64, bytes32), DENIED_ENTRY)
             amount: uint256 = 0
             if (step >> 224) & BYTE != NO_REGISTER:
-                if op == READ or entry_word & MAY_SEND_VALUE == 0:
-                    self._deny(step, key, DENIED_VALUE)
+                if op == READ or permission & MAY_SEND_VALUE == 0:
+                    self._deny(step, convert(step << 64, bytes32), DENIED_VALUE)
                 amount = self.regs[(step >> 224) & BYTE]
-            if entry_word > FLAGS:
-                expires_at: uint256 = (entry_word >> 8) & FIVE_BYTES
-                if expires_at != 0 and block.timestamp > expires_at:
-                    self._deny(step, key, DENIED_EXPIRED)
-                rules: uint256 = entry_word >> 64
-                for i: uint256 in range(RULES):
-                    if rules == 0:
-                        break
-                    # the low byte is 1 at least, so this is 4 at least
-                    at: uint256 = unsafe_sub((rules & BYTE) << 5, 28)
-                    kind: uint256 = (rules >> 8) & BYTE
-                    admitted: bool = False
-                    if unsafe_add(at, 32) <= size:
-                        argument: uint256 = extract32(data, at, output_type=uint256)
-                        if kind == RULE_ASSET:
-                            if argument <= WORD_160:
-                                admitted = self.assets[convert(argument, address)]
-                        elif kind < RULE_ASSET:
-                            admitted = argument == convert(self, uint256) or (
-                                kind == RULE_SELF_OR_TREASURY and argument == convert(self._treasury(), uint256)
-                            )
-                        elif kind >= RULE_PIN:
-                            admitted = argument == unsafe_sub(kind, RULE_PIN) << 5
-                        else:
-                            cap: uint256 = self.caps[kind]
-                            admitted = cap != 0 and argument <= cap
-                    if not admitted:
-                        self._deny(step, key, unsafe_add(DENIED_ARGUMENT, i))
-                    rules >>= 16
+            if permission > FLAGS:
+                if (permission >> 8) & FIVE_BYTES != 0:
+                    if block.timestamp > (permission >> 8) & FIVE_BYTES:
+                        self._deny(step, convert(step << 64, bytes32), DENIED_EXPIRED)
+                rules: uint256 = permission >> 64
+                if rules != 0:
+                    for i: uint256 in range(RULES):
+                        # where the argument ends; a rule's low byte is 1 at least, so this is 36 at least
+                        end: uint256 = unsafe_add((rules & BYTE) << 5, 4)
+                        admitted: bool = False
+                        if end <= size:
+                            argument: uint256 = extract32(data, unsafe_sub(end, 32), output_type=uint256)
+                            kind: uint256 = (rules >> 8) & BYTE
+                            if kind == RULE_ASSET:
+                                if argument <= WORD_160:
+                                    admitted = self.assets[convert(argument, address)]
+                            elif kind >= RULE_CAP:
+                                if kind >= RULE_PIN:
+                                    admitted = argument == unsafe_sub(kind, RULE_PIN) << 5
+                                else:
+                                    cap: uint256 = self.caps[kind]
+                                    # an unset cap blocks, 0 too
+                                    if argument <= cap:
+                                        admitted = cap != 0
+                            elif argument == convert(self, uint256):
+                                admitted = True
+                            elif kind == RULE_SELF_OR_TREASURY:
+                                admitted = argument == self.head & WORD_160
+                        if not admitted:
+                            self._deny(step, convert(step << 64, bytes32), unsafe_add(DENIED_ARGUMENT, i))
+                        rules >>= 16
+                        if rules == 0:
+                            break
 
             target: address = convert((step >> 32) & WORD_160, address)
             success: bool = False
-            if op == CALL:
-                success, result = raw_call(target, data, max_outsize=RET, value=amount, revert_on_failure=False)
-            else:
+            if op == READ:
                 success, result = raw_call(
                     target, data, max_outsize=RET, is_static_call=True, revert_on_failure=False
                 )
+            else:
+                success, result = raw_call(target, data, max_outsize=RET, value=amount, revert_on_failure=False)
             if not success:
                 self._step_failed(step, step, result)
             if len(result) == 0:
                 if not target.is_contract:
-                    self._deny(step, key, DENIED_NO_CODE)
-            elif entry_word & RESULT_TRUE != 0:
+                    self._deny(step, convert(step << 64, bytes32), DENIED_NO_CODE)
+            elif permission & RESULT_TRUE != 0:
                 if len(result) < 32 or extract32(result, 0, output_type=uint256) != 1:
                     self._step_failed(step, step, result)
-            last_step = step
-            capture: uint256 = (step >> 216) & BYTE
-            if capture != NO_REGISTER:
+            if (step >> 216) & BYTE != NO_REGISTER:
+                capture: uint256 = (step >> 216) & BYTE
                 assert capture < registers, "atomic: register"
                 at: uint256 = ((step >> 208) & BYTE) << 5
                 if unsafe_add(at, 32) > len(result):
                     self._step_failed(step, step, result)
                 self.regs[capture] = extract32(result, at, output_type=uint256)
 
-        elif op <= FLASH:
-            if op == APPROVE:
-                token: uint256 = (step >> 80) & WORD_160
-                key: bytes32 = convert((token << 96) | (convert(APPROVE_SELECTOR, uint256) << 64), bytes32)
-                spender: address = convert(
-                    extract32(program, unsafe_add(cursor, 32), output_type=uint256) >> 96, address
-                )
-                if self.policy[key] & MAY_APPROVE == 0:
-                    self._deny(step, key, DENIED_ENTRY)
-                if not self.spenders[spender]:
-                    self._deny(step, convert(spender, bytes32), DENIED_SPENDER)
-                if approvals >= APPROVALS:
-                    self._malformed()
-                self._approve(convert(token, address), spender, self.regs[(step >> 72) & BYTE])
-                # bit 160: zero_after
-                approved_tokens[approvals] = token | (((step >> 64) & 1) << 160)
-                approved_spenders[approvals] = spender
-                approvals = unsafe_add(approvals, 1)
-                cursor = unsafe_add(cursor, 64)
-            else:
-                kind: uint256 = (step >> 232) & BYTE
-                lender: address = convert((step >> 72) & WORD_160, address)
-                # kinds 1..5 alone can have a bit; 255 >> ... is out of every word
-                if (self.lenders[lender] >> kind) & 1 == 0:
-                    self._deny(step, convert(lender, bytes32), DENIED_LENDER)
-                terms: uint256 = extract32(program, unsafe_add(cursor, 32), output_type=uint256)
-                token: address = convert(terms >> 96, address)
-                amount: uint256 = self.regs[(terms >> 88) & BYTE]
-                scope: uint256 = unsafe_add(cursor, 96)
-                cursor = unsafe_add(scope, (step >> 56) & TWO_BYTES)
-                if cursor > stop:
-                    self._malformed()
-                self.expect = (
-                    convert(lender, uint256)
-                    | (kind << 160)
-                    | (scope << 168)
-                    | (cursor << 184)
-                    | (convert(simulating, uint256) << 200)
-                )
-                self.digest = program_hash
-                if kind == AAVE_V3:
-                    raw_call(
-                        lender,
-                        abi_encode(
-                            self,
-                            token,
-                            amount,
-                            program,
-                            empty(uint16),
-                            method_id=method_id("flashLoanSimple(address,address,uint256,bytes,uint16)"),
-                        ),
-                    )
-                elif kind == ERC_3156:
-                    raw_call(
-                        lender,
-                        abi_encode(
-                            self, token, amount, program, method_id=method_id("flashLoan(address,address,uint256,bytes)")
-                        ),
-                    )
-                elif kind == UNISWAP_V3:
-                    amount0: uint256 = amount
-                    amount1: uint256 = 0
-                    if (terms >> 72) & BYTE != 0:
-                        amount0 = 0
-                        amount1 = amount
-                    raw_call(
-                        lender,
-                        abi_encode(
-                            self, amount0, amount1, program, method_id=method_id("flash(address,uint256,uint256,bytes)")
-                        ),
-                    )
-                elif kind == MORPHO_BLUE:
-                    raw_call(
-                        lender,
-                        abi_encode(token, amount, program, method_id=method_id("flashLoan(address,uint256,bytes)")),
-                    )
-                else:
-                    tokens: DynArray[address, 1] = [token]
-                    amounts: DynArray[uint256, 1] = [amount]
-                    raw_call(
-                        lender,
-                        abi_encode(
-                            self, tokens, amounts, program, method_id=method_id("flashLoan(address,address[],uint256[],bytes)")
-                        ),
-                    )
-                assert self.expect == 0, "atomic: no callback"
-                if (PULLS >> kind) & 1 != 0:
-                    self._assert_no_allowance(token, lender)
-
         elif op == LOAD:
-            loaded: uint256 = 0
+            loaded: uint256 = step & (2**224 - 1)
             source: uint256 = (step >> 224) & BYTE
-            if source == 0:
-                loaded = step & (2**224 - 1)
-            elif source == 1:
-                loaded = self._balance(convert(step & WORD_160, address))
-            elif source == 2:
-                loaded = block.timestamp
-            elif source == 3:
-                loaded = block.basefee
-            elif source == 4:
-                loaded = msg.gas
-            else:
-                self._malformed()
+            if source != 0:
+                if source == 1:
+                    loaded = self._balance(convert(step & WORD_160, address))
+                elif source == 2:
+                    loaded = block.timestamp
+                elif source == 3:
+                    loaded = block.basefee
+                elif source == 4:
+                    loaded = msg.gas
+                else:
+                    self._malformed()
             destination: uint256 = (step >> 232) & BYTE
             assert destination < registers, "atomic: register"
             self.regs[destination] = loaded
@@ -888,21 +806,26 @@ def _run(
             if (step >> 208) & BYTE != NO_REGISTER:
                 right = self.regs[(step >> 208) & BYTE]
             computed: uint256 = 0
-            if function >= 5:
-                divisor: uint256 = 10**4
-                if function < 7:
-                    divisor = step & WORD_128
-                    if (step >> 200) & BYTE != NO_REGISTER:
-                        divisor = self.regs[(step >> 200) & BYTE]
-                elif function == 9:
-                    divisor = 10**18
-                elif function > 9:
-                    self._malformed()
+            if function > 6:
+                product: uint256 = left * right
+                if function > 8:
+                    if function != 9:
+                        self._malformed()
+                    computed = product // 10**18
+                else:
+                    computed = product // 10**4
+                    if function == 8:
+                        # at most 2**256 // 10**4 before
+                        if product % 10**4 != 0:
+                            computed = unsafe_add(computed, 1)
+            elif function > 4:
+                divisor: uint256 = step & WORD_128
+                if (step >> 200) & BYTE != NO_REGISTER:
+                    divisor = self.regs[(step >> 200) & BYTE]
                 product: uint256 = left * right
                 computed = product // divisor
-                # 6 and 8 round up; the divisor is not 0 here
-                if (function == 6 or function == 8) and product % divisor != 0:
-                    # at most product, as the divisor is 2 at least where a remainder is left
+                # a remainder means a divisor of 2 at least: the sum is at most product
+                if function == 6 and unsafe_mul(computed, divisor) != product:
                     computed = unsafe_add(computed, 1)
             elif function == 0:
                 computed = left + right
@@ -945,7 +868,10 @@ def _run(
                 if skip == 0:
                     raw_revert(
                         abi_encode(
-                            (step >> 240) & BYTE, left, right, method_id=method_id("CheckFailed(uint256,uint256,uint256)")
+                            (step >> 240) & BYTE,
+                            left,
+                            right,
+                            method_id=method_id("CheckFailed(uint256,uint256,uint256)"),
                         )
                     )
                 cursor = unsafe_add(cursor, skip)
@@ -953,11 +879,104 @@ def _run(
         elif op == TAKE:
             at: uint256 = ((step >> 224) & BYTE) << 5
             if unsafe_add(at, 32) > len(result):
-                self._step_failed(step, last_step, result)
+                self._step_failed(step, 0, result)
             destination: uint256 = (step >> 232) & BYTE
             assert destination < registers, "atomic: register"
             self.regs[destination] = extract32(result, at, output_type=uint256)
             cursor = unsafe_add(cursor, 32)
+
+        elif op == APPROVE:
+            token: uint256 = (step >> 80) & WORD_160
+            key: bytes32 = convert((token << 96) | (convert(APPROVE_SELECTOR, uint256) << 64), bytes32)
+            spender: address = convert(
+                extract32(program, unsafe_add(cursor, 32), output_type=uint256) >> 96, address
+            )
+            if self.policy[key] & MAY_APPROVE == 0:
+                self._deny(step, key, DENIED_ENTRY)
+            if not self.spenders[spender]:
+                self._deny(step, convert(spender, bytes32), DENIED_SPENDER)
+            if approvals >= APPROVALS:
+                self._malformed()
+            self._approve(convert(token, address), spender, self.regs[(step >> 72) & BYTE])
+            # bit 160: zero_after
+            approved_tokens[approvals] = token | (((step >> 64) & 1) << 160)
+            approved_spenders[approvals] = spender
+            approvals = unsafe_add(approvals, 1)
+            cursor = unsafe_add(cursor, 64)
+
+        elif op == FLASH:
+            kind: uint256 = (step >> 232) & BYTE
+            lender: address = convert((step >> 72) & WORD_160, address)
+            # only kinds 1..5 can have a bit
+            if (self.lenders[lender] >> kind) & 1 == 0:
+                self._deny(step, convert(lender, bytes32), DENIED_LENDER)
+            terms: uint256 = extract32(program, unsafe_add(cursor, 32), output_type=uint256)
+            token: address = convert(terms >> 96, address)
+            amount: uint256 = self.regs[(terms >> 88) & BYTE]
+            scope: uint256 = unsafe_add(cursor, 96)
+            cursor = unsafe_add(scope, (step >> 56) & TWO_BYTES)
+            if cursor > stop:
+                self._malformed()
+            self.expect = (
+                convert(lender, uint256)
+                | (kind << 160)
+                | (scope << 168)
+                | (cursor << 184)
+                | (convert(simulating, uint256) << 200)
+            )
+            self.digest = program_hash
+            if kind == AAVE_V3:
+                raw_call(
+                    lender,
+                    abi_encode(
+                        self,
+                        token,
+                        amount,
+                        program,
+                        empty(uint16),
+                        method_id=method_id("flashLoanSimple(address,address,uint256,bytes,uint16)"),
+                    ),
+                )
+            elif kind == ERC_3156:
+                raw_call(
+                    lender,
+                    abi_encode(
+                        self, token, amount, program, method_id=method_id("flashLoan(address,address,uint256,bytes)")
+                    ),
+                )
+            elif kind == UNISWAP_V3:
+                amount0: uint256 = amount
+                amount1: uint256 = 0
+                if (terms >> 72) & BYTE != 0:
+                    amount0 = 0
+                    amount1 = amount
+                raw_call(
+                    lender,
+                    abi_encode(
+                        self, amount0, amount1, program, method_id=method_id("flash(address,uint256,uint256,bytes)")
+                    ),
+                )
+            elif kind == MORPHO_BLUE:
+                raw_call(
+                    lender,
+                    abi_encode(token, amount, program, method_id=method_id("flashLoan(address,uint256,bytes)")),
+                )
+            else:
+                tokens: DynArray[address, 1] = [token]
+                amounts: DynArray[uint256, 1] = [amount]
+                raw_call(
+                    lender,
+                    abi_encode(
+                        self,
+                        tokens,
+                        amounts,
+                        program,
+                        method_id=method_id("flashLoan(address,address[],uint256[],bytes)"),
+                    ),
+                )
+            assert self.expect == 0, "atomic: no callback"
+            if (PULLS >> kind) & 1 != 0:
+                self._assert_no_allowance(token, lender)
 
         else:
             self._malformed()
@@ -1004,7 +1023,25 @@ def _run(
                 self._send(convert(line >> 96, address), recipient, convert(deltas[i], uint256))
 
     if simulating:
-        self._report(unsafe_sub(gas_at_entry, msg.gas), lines, deltas, registers)
+        gas_used: uint256 = unsafe_sub(gas_at_entry, msg.gas)
+        shown_deltas: DynArray[int256, LINES] = []
+        for i: uint256 in range(lines, bound=LINES):
+            shown_deltas.append(deltas[i])
+        shown_registers: DynArray[uint256, REGISTERS] = []
+        for i: uint256 in range(registers, bound=REGISTERS):
+            shown_registers.append(self.regs[i])
+        shown_trace: DynArray[uint256, TRACE] = []
+        for i: uint256 in range((self.traced + 7) >> 3, bound=TRACE):
+            shown_trace.append(self.trace[i])
+        raw_revert(
+            abi_encode(
+                gas_used,
+                shown_deltas,
+                shown_registers,
+                shown_trace,
+                method_id=method_id("Simulated(uint256,int256[],uint256[],uint256[])"),
+            )
+        )
 
     for i: uint256 in range(registers, bound=REGISTERS):
         self.regs[i] = 0
@@ -1089,32 +1126,6 @@ def _trace(tag: uint256):
 
 
 @internal
-@view
-def _report(gas_used: uint256, lines: uint256, deltas: int256[LINES], registers: uint256):
-    """
-    @dev Ends a simulation.
-    """
-    shown_deltas: DynArray[int256, LINES] = []
-    for i: uint256 in range(lines, bound=LINES):
-        shown_deltas.append(deltas[i])
-    shown_registers: DynArray[uint256, REGISTERS] = []
-    for i: uint256 in range(registers, bound=REGISTERS):
-        shown_registers.append(self.regs[i])
-    shown_trace: DynArray[uint256, TRACE] = []
-    for i: uint256 in range((self.traced + 7) >> 3, bound=TRACE):
-        shown_trace.append(self.trace[i])
-    raw_revert(
-        abi_encode(
-            gas_used,
-            shown_deltas,
-            shown_registers,
-            shown_trace,
-            method_id=method_id("Simulated(uint256,int256[],uint256[],uint256[])"),
-        )
-    )
-
-
-@internal
 @pure
 def _malformed():
     raise "atomic: malformed"
@@ -1123,7 +1134,9 @@ def _malformed():
 @internal
 @pure
 def _deny(step: uint256, key: bytes32, rule: uint256):
-    raw_revert(abi_encode((step >> 240) & BYTE, key, rule, method_id=method_id("PolicyDenied(uint256,bytes32,uint256)")))
+    raw_revert(
+        abi_encode((step >> 240) & BYTE, key, rule, method_id=method_id("PolicyDenied(uint256,bytes32,uint256)"))
+    )
 
 
 @internal
@@ -1180,17 +1193,17 @@ def _admit(change: Change):
             )
         elif kind == UNGUARD:
             admissible = word == 1 and self.limits[account] != 0
-        elif account != empty(address):
-            if kind == LENDER:
-                admissible = word != 0 and word & ~LENDER_BITS == 0
-            elif kind == ROLE:
-                admissible = (
-                    (word == OPERATOR or word == GUARDIAN or word == RESCUER)
-                    and self.roles[account] == 0
-                    and account != self.owner
-                )
-            else:
-                admissible = word == 1
+        elif kind == LENDER:
+            admissible = word != 0 and word & ~LENDER_BITS == 0
+        elif kind == ROLE:
+            admissible = (
+                (word == OPERATOR or word == GUARDIAN or word == RESCUER)
+                and account != empty(address)
+                and account != self.owner
+                and self.roles[account] == 0
+            )
+        else:
+            admissible = word == 1 and (kind != TREASURY or account != empty(address))
     assert admissible, "atomic: inadmissible"
 
 
@@ -1218,8 +1231,8 @@ def _policy_admissible(key: uint256, word: uint256) -> bool:
             break
         argument: uint256 = rules & BYTE
         rule: uint256 = (rules >> 8) & BYTE
-        # words 0..31 of the data; kinds 1..3 and 64..255
-        if argument == 0 or argument > 32 or rule == 0 or (rule > RULE_ASSET and rule < RULE_CAP):
+        # a zero rule ends the list, so none may stand below another; kinds 1..3 and 64..255
+        if argument == 0 or rule == 0 or (rule > RULE_ASSET and rule < RULE_CAP):
             return False
         rules >>= 16
     return True
