@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from tidegate.chain import address, keccak256
 from tidegate.desks.atomic.compiler import compile_quote
 from tidegate.desks.atomic.findings import Finding
-from tidegate.desks.atomic.syntax import Blind, BlindType, FlashStep, Strategy, walk
+from tidegate.desks.atomic.syntax import FlashStep, Strategy, walk
 from tidegate.desks.atomic.terms import Loan, Quote
+from tidegate.desks.atomic.trial import trial_blinds
 from tidegate.model import Address, ConfigError
 from tidegate.venues import AddressBook, Entry, Token, catalogue
 from tidegate.venues.executor import FlashKind, ProgramRefused
@@ -26,7 +27,7 @@ def compile_dry(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Fin
         for step in walk(strategy.steps)
         if isinstance(step, FlashStep)
     }
-    blinds = {name: _trial_value(blind) for name, blind in strategy.blinds.items()}
+    blinds = trial_blinds(strategy)
     terms = Quote(loans=loans, deadline_s=_DEADLINE_S)
     try:
         compile_quote(strategy, _trial_book(strategy, decimals_of), blinds, terms, watch=())
@@ -58,13 +59,3 @@ def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBo
 
 def _placeholder(name: str) -> Address:
     return address(keccak256(name.encode())[12:])
-
-
-def _trial_value(blind: Blind) -> int | bool | str:
-    if blind.default is not None:
-        return blind.default
-    if blind.maximum is not None:
-        return blind.maximum
-    if blind.type is BlindType.BOOL:
-        return True
-    return _placeholder(blind.name) if blind.type is BlindType.ADDRESS else "0x" + "00" * 32

@@ -113,6 +113,22 @@ class Scene:
             return None
         return self.input_token(place.step, output.of)
 
+    def given_tokens(self, step: ActionStep) -> tuple[str, ...]:
+        """Return the tokens that a step brings to the executor: its outputs, but for what it spends."""
+        spec = self.actions[step.use]
+        spent = None if spec.spends is None else self.input_token(step, spec.spends.token)
+        tokens = (self.input_token(step, output.of) for output in spec.outputs.values())
+        return tuple(dict.fromkeys(token for token in tokens if token is not None and token != spent))
+
+    def spent_token(self, step: ActionStep) -> str | None:
+        """Return the token that a step takes from the executor, or None if it takes none."""
+        spec = self.actions[step.use]
+        if spec.spends is not None:
+            return self.input_token(step, spec.spends.token)
+        given = self.given_tokens(step)
+        moved = (self.input_token(step, name) for name in spec.moves)
+        return next((token for token in moved if token is not None and token not in given), None)
+
     def output(self, step: StepNode, name: str | None) -> Output | None:
         """Return the spec of a step's output; its first one if ``name`` is None."""
         if not isinstance(step, ActionStep) or step.use not in self.actions:

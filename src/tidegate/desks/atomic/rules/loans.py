@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from tidegate.desks.atomic.findings import Finding
 from tidegate.desks.atomic.rules.lending import HEALTH_GUARD
 from tidegate.desks.atomic.scene import Scene
-from tidegate.desks.atomic.syntax import ActionStep, FlashStep, Literal, OutputRef, walk
+from tidegate.desks.atomic.syntax import ActionStep, FlashStep, Literal, walk
 from tidegate.model import Placement
 from tidegate.venues import ActionKind
 
@@ -66,8 +66,8 @@ def loans_come_back(scene: Scene) -> Iterable[Finding]:
         inside = [step for step in walk(flash.steps) if isinstance(step, ActionStep)]
         if any(step.use not in scene.actions for step in inside):
             continue
-        spent = next((step for step in inside if _spends(scene, step) == flash.asset), None)
-        returned = any(flash.asset in _gives(scene, step) for step in inside)
+        spent = next((step for step in inside if scene.spent_token(step) == flash.asset), None)
+        returned = any(flash.asset in scene.given_tokens(step) for step in inside)
         may_spend = any(bound.token == flash.asset and bound.minimum < 0 for bound in scene.strategy.bounds)
         if spent is not None and not returned and not may_spend:
             yield Finding(
@@ -78,23 +78,6 @@ def loans_come_back(scene: Scene) -> Iterable[Finding]:
                 f"a step that gives at least ${flash.id}.repay of {flash.asset}",
                 f"add a step that buys, withdraws or borrows {flash.asset}",
             )
-
-
-def _spends(scene: Scene, step: ActionStep) -> str | None:
-    spec = scene.actions[step.use]
-    if spec.spends is not None:
-        return scene.input_token(step, spec.spends.token)
-    return None
-
-
-def _gives(scene: Scene, step: ActionStep) -> set[str]:
-    # What flows to the executor: outputs of a token that the step does not itself spend.
-    spent = _spends(scene, step)
-    tokens = {
-        scene.output_token(OutputRef(step.id, name, step.position))
-        for name in scene.actions[step.use].outputs
-    }
-    return {token for token in tokens if token is not None and token != spent}
 
 
 def flash_pools_are_not_swapped(scene: Scene) -> Iterable[Finding]:

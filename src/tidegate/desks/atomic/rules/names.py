@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.desks.atomic.findings import Finding, did_you_mean
-from tidegate.desks.atomic.guard_values import describe_value, guard_parameters
+from tidegate.desks.atomic.safeguards import guard_parameters
 from tidegate.desks.atomic.scene import Scene, list_items
-from tidegate.desks.atomic.syntax import ActionStep, Flag, GuardUse, Word
+from tidegate.desks.atomic.syntax import ActionStep, GuardUse, Word
+from tidegate.desks.atomic.trial import trial_blinds
+from tidegate.desks.atomic.wording import describe_value
 from tidegate.model import ConfigError
+from tidegate.risk.guards import find_guard
 from tidegate.venues import InputType
 from tidegate.venues.executor import FlashKind
 
@@ -36,13 +39,25 @@ def actions_exist(scene: Scene) -> Iterable[Finding]:
 
 def guards_are_sound(scene: Scene) -> Iterable[Finding]:
     """ATM111, ATM112: guards exist and take the parameters that are written."""
-    for guard, _ in scene.all_guards():
+    blinds = trial_blinds(scene.strategy)
+    for use, _ in scene.all_guards():
         try:
-            guard_parameters(guard)
+            guard = find_guard(use.name)
+            guard_parameters(use, guard, blinds)
         except ConfigError as error:
-            yield Finding.of(error, guard.position)
+            yield Finding.of(error, use.position)
             continue
-        yield from _pair_is_declared(scene, guard)
+        for placement in use.placements:
+            if placement not in guard.placements:
+                yield Finding(
+                    "ATM112",
+                    use.at("place"),
+                    f"{use.name} can not stand {placement}",
+                    placement,
+                    ", ".join(sorted(guard.placements)),
+                    f"remove {placement}",
+                )
+        yield from _pair_is_declared(scene, use)
 
 
 def _pair_is_declared(scene: Scene, guard: GuardUse) -> Iterable[Finding]:
@@ -91,12 +106,11 @@ def recipients_are_ours(scene: Scene) -> Iterable[Finding]:
             if wanted is None or wanted.type is not InputType.RECIPIENT:
                 continue
             if not (isinstance(value, Word) and value.text in RECIPIENTS):
-                found = str(value.value).lower() if isinstance(value, Flag) else describe_value(value)
                 yield Finding(
                     "ATM119",
                     value.position,
                     f"{name} of {step.id} is neither executor nor treasury",
-                    found,
+                    describe_value(value),
                     ", ".join(RECIPIENTS),
                     "name one of them; the executor's policy denies all others",
                 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tidegate.desks.atomic.findings import Finding, did_you_mean
-from tidegate.desks.atomic.guard_values import describe_value
 from tidegate.desks.atomic.scene import Scene, values_of
 from tidegate.desks.atomic.syntax import (
     ActionStep,
@@ -13,7 +12,6 @@ from tidegate.desks.atomic.syntax import (
     BlindType,
     Difference,
     Expression,
-    Flag,
     FlashStep,
     Items,
     Literal,
@@ -27,6 +25,7 @@ from tidegate.desks.atomic.syntax import (
     Word,
     parts,
 )
+from tidegate.desks.atomic.wording import describe_value
 from tidegate.venues import ActionSpec, Input, InputType
 
 _ALLOWED = {
@@ -207,5 +206,4 @@ def search_has_a_measure(scene: Scene) -> Iterable[Finding]:
 
 
 def _mismatch(value: Value, message: str, allowed: str) -> Finding:
-    found = str(value.value).lower() if isinstance(value, Flag) else describe_value(value)
-    return Finding("ATM112", value.position, message, found, allowed, "write it so")
+    return Finding("ATM112", value.position, message, describe_value(value), allowed, "write it so")
