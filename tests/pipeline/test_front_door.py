@@ -6,6 +6,7 @@ def test_public_names() -> None:
         "STAGES",
         "ChainPort",
         "Desk",
+        "NodeChain",
         "PlanReader",
         "Rehearsal",
         "Run",

@@ -185,6 +185,27 @@ class ChainClient:
         found = await self.request("eth_getTransactionReceipt", hex_data(transaction_hash))
         return None if found is None else receipt_of(found)
 
+    async def knows(self, transaction_hash: bytes) -> bool:
+        """Say whether the node holds a transaction, waiting or in a block."""
+        return await self.request("eth_getTransactionByHash", hex_data(transaction_hash)) is not None
+
+    async def failure_data(self, transaction_hash: bytes) -> bytes:
+        """Return the revert data of a transaction that a block holds and that failed.
+
+        Raises
+        ------
+        Rejected, Unavailable
+            If the node does not trace transactions.
+        """
+        trace = await self.request(
+            "debug_traceTransaction",
+            hex_data(transaction_hash),
+            {"tracer": "callTracer", "tracerConfig": {"onlyTopCall": True}},
+        )
+        if not isinstance(trace, dict):
+            raise Divergence("the node's trace is not one", found=repr(trace))
+        return octets(trace.get("output") or "0x")
+
     async def logs(
         self,
         *,

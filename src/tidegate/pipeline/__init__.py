@@ -8,6 +8,7 @@ exist only the chain decides it, and no second version is ever signed.
 
 from tidegate.pipeline.chain import ChainPort, Rehearsal
 from tidegate.pipeline.desk import Desk, PlanReader
+from tidegate.pipeline.node import NodeChain
 from tidegate.pipeline.recover import recover
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import value_usd_e6
@@ -18,6 +19,7 @@ __all__ = [
     "STAGES",
     "ChainPort",
     "Desk",
+    "NodeChain",
     "PlanReader",
     "Rehearsal",
     "Run",

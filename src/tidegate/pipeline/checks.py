@@ -13,6 +13,7 @@ from tidegate.model import (
     Plan,
     Reason,
     Receipt,
+    Rejected,
     Simulation,
     format_units,
 )
@@ -52,7 +53,15 @@ async def check_simulation(
     Denied
         ``simulation_reverted``, ``sim_mismatch`` or ``gas_cap``.
     """
-    run = await chain.simulate(plan, sender=sender)
+    try:
+        run = await chain.simulate(plan, sender=sender)
+    except Rejected as refusal:
+        raise Denied(
+            Reason.SIMULATION_REVERTED,
+            "no block could hold the transaction",
+            found=refusal.message,
+            allowed="a sender with funds, fees above the base fee",
+        ) from refusal
     probe_revert = await chain.revert_data(
         plan.to, reader.probe_data(plan), sender=sender, value=plan.value_wei, block=run.block_number
     )

@@ -119,10 +119,7 @@ async def _book(
                 value_usd_e6=run.booked_value_usd_e6,
             ),
         )
-    detail = ""
-    if not landed:
-        revert, step = desk.reader.explain(plan, await chain.failure_data(receipt.transaction_hash))
-        detail = f"step {step}: {revert}" if step else str(revert)
+    detail = "" if landed else await _why(plan, receipt, desk, chain)
     return Outcome(
         intent_id=run.intent.id,
         kind=OutcomeKind.LANDED if landed else OutcomeKind.REVERTED,
@@ -133,6 +130,15 @@ async def _book(
         gas_cost_wei=gas_cost_wei,
         deltas=deltas,
     )
+
+
+async def _why(plan: Plan, receipt: Receipt, desk: Desk, chain: ChainPort) -> str:
+    try:
+        data = await chain.failure_data(receipt.transaction_hash)
+    except (Rejected, Unavailable) as silence:
+        return f"the node does not say why: {silence.message}"
+    revert, step = desk.reader.explain(plan, data)
+    return f"step {step}: {revert}" if step else str(revert)
 
 
 def value_usd_e6(plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int) -> int:

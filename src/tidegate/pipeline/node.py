@@ -1,0 +1,76 @@
+"""The street's chain over one JSON-RPC client: the same calls for our own node and a live one."""
+
+from __future__ import annotations
+
+from tidegate.chain import CallReverted, ChainClient, SimulatedCall
+from tidegate.model import Address, Block, Plan, Receipt
+from tidegate.pipeline.chain import Rehearsal
+
+
+class NodeChain:
+    """``ChainPort`` over a ``ChainClient``."""
+
+    def __init__(self, client: ChainClient) -> None:
+        self._client = client
+
+    async def block(self) -> Block:
+        """Return the newest block."""
+        return await self._client.block()
+
+    async def nonce(self, account: Address) -> int:
+        """Return how many transactions of the account are included."""
+        return await self._client.nonce(account)
+
+    async def simulate(self, plan: Plan, *, sender: Address) -> Rehearsal:
+        """Run the plan's transaction in a block on top of the newest one.
+
+        Raises
+        ------
+        Rejected
+            If no block could hold it: the sender lacks funds, or the fee is below the base fee.
+        """
+        base = await self._client.block()
+        call = SimulatedCall(
+            sender=sender,
+            to=plan.to,
+            data=plan.data,
+            value_wei=plan.value_wei,
+            gas_limit=plan.gas_limit,
+            max_fee_wei=plan.max_fee_wei,
+            nonce=await self._client.nonce(sender, base.hash),
+        )
+        simulated = await self._client.simulate([call], base, validate=True)
+        (result,) = simulated.results
+        return Rehearsal(
+            block_number=base.number,
+            succeeded=result.status == 1,
+            gas_used=result.gas_used,
+            logs=result.logs,
+            output=result.output,
+        )
+
+    async def revert_data(
+        self, to: Address, data: bytes, *, sender: Address, value: int, block: int
+    ) -> bytes:
+        """Return what a call that must revert reverts with; empty if it does not revert."""
+        try:
+            await self._client.call(to, data, sender=sender, value=value, block=block)
+        except CallReverted as reverted:
+            return reverted.data
+        return b""
+
+    async def send_raw(self, raw: bytes) -> bytes:
+        """Hand signed bytes to the node and return the hash. Raises as ``ChainClient.send_raw``."""
+        return await self._client.send_raw(raw)
+
+    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        """Return the receipt if the transaction is included."""
+        return await self._client.receipt(transaction_hash)
+
+    async def knows(self, transaction_hash: bytes) -> bool:
+        """Say whether the node holds the transaction, pending or included."""
+        return await self._client.knows(transaction_hash)
+
+    async def failure_data(self, transaction_hash: bytes) -> bytes:
+        """Return the revert data of an included transaction that failed, by the node's own trace."""
+        return await self._client.failure_data(transaction_hash)
