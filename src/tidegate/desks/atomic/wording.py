@@ -24,6 +24,9 @@ from tidegate.desks.atomic.syntax import (
 )
 from tidegate.model import UINT256_MAX, format_units
 
+EVERYTHING = "everything"
+"""How the largest uint256 reads: protocols take it as "all that is there"."""
+
 _FIXED = {
     Unit.BPS: (0, " bps"),
     Unit.WEI: (9, " gwei"),
@@ -77,7 +80,7 @@ def _literal(value: Literal, decimals_of: Mapping[str, int]) -> str:
     if value.unit in _FIXED:
         decimals, suffix = _FIXED[value.unit]
         return format_units(value.base_units, decimals) + suffix
-    return "everything (the largest uint256)" if value.base_units == UINT256_MAX else str(value.base_units)
+    return EVERYTHING if value.base_units == UINT256_MAX else str(value.base_units)
 
 
 def _inside(value: Value, decimals_of: Mapping[str, int]) -> str:
