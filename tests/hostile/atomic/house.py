@@ -72,6 +72,7 @@ SWAP = "swap(address,address,uint256,uint256)"
 KEEP = "keep(uint256,uint256)"
 PAY = "pay(uint256)"
 BURN_GAS = "burn_gas()"
+POKE = "poke()"
 TRANSFER = "transfer(address,uint256)"
 
 CALL = Permission(call=True)
@@ -105,6 +106,7 @@ class House:
     morpho: Address
     balancer: Address
     puppet: Address
+    accomplice: Address
 
     def lender(self, kind: FlashKind) -> Address:
         return {FlashKind.MORPHO_BLUE: self.morpho, FlashKind.BALANCER_V2: self.balancer}.get(kind, self.pool)
@@ -138,12 +140,14 @@ class House:
     def terms(self, lender: Address, *, fee_bps: int = 0, trick: str | None = None) -> None:
         self.send(lender, "set_terms(uint256,uint256)", fee_bps, 0 if trick is None else TRICKS[trick])
 
-    def teach(self, *actions: Action) -> None:
-        self.send(
-            self.puppet,
-            "learn((address,uint256,bool,bytes)[])",
-            [action.as_tuple() for action in actions],
-        )
+    def teach(self, *actions: Action, puppet: Address | None = None) -> None:
+        """Write a puppet's script: what it does whenever it is called."""
+        script = [action.as_tuple() for action in actions]
+        self.send(puppet or self.puppet, "learn((address,uint256,bool,bytes)[])", script)
+
+    def poke(self, tag: int) -> Call:
+        """Return a step that calls the puppet."""
+        return Call(tag, self.puppet, selector(POKE))
 
     def play(self, *actions: Action) -> Receipt:
         """Let the puppet make these calls in one transaction."""
@@ -224,6 +228,29 @@ class House:
         return Flash(tag, kind, amount_register=register, ops=ops, **given)  # type: ignore[arg-type]
 
 
+def callback(kind: FlashKind, house: House, program: bytes, *, amount: int, fee: int = 0) -> bytes:
+    """Return the calldata by which an honest lender would call back for a loan of token ``a``."""
+    match kind:
+        case FlashKind.AAVE_V3:
+            return encode_call(
+                "executeOperation(address,uint256,uint256,address,bytes)",
+                house.a, amount, fee, house.executor, program,
+            )  # fmt: skip
+        case FlashKind.ERC3156:
+            return encode_call(
+                "onFlashLoan(address,address,uint256,uint256,bytes)",
+                house.executor, house.a, amount, fee, program,
+            )  # fmt: skip
+        case FlashKind.UNISWAP_V3:
+            return encode_call("uniswapV3FlashCallback(uint256,uint256,bytes)", fee, 0, program)
+        case FlashKind.MORPHO_BLUE:
+            return encode_call("onMorphoFlashLoan(uint256,bytes)", amount, program)
+        case FlashKind.BALANCER_V2:
+            return encode_call(
+                "receiveFlashLoan(address[],uint256[],uint256[],bytes)", [house.a], [amount], [fee], program
+            )
+
+
 def build_house() -> House:
     world = FastWorld()
     world.register_abi(ERROR_ABI)
@@ -243,6 +270,7 @@ def build_house() -> House:
         morpho=_deploy(world, "morpho_lender", a, b),
         balancer=_deploy(world, "balancer_lender", a, b),
         puppet=_deploy(world, "puppet"),
+        accomplice=_deploy(world, "puppet"),
     )
     for holder in (house.target, house.pool, house.morpho, house.balancer):
         for token in (a, b):
@@ -260,6 +288,7 @@ def build_house() -> House:
             for name in (ANSWER, KEEP)
         ),
         Change.policy(house.target, selector(LOOK), READ),
+        Change.policy(house.puppet, selector(POKE), Permission(call=True, value=True)),
         *(Change.policy(token, selector(TRANSFER), TO_SELF_OR_TREASURY) for token in (a, b)),
         *(Change.approval(token) for token in (a, b)),
         Change.spender(house.target),
