@@ -11,18 +11,25 @@ from tidegate.sim.errors import WorldReverted
 from tidegate.sim.exact import ExactWorld
 from tidegate.sim.fast import FastWorld
 from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
+from tidegate.sim.pinned import PinnedWorld, PinnedWorlds
+from tidegate.sim.state import AccountState, WorldState, state_digest
 from tidegate.sim.world import World
 
 __all__ = [
     "CONTRACTS",
+    "AccountState",
     "Artifact",
     "Artifacts",
     "Build",
     "ExactWorld",
     "FastWorld",
+    "PinnedWorld",
+    "PinnedWorlds",
     "World",
     "WorldReverted",
+    "WorldState",
     "cache_dir",
     "checkout_root",
     "compile_contract",
+    "state_digest",
 ]

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any
 
 import pyrevm
 
@@ -27,8 +27,9 @@ from tidegate.chain import Abi, RevertDecoder, address, keccak256
 from tidegate.model import ZERO_ADDRESS, Address, Block, Log, Receipt, Rejected, Unavailable
 from tidegate.sim.environment import DEFAULT_CHAIN_ID, GENESIS, HARDFORK, next_block
 from tidegate.sim.errors import WorldReverted
-from tidegate.sim.fastaccounts import Accounts, Write
-from tidegate.sim.fasterrors import failure_of
+from tidegate.sim.fastaccounts import Accounts, CodeShelf, Write
+from tidegate.sim.fasterrors import Closed, failure_of
+from tidegate.sim.state import WorldState, state_digest
 
 
 class FastWorld:
@@ -42,6 +43,11 @@ class FastWorld:
         The newest block to start from.
     block_time_s
         By how much each block's time exceeds its parent's.
+    shelf
+        Analysed code, to be shared by worlds that hold the same contracts.
+    fork_url
+        Where to fetch the state at ``block`` (by its hash) from, when it is first needed: use
+        ``PinnedWorlds``, which makes all of this fit.
     """
 
     def __init__(
@@ -50,24 +56,39 @@ class FastWorld:
         chain_id: int = DEFAULT_CHAIN_ID,
         block: Block = GENESIS,
         block_time_s: int = 1,
+        shelf: CodeShelf | None = None,
+        fork_url: str | None = None,
     ) -> None:
         self._chain_id = chain_id
         self._block_time_s = block_time_s
         self._reverts = RevertDecoder()
         self._frames: list[list[Write]] = []
         self._transactions = 0
+        self._is_changed = False
         self._evm: Any = pyrevm.EVM(
             env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=chain_id)),
             gas_limit=block.gas_limit,
             spec_id=HARDFORK.upper(),
+            fork_url=fork_url,
+            fork_block=None if fork_url is None else "0x" + block.hash.hex(),
         )
-        self._accounts = Accounts(self._evm)
+        self._accounts = Accounts(self._evm, shelf or CodeShelf())
         self._enter(block)
 
     @property
     def chain_id(self) -> int:
         """Return the id that ``CHAINID`` gives."""
         return self._chain_id
+
+    @property
+    def is_closed(self) -> bool:
+        """Say whether the engine failed and the world refuses to answer."""
+        return isinstance(self._evm, Closed)
+
+    @property
+    def is_changed(self) -> bool:
+        """Say whether anything was changed outside a snapshot since the world was made."""
+        return self._is_changed
 
     def register_abi(self, abi: Abi) -> None:
         """Let custom errors of ``abi`` be decoded from now on."""
@@ -141,7 +162,8 @@ class FastWorld:
 
     def code(self, account: Address) -> bytes:
         """Return an account's runtime code, empty where there is none."""
-        return self._accounts.code(account)
+        with self._reading():
+            return self._accounts.code(account)
 
     def set_code(self, account: Address, code: bytes) -> None:
         """Put runtime code at an address; nonce, balance and storage stay."""
@@ -149,7 +171,8 @@ class FastWorld:
 
     def balance(self, account: Address) -> int:
         """Return an account's balance in wei."""
-        return int(self._evm.get_balance(account))
+        with self._reading():
+            return int(self._evm.get_balance(account))
 
     def set_balance(self, account: Address, wei: int) -> None:
         """Give an account exactly ``wei``."""
@@ -157,16 +180,47 @@ class FastWorld:
 
     def storage(self, account: Address, slot: int) -> int:
         """Return one storage word."""
-        return int(self._evm.storage(account, slot))
+        with self._reading():
+            return int(self._evm.storage(account, slot))
 
     def set_storage(self, account: Address, slot: int, word: int) -> None:
         """Set one storage word."""
-        self._evm.basic(account)  # only a loaded account's slots go through the journal
-        self._evm.insert_account_storage(account, slot, word)
+        with self._reading():
+            self._evm.basic(account)  # only a loaded account's slots go through the journal
+            self._evm.insert_account_storage(account, slot, word)
+        self._mark_changed()
 
     def nonce(self, account: Address) -> int:
         """Return how many transactions or creations an account has made."""
-        return int(self._evm.basic(account).nonce)
+        with self._reading():
+            return int(self._evm.basic(account).nonce)
+
+    def state(self) -> WorldState:
+        """Return all accounts with code and storage; of a pinned world, those that it has seen."""
+        with self._reading():
+            return self._accounts.state()
+
+    def state_digest(self) -> str:
+        """Return one digest over all accounts, equal in every world that holds the same."""
+        return state_digest(self.state())
+
+    def load_state(self, state: WorldState) -> None:
+        """Put whole accounts, as ``state`` of this or an exact world gave them.
+
+        Raises
+        ------
+        RuntimeError
+            Inside a snapshot: it could not be undone.
+        """
+        if self._frames:
+            raise RuntimeError("a state is loaded outside snapshots")
+        for account, held in state.items():
+            with self._reading():
+                self._evm.basic(account)
+                self._accounts.put(account, balance=held.balance_wei, nonce=held.nonce, code=held.code)
+                for slot, word in held.storage.items():
+                    self._evm.insert_account_storage(account, slot, word)
+        self._mark_changed()
 
     def mine(self, blocks: int = 1, *, timestamp: int | None = None) -> Block:
         """Add ``blocks``; the last one gets ``timestamp`` if given. Return the newest."""
@@ -175,6 +229,7 @@ class FastWorld:
             at = timestamp if remaining == 1 else None
             block = next_block(block, self._block_time_s, timestamp=at)
         self._enter(block)
+        self._mark_changed()
         return block
 
     @contextmanager
@@ -222,20 +277,33 @@ class FastWorld:
     def _begin(self) -> Block:
         before = self._block
         self._enter(next_block(before, self._block_time_s))
+        self._mark_changed()
         return before
+
+    def _mark_changed(self) -> None:
+        self._is_changed = self._is_changed or not self._frames
 
     def _write(
         self, account: Address, *, balance_delta: int = 0, nonce_delta: int = 0, code: bytes | None = None
     ) -> None:
         write = self._accounts.write(account, balance_delta=balance_delta, nonce_delta=nonce_delta, code=code)
+        self._mark_changed()
         if self._frames:
             self._frames[-1].append(write)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Name what goes wrong when an account has to be fetched first."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise self._failure(error) from None
 
     def _failure(self, error: BaseException) -> BaseException:
         """Return what pyrevm's ``error`` means; a panic closes the world."""
         failure = failure_of(error, self._reverts)
         if isinstance(failure, Unavailable):
-            self._evm = Closed(str(error))
+            self._evm = Closed(str(failure))
         return failure
 
     def _failed(
@@ -265,18 +333,6 @@ class FastWorld:
             block_number=self._block.number,
             logs=tuple(_log(log) for log in logs),
             output=output,
-        )
-
-
-class Closed:
-    """Stands in for an engine that may not be asked any more: whatever is asked, it says why."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def __getattr__(self, _: str) -> NoReturn:
-        raise Unavailable(
-            "this fast world is closed", code="world_closed", found=self._reason, fix="build a new one"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from tidegate.chain import RevertDecoder
 from tidegate.model import Rejected, Unavailable
@@ -39,4 +40,19 @@ def failure_of(
                 return Rejected(f"no node would take this transaction: {code}", code=code, found=text)
     elif type(error).__name__ != _PANIC:
         return error
+    if "HTTPError" in str(error) or "Url {" in str(error):
+        # The engine's text holds the URL, and URLs may hold keys.
+        return Unavailable("the pinned node does not answer", code="fork_lost")
     return Unavailable("the fast engine failed", code="engine_panic", found=str(error)[:_TEXT_MAX])
+
+
+class Closed:
+    """Stands in for an engine that may not be asked any more: whatever is asked, it says why."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def __getattr__(self, _: str) -> NoReturn:
+        raise Unavailable(
+            "this fast world is closed", code="world_closed", found=self._reason, fix="build a new one"
+        )
