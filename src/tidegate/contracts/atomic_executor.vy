@@ -87,6 +87,11 @@ CHECK: constant(uint256) = 7
 TAKE: constant(uint256) = 8
 FRAME_TAG: constant(uint256) = 255
 
+# Bytes of a CALL's or READ's first word: how many patches; the two registers, whose bits are all ones for none.
+PATCHES: constant(uint256) = 255 << 232
+VALUE_REGISTER: constant(uint256) = 255 << 224
+CAPTURE_REGISTER: constant(uint256) = 255 << 216
+
 # Policy words: the flags, their reserved bits, and the kinds of argument rule.
 MAY_SEND_VALUE: constant(uint256) = 4
 MAY_APPROVE: constant(uint256) = 8
@@ -668,6 +673,7 @@ def _run(
         self._trace(FRAME_TAG)
 
     # The ops.
+    succeeded: bool = False
     result: Bytes[RET] = b""
     approvals: uint256 = 0
     approved_tokens: uint256[APPROVALS] = empty(uint256[APPROVALS])
@@ -690,7 +696,7 @@ def _run(
             else:
                 self._malformed()
             cursor = unsafe_add(cursor, unsafe_add(28, size))
-            if (step >> 232) & BYTE != 0:
+            if step & PATCHES != 0:
                 # 15 patches lie in the word that ends with the last, which is applied first
                 patches: uint256 = (step >> 232) & BYTE
                 if patches > 15:
@@ -718,7 +724,7 @@ def _run(
             if permission & op == 0:
                 self._deny(step, convert(step << 64, bytes32), DENIED_ENTRY)
             amount: uint256 = 0
-            if (step >> 224) & BYTE != NO_REGISTER:
+            if step & VALUE_REGISTER != VALUE_REGISTER:
                 if op == READ or permission & MAY_SEND_VALUE == 0:
                     self._deny(step, convert(step << 64, bytes32), DENIED_VALUE)
                 amount = self.regs[(step >> 224) & BYTE]
@@ -756,23 +762,32 @@ def _run(
                         if rules == 0:
                             break
 
-            target: address = convert((step >> 32) & WORD_160, address)
-            success: bool = False
             if op == READ:
-                success, result = raw_call(
-                    target, data, max_outsize=RET, is_static_call=True, revert_on_failure=False
+                succeeded, result = raw_call(
+                    convert((step >> 32) & WORD_160, address),
+                    data,
+                    max_outsize=RET,
+                    is_static_call=True,
+                    revert_on_failure=False,
                 )
             else:
-                success, result = raw_call(target, data, max_outsize=RET, value=amount, revert_on_failure=False)
-            if not success:
+                succeeded, result = raw_call(
+                    convert((step >> 32) & WORD_160, address),
+                    data,
+                    max_outsize=RET,
+                    value=amount,
+                    revert_on_failure=False,
+                )
+            if not succeeded:
                 self._step_failed(step, step, result)
             if len(result) == 0:
+                target: address = convert((step >> 32) & WORD_160, address)
                 if not target.is_contract:
                     self._deny(step, convert(step << 64, bytes32), DENIED_NO_CODE)
             elif permission & RESULT_TRUE != 0:
                 if len(result) < 32 or extract32(result, 0, output_type=uint256) != 1:
                     self._step_failed(step, step, result)
-            if (step >> 216) & BYTE != NO_REGISTER:
+            if step & CAPTURE_REGISTER != CAPTURE_REGISTER:
                 capture: uint256 = (step >> 216) & BYTE
                 assert capture < registers, "atomic: register"
                 at: uint256 = ((step >> 208) & BYTE) << 5
