@@ -221,8 +221,8 @@ def _reverts(scene: Scene, decimals_of: Mapping[str, int]) -> Iterator[str]:
         yield f"{flash.id} can not be repaid{fee}."
     for guard, owner in scene.all_guards():
         if Placement.IN in guard.placements and guard.on_failure is OnFailure.REVERT:
-            of = "" if owner is None else f" of {owner.id}"
-            yield f"The guard {guard.name}{of} ({_parameters(guard, decimals_of)}) does not hold at execution."
+            name = guard.name if owner is None else f"{guard.name} of {owner.id}"
+            yield f"The guard {name} ({_parameters(guard, decimals_of)}) does not hold at execution."
     yield "A balance ends below its bound."
     yield "An approval is left over."
     yield f"The block is later than {strategy.deadline_s} s after planning."
@@ -237,7 +237,8 @@ def _skips(scene: Scene) -> Iterator[str]:
 
 def _limits(strategy: Strategy) -> Iterator[str]:
     gas, limits = strategy.gas, strategy.limits
-    yield f"Gas: at most {gas.max_gas:,}; a run gets the simulated gas plus {format_units(gas.margin_bps, 2)} %."
+    margin = format_units(gas.margin_bps, 2)
+    yield f"Gas: at most {gas.max_gas:,}; a run gets the simulated gas plus {margin} %."
     yield (
         f"At most {limits.max_runs_per_hour} runs an hour, {limits.max_in_flight} at a time, "
         f"{format_units(limits.max_loss_per_day_usd_e6, 6)} USD lost a day."

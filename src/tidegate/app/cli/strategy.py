@@ -1,0 +1,164 @@
+"""``tidegate strategy``: write, check and explain atomic strategies. No network, no keys."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.devnet import DevnetSpec
+from tidegate.desks.atomic import (
+    TEMPLATES,
+    UNREADABLE,
+    Finding,
+    TokenTables,
+    as_text,
+    check_file,
+    explain,
+    json_schema,
+    new_strategy,
+)
+from tidegate.model import ConfigError
+from tidegate.venues import NATIVE
+
+app = typer.Typer()
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_SLUG = re.compile(r"[a-z](?:[a-z0-9]|[_-](?=[a-z0-9])){0,63}")
+_NATIVE_DECIMALS = 18
+
+Files = Annotated[list[Path], typer.Argument(help="Strategy files, or folders of them.")]
+File = Annotated[Path, typer.Argument(help="A strategy file.")]
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The strategy's name, a slug.")],
+    template: Annotated[str, typer.Option(help=f"One of {', '.join(TEMPLATES)}.")] = "flash-arb",
+    output: Annotated[Path | None, typer.Option(help="Where to write; by default NAME.yaml.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write a commented strategy that runs in paper without keys."""
+    if not _SLUG.fullmatch(name):
+        raise ConfigError(
+            "a strategy's name is a slug",
+            found=name,
+            allowed="small letters, digits, - and _, at most 64",
+            fix="such as weth-usdc-arb",
+        )
+    path = output or Path(f"{name}.yaml")
+    text = new_strategy(name, template)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} can not be written: {error.strerror}",
+            found=str(path),
+            allowed="a new file in a folder that exists",
+            fix="choose another name or --output",
+        ) from error
+    value = {"ok": True, "file": str(path), "name": name, "template": template}
+    emit(value, as_json=as_json, render=lambda out: out.print(f"wrote {path}", markup=False))
+
+
+@app.command()
+def check(files: Files, as_json: JsonFlag = False) -> None:
+    """Find what is wrong with strategies. Exit 0 if nothing is, 1 on an error, 3 if unreadable."""
+    tables = token_tables()
+    results = [_checked(path, tables) for path in _found(files)]
+    findings = [finding for _, _, found in results for finding in found]
+    value = {
+        "ok": not any(finding.is_error for finding in findings),
+        "files": [_record(path, name, found) for path, name, found in results],
+    }
+    emit(value, as_json=as_json, render=lambda out: _print_results(out, results))
+    raise typer.Exit(_exit_code(findings))
+
+
+@app.command("explain")
+def explain_command(file: File, as_json: JsonFlag = False) -> None:
+    """Say in sentences what a strategy does, what reverts it and what it may skip."""
+    tables = token_tables()
+    strategy, findings = check_file(file, tables)
+    errors = [finding for finding in findings if finding.is_error]
+    if strategy is None or errors:
+        raise errors[0].as_error()
+    page = explain(strategy, tables[strategy.chain])
+    emit(page.as_record(), as_json=as_json, render=lambda out: out.print(Text(as_text(page)), end=""))
+
+
+@app.command()
+def schema(as_json: JsonFlag = False) -> None:
+    """Print the JSON Schema of strategy files, for editors and tools."""
+    sys.stdout.write(json.dumps(json_schema(), indent=None if as_json else 2) + "\n")
+
+
+def token_tables() -> TokenTables:
+    """Return the tokens of every chain that strategies can name, with their decimals."""
+    devnet = DevnetSpec()
+    tokens = {token.symbol: token.decimals for token in devnet.tokens}
+    return {devnet.chain: {**tokens, NATIVE: _NATIVE_DECIMALS}}
+
+
+def _found(files: list[Path]) -> list[Path]:
+    paths: list[Path] = []
+    for path in files:
+        if path.is_dir():
+            paths += sorted(item for item in path.rglob("*") if item.suffix in _SUFFIXES)
+        else:
+            paths.append(path)
+    if not paths:
+        raise ConfigError(
+            "there is no strategy file",
+            found="nothing",
+            allowed=f"files that end in {', '.join(_SUFFIXES)}",
+            fix="tidegate strategy new NAME writes one",
+        )
+    return paths
+
+
+def _checked(path: Path, tables: TokenTables) -> tuple[Path, str | None, tuple[Finding, ...]]:
+    strategy, findings = check_file(path, tables)
+    return path, None if strategy is None else strategy.name, findings
+
+
+def _record(path: Path, name: str | None, findings: tuple[Finding, ...]) -> Mapping[str, Any]:
+    return {
+        "file": str(path),
+        "name": name,
+        "ok": not any(finding.is_error for finding in findings),
+        "findings": [finding.as_record() for finding in findings],
+    }
+
+
+def _exit_code(findings: list[Finding]) -> int:
+    if any(finding.code in UNREADABLE for finding in findings):
+        return ConfigError.exit_code
+    return int(any(finding.is_error for finding in findings))
+
+
+def _print_results(out: Console, results: list[tuple[Path, str | None, tuple[Finding, ...]]]) -> None:
+    for path, _, findings in results:
+        if not findings:
+            out.print(Text.assemble((f"{path}", "bold"), (" no findings", "green")))
+        for finding in findings:
+            colour = "red" if finding.is_error else "yellow"
+            out.print(
+                Text.assemble((f"{finding.position} ", "bold"), (f"{finding.code} ", colour), finding.message)
+            )
+            for label, text in (
+                ("found", finding.found),
+                ("allowed", finding.allowed),
+                ("next", finding.fix),
+            ):
+                if text is not None:
+                    out.print(Text(f"    {label + ':':<9}{text}"))
