@@ -10,6 +10,7 @@ from tidegate.sim.builds import Build, compile_contract
 from tidegate.sim.errors import WorldReverted
 from tidegate.sim.exact import ExactWorld
 from tidegate.sim.fast import FastWorld
+from tidegate.sim.packages import anvil_binary
 from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
 from tidegate.sim.pinned import PinnedWorld, PinnedWorlds
 from tidegate.sim.state import AccountState, WorldState, state_digest
@@ -28,6 +29,7 @@ __all__ = [
     "World",
     "WorldReverted",
     "WorldState",
+    "anvil_binary",
     "cache_dir",
     "checkout_root",
     "compile_contract",
