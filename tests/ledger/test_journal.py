@@ -169,14 +169,13 @@ def test_a_dead_holders_lease_is_taken_over(path: Path, clock: ManualClock) -> N
 
 def fill_the_disk(journal: Journal) -> None:
     """Let the store grow no further; SQLite then answers as on a full disk."""
-    with journal._writing.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    connection = journal._writing._connection
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
 
 
 def free_the_disk(journal: Journal) -> None:
-    with journal._writing.connect() as connection:
-        connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
+    journal._writing._connection.exec_driver_sql("PRAGMA max_page_count = 1000000")
 
 
 def test_a_full_disk_takes_nothing_in_half(path: Path, clock: ManualClock) -> None:

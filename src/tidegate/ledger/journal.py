@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from sqlalchemy import Connection, Engine, bindparam, select
+from sqlalchemy import Connection, select
 
-from tidegate.ledger.anchor import HeadFile
+from tidegate.ledger.anchor import HeadWriter, read_head, refuse_empty_store
 from tidegate.ledger.bodies import Body
 from tidegate.ledger.lease import Lease
-from tidegate.ledger.projections import PROJECTED, project
+from tidegate.ledger.projections import PROJECTED, Projector
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
 from tidegate.ledger.schema import check_version, create, head_table, records_table
-from tidegate.ledger.store import failures_named, open_for_reading, open_for_writing, transaction
+from tidegate.ledger.store import Writing, failures_named, open_for_reading
+from tidegate.ledger.tables import insert_records, move_head
 from tidegate.ledger.verify import VerifyReport
-from tidegate.model import (
-    DURABLE_KINDS,
-    Clock,
-    RecordKind,
-    Tampered,
-    Unavailable,
-    canonical_json,
-)
+from tidegate.model import DURABLE_KINDS, Clock, RecordKind, Tampered, Unavailable, canonical_json
 
 GROUP_RECORDS = 256
 GROUP_AGE_NS = 2_000_000
@@ -44,14 +37,22 @@ class Journal(JournalReader):
     """
 
     def __init__(
-        self, path: Path, clock: Clock, lease: Lease, writing: Engine, head: tuple[int, str]
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        writing: Writing,
+        note: HeadWriter,
+        head: tuple[int, str],
+        resources: ExitStack,
     ) -> None:
         super().__init__(path, open_for_reading(path))
         self._clock = clock
-        self._lease = lease
         self._writing = writing
-        self._head_file = HeadFile(path)
+        self._note = note
         self._seq, self._hash = head
+        self._resources = resources
+        self._projector = Projector()
         self._group: list[Record] = []
         self._group_since_ns = 0
         self._is_on_disk = True
@@ -72,20 +73,22 @@ class Journal(JournalReader):
             If it is damaged, or its newest records are gone.
         """
         path = Path(path)
-        with _place_named(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lease = Lease.take(path)
-        try:
-            writing = open_for_writing(path)
-            try:
-                head = _open_tables(path, writing)
-            except BaseException:
-                writing.dispose()
-                raise
-            return cls(path, clock, lease, writing, head)
-        except BaseException:
-            lease.release()
-            raise
+        with ExitStack() as resources:
+            with _place_named(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lease = Lease.take(path)
+            resources.callback(lease.release)
+            with failures_named(path, "opening"):
+                writing = Writing(path)
+                resources.callback(writing.close)
+                with writing.transaction(durable=True) as connection:
+                    head = _open_tables(connection, path)
+            with _place_named(path):
+                note = HeadWriter(path)
+                resources.callback(note.close)
+                if head[0] == 0:
+                    note.write(*head)
+            return cls(path, clock, writing=writing, note=note, head=head, resources=resources.pop_all())
 
     def append(
         self,
@@ -154,8 +157,7 @@ class Journal(JournalReader):
                 self.flush()
             finally:
                 super().close()
-                self._writing.dispose()
-                self._lease.release()
+                self._resources.close()
 
     def head(self) -> tuple[int, str]:
         """Return (seq, hash) of the newest record, committed or not."""
@@ -197,16 +199,22 @@ class Journal(JournalReader):
         return len(self._group) >= GROUP_RECORDS or age_ns >= GROUP_AGE_NS
 
     def _commit(self, *, durable: bool) -> None:
-        with failures_named(self.path, "a commit"), transaction(self._writing, durable=durable) as connection:
-            if self._group:
-                connection.execute(_INSERT, [record_columns(record) for record in self._group])
-                project(connection, self._group)
-            connection.execute(_MOVE_HEAD, {"new_seq": self._seq, "new_hash": self._hash})
+        try:
+            with (
+                failures_named(self.path, "a commit"),
+                self._writing.transaction(durable=durable) as connection,
+            ):
+                insert_records(connection, self._group)
+                self._projector.project(connection, self._group)
+                move_head(connection, self._seq, self._hash)
+        except BaseException:
+            self._projector.forget()
+            raise
         self._group = []
         self._is_on_disk = durable
         if durable:
             with _place_named(self.path):
-                self._head_file.write(self._seq, self._hash)
+                self._note.write(self._seq, self._hash)
 
     def _withdraw(self, record: Record) -> None:
         """Take back a record whose commit failed, unless it is in the store after all."""
@@ -215,36 +223,14 @@ class Journal(JournalReader):
             self._seq, self._hash = record.seq - 1, record.prev_hash
 
 
-_INSERT = records_table.insert()
-_MOVE_HEAD = (
-    head_table.update()
-    .where(head_table.c.id == 1)
-    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
-)
-
-
-def _open_tables(path: Path, writing: Engine) -> tuple[int, str]:
+def _open_tables(connection: Connection, path: Path) -> tuple[int, str]:
     """Create the tables in an empty store; return the head of a store that has lost nothing."""
-    with failures_named(path, "opening"), transaction(writing, durable=True) as connection:
-        is_new = not check_version(connection, str(path))
-        if is_new:
-            HeadFile(path).refuse_empty_store()
-            create(connection)
-            connection.execute(head_table.insert(), {"id": 1, "seq": 0, "hash": GENESIS_HASH})
-        seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
-        _refuse_other_tail(connection, path, (seq, hash_))
-    if is_new:
-        with _place_named(path):
-            HeadFile(path).write(seq, hash_)
+    if not check_version(connection, str(path)):
+        refuse_empty_store(path)
+        create(connection)
+    seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
+    _refuse_other_tail(connection, path, (seq, hash_))
     return seq, hash_
-
-
-def record_columns(record: Record) -> dict[str, Any]:
-    """Return a record as a row of its table."""
-    columns = msgspec.structs.asdict(record)
-    columns["body"] = columns.pop("body_json")
-    columns["kind"] = record.kind.value
-    return columns
 
 
 def _refuse_other_tail(connection: Connection, path: Path, head: tuple[int, str]) -> None:
@@ -252,7 +238,7 @@ def _refuse_other_tail(connection: Connection, path: Path, head: tuple[int, str]
         select(records_table.c.seq, records_table.c.hash).order_by(records_table.c.seq.desc()).limit(1)
     ).first()
     last = (0, GENESIS_HASH) if newest is None else (newest[0], newest[1])
-    noted = HeadFile(path).read() or head
+    noted = read_head(path) or head
     if last != head or noted[0] > head[0]:
         raise Tampered(
             f"the newest records of {path} do not fit its head",

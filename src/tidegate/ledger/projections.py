@@ -7,11 +7,11 @@ grouped into commits makes no difference to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from tidegate.ledger.bodies import (
     Body,
@@ -25,6 +25,7 @@ from tidegate.ledger.bodies import (
 )
 from tidegate.ledger.records import Record
 from tidegate.ledger.schema import attempts_table, pnl_table
+from tidegate.ledger.store import Prepared
 from tidegate.model import ZERO_ADDRESS, OutcomeKind, Reason, RecordKind, Stage
 
 PROJECTED: dict[RecordKind, type[Body]] = {
@@ -63,9 +64,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     settled_at_ms: int | None = None
 
     @classmethod
-    def from_row(cls, row: Row[Any]) -> Attempt:
+    def from_columns(cls, columns: dict[str, Any]) -> Attempt:
         """Return the typed row; numbers that the table keeps as text become integers."""
-        columns = _columns(row)
         return msgspec.convert({**columns, "states": columns["states"].split(",")}, cls, strict=False)
 
     def as_columns(self) -> dict[str, Any]:
@@ -108,9 +108,9 @@ class ProfitLine(msgspec.Struct, frozen=True, kw_only=True):
     cumulative: int
 
     @classmethod
-    def from_row(cls, row: Row[Any]) -> ProfitLine:
+    def from_columns(cls, columns: dict[str, Any]) -> ProfitLine:
         """Return the typed row; numbers that the table keeps as text become integers."""
-        return msgspec.convert(_columns(row), cls, strict=False)
+        return msgspec.convert(columns, cls, strict=False)
 
     def as_columns(self) -> dict[str, Any]:
         """Return the values as the table keeps them."""
@@ -118,30 +118,88 @@ class ProfitLine(msgspec.Struct, frozen=True, kw_only=True):
         return {**msgspec.to_builtins(self), **amounts}
 
 
-def project(connection: Connection, records: Sequence[Record]) -> None:
-    """Fold ``records``, in order, into the projections, inside the caller's transaction."""
-    tied = [record for record in records if record.correlation_id]
-    if not tied:
-        return
-    before = _load_attempts(connection, {record.correlation_id for record in tied})
-    now = dict(before)
-    booked: list[ProfitLine] = []
-    totals: dict[tuple[Any, ...], int] = {}
-    for record in tied:
-        attempt = now.get(record.correlation_id)
-        if attempt is not None:
-            now[record.correlation_id] = attempt.after(record)
-        elif record.kind is RecordKind.INTENT:
-            now[record.correlation_id] = _first(record)
-        if record.kind is RecordKind.BOOKING and attempt is not None:
-            booked += _lines(connection, record, attempt, totals)
-    _store_attempts(connection, before, now)
-    if booked:
-        connection.execute(pnl_table.insert(), [line.as_columns() for line in booked])
+class Projector:
+    """Folds records into the projections, in the transaction that adds the records.
 
+    It remembers the rows of the newest runs and the running totals, which nobody else writes;
+    after a transaction that failed it must be told to ``forget``.
+    """
 
-def _columns(row: Row[Any]) -> dict[str, Any]:
-    return {str(name): value for name, value in row._mapping.items()}
+    def __init__(self) -> None:
+        self._attempts: dict[str, Attempt] = {}
+        self._totals: dict[tuple[Any, ...], int] = {}
+
+    def forget(self) -> None:
+        """Read rows and totals from the tables again when they are next needed."""
+        self._attempts.clear()
+        self._totals.clear()
+
+    def project(self, connection: Connection, records: Sequence[Record]) -> None:
+        """Fold ``records``, in order, into the tables."""
+        tied = [record for record in records if record.correlation_id]
+        if not tied:
+            return
+        self._load(connection, {record.correlation_id for record in tied})
+        now = self._attempts
+        created: set[str] = set()
+        changed: set[str] = set()
+        booked: list[dict[str, Any]] = []
+        for record in tied:
+            intent = record.correlation_id
+            attempt = now.get(intent)
+            if attempt is not None:
+                now[intent] = attempt.after(record)
+                changed.add(intent)
+                if record.kind is RecordKind.BOOKING:
+                    booked += [line.as_columns() for line in self._lines(connection, record, attempt)]
+            elif record.kind is RecordKind.INTENT:
+                now[intent] = _first(record)
+                created.add(intent)
+        if created:
+            _ADD_ATTEMPT.run(connection, [now[intent].as_columns() for intent in sorted(created)])
+        if changed - created:
+            rows = [{**now[intent].as_columns(), "of_intent": intent} for intent in sorted(changed - created)]
+            _REPLACE_ATTEMPT.run(connection, rows)
+        if booked:
+            _ADD_LINE.run(connection, booked)
+
+    def _load(self, connection: Connection, intents: set[str]) -> None:
+        if len(self._attempts) > _REMEMBERED:
+            self._attempts.clear()
+        for intent in intents - self._attempts.keys():
+            columns = _OF_INTENT.first(connection, {"of_intent": intent})
+            if columns is not None:
+                self._attempts[intent] = Attempt.from_columns(columns)
+
+    def _lines(self, connection: Connection, record: Record, attempt: Attempt) -> Iterator[ProfitLine]:
+        body = BookingBody.from_body(record.body)
+        entries = [
+            ("delta", change.token, change.symbol, change.decimals, change.amount) for change in body.deltas
+        ]
+        if body.gas_cost_wei:
+            entries.append(("gas", ZERO_ADDRESS, "ETH", 18, -body.gas_cost_wei))
+        entries.append(("value", "", "USD", 6, body.value_usd_e6))
+        for line, (entry, token, symbol, decimals, amount) in enumerate(entries):
+            account = (str(attempt.stage), attempt.desk, attempt.chain_id, entry, token)
+            if account not in self._totals:
+                self._totals[account] = _total_so_far(connection, account)
+            self._totals[account] += amount
+            yield ProfitLine(
+                seq=record.seq,
+                line=line,
+                at_ms=record.at_ms,
+                intent_id=attempt.intent_id,
+                desk=attempt.desk,
+                subject=attempt.subject,
+                stage=attempt.stage,
+                chain_id=attempt.chain_id,
+                entry=entry,
+                token=token,
+                symbol=symbol,
+                decimals=decimals,
+                amount=amount,
+                cumulative=self._totals[account],
+            )
 
 
 def _first(record: Record) -> Attempt:
@@ -189,85 +247,26 @@ def _attempt_changes(record: Record) -> dict[str, Any]:
             return {}
 
 
-def _lines(
-    connection: Connection, record: Record, attempt: Attempt, totals: dict[tuple[Any, ...], int]
-) -> Iterable[ProfitLine]:
-    """Return a booking's lines; ``totals`` carries running totals over the batch."""
-    body = BookingBody.from_body(record.body)
-    entries = [
-        ("delta", change.token, change.symbol, change.decimals, change.amount) for change in body.deltas
-    ]
-    if body.gas_cost_wei:
-        entries.append(("gas", ZERO_ADDRESS, "ETH", 18, -body.gas_cost_wei))
-    entries.append(("value", "", "USD", 6, body.value_usd_e6))
-    for line, (entry, token, symbol, decimals, amount) in enumerate(entries):
-        account = (attempt.stage, attempt.desk, attempt.chain_id, entry, token)
-        if account not in totals:
-            totals[account] = _total_so_far(connection, account)
-        totals[account] += amount
-        yield ProfitLine(
-            seq=record.seq,
-            line=line,
-            at_ms=record.at_ms,
-            intent_id=attempt.intent_id,
-            desk=attempt.desk,
-            subject=attempt.subject,
-            stage=attempt.stage,
-            chain_id=attempt.chain_id,
-            entry=entry,
-            token=token,
-            symbol=symbol,
-            decimals=decimals,
-            amount=amount,
-            cumulative=totals[account],
-        )
-
-
-_OF_INTENTS = select(attempts_table).where(
-    attempts_table.c.intent_id.in_(bindparam("intents", expanding=True))
-)
-_LAST_TOTAL = (
+_REMEMBERED = 4_096
+_ACCOUNT = ("stage", "desk", "chain_id", "entry", "token")
+_OF_INTENT = Prepared(select(attempts_table).where(attempts_table.c.intent_id == bindparam("of_intent")))
+_LAST_TOTAL = Prepared(
     select(pnl_table.c.cumulative)
-    .where(
-        *(
-            pnl_table.c[name] == bindparam(f"of_{name}")
-            for name in ("stage", "desk", "chain_id", "entry", "token")
-        )
-    )
+    .where(*(pnl_table.c[name] == bindparam(f"of_{name}") for name in _ACCOUNT))
     .order_by(pnl_table.c.seq.desc(), pnl_table.c.line.desc())
-    .limit(1)
 )
-_REPLACE_ATTEMPT = attempts_table.update().where(attempts_table.c.intent_id == bindparam("of_intent"))
-
-
-def _load_attempts(connection: Connection, intents: set[str]) -> dict[str, Attempt]:
-    rows = connection.execute(_OF_INTENTS, {"intents": sorted(intents)})
-    return {row.intent_id: Attempt.from_row(row) for row in rows}
-
-
-def _store_attempts(connection: Connection, before: dict[str, Attempt], now: dict[str, Attempt]) -> None:
-    created = [attempt.as_columns() for intent, attempt in now.items() if intent not in before]
-    changed = [
-        {**attempt.as_columns(), "of_intent": intent}
-        for intent, attempt in now.items()
-        if intent in before and attempt is not before[intent]
-    ]
-    if created:
-        connection.execute(attempts_table.insert(), created)
-    if changed:
-        connection.execute(_REPLACE_ATTEMPT, changed)
+_ADD_LINE = Prepared(pnl_table.insert())
+_ADD_ATTEMPT = Prepared(attempts_table.insert())
+_REPLACE_ATTEMPT = Prepared(
+    attempts_table.update()
+    .where(attempts_table.c.intent_id == bindparam("of_intent"))
+    .values(
+        {column.name: bindparam(column.name) for column in attempts_table.columns if not column.primary_key}
+    )
+)
 
 
 def _total_so_far(connection: Connection, account: tuple[Any, ...]) -> int:
-    stage, desk, chain_id, entry, token = account
-    row = connection.execute(
-        _LAST_TOTAL,
-        {
-            "of_stage": str(stage),
-            "of_desk": desk,
-            "of_chain_id": chain_id,
-            "of_entry": entry,
-            "of_token": token,
-        },
-    ).first()
-    return 0 if row is None else int(row[0])
+    named = {f"of_{name}": part for name, part in zip(_ACCOUNT, account, strict=True)}
+    columns = _LAST_TOTAL.first(connection, named)
+    return 0 if columns is None else int(columns["cumulative"])

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, select
 
-from tidegate.ledger.anchor import HeadFile
+from tidegate.ledger.anchor import refuse_empty_store
 from tidegate.ledger.projections import Attempt, ProfitLine
 from tidegate.ledger.records import GENESIS_HASH, Record
 from tidegate.ledger.schema import attempts_table, check_version, head_table, pnl_table, records_table
@@ -52,7 +52,7 @@ class JournalReader:
         reader = cls(path, open_for_reading(path))
         with failures_named(path, "opening"), reader._reading.begin() as connection:
             if not check_version(connection, str(path)):
-                HeadFile(path).refuse_empty_store()
+                refuse_empty_store(path)
                 raise ConfigError(f"{path} is empty: no ledger was ever written there", fix="name another")
         return reader
 
@@ -60,7 +60,7 @@ class JournalReader:
         """Let go of the file."""
         self._reading.dispose()
 
-    def __enter__(self) -> JournalReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -117,12 +117,14 @@ class JournalReader:
             )
         if intent_id is not None:
             wanted = wanted.where(columns.intent_id == intent_id)
-        return [Attempt.from_row(row) for row in self._rows(wanted, "reading attempts")]
+        return [Attempt.from_columns(_columns(row)) for row in self._rows(wanted, "reading attempts")]
 
     def profit_and_loss(self) -> list[ProfitLine]:
         """Return every booked line, oldest first, with its running totals."""
         wanted = select(pnl_table).order_by(pnl_table.c.seq, pnl_table.c.line)
-        return [ProfitLine.from_row(row) for row in self._rows(wanted, "reading profit and loss")]
+        return [
+            ProfitLine.from_columns(_columns(row)) for row in self._rows(wanted, "reading profit and loss")
+        ]
 
     def verify(self, *, checkpoint: tuple[int, str] | None = None) -> VerifyReport:
         """Check every record's hash, the order, the tail and the store's own structure.
@@ -173,6 +175,10 @@ def record_of_row(row: Row[Any]) -> Record:
             found=str(error),
             fix="run: tidegate journal verify",
         ) from error
+
+
+def _columns(row: Row[Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row._mapping.items()}
 
 
 def _write_lines(reader: JournalReader, stream: IO[bytes]) -> int:

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Table, select
+from sqlalchemy import Connection, Table, select
 
-from tidegate.ledger.anchor import HeadFile
-from tidegate.ledger.journal import record_columns
-from tidegate.ledger.projections import project
+from tidegate.ledger.projections import Projector
 from tidegate.ledger.reader import JournalReader, record_of_row
 from tidegate.ledger.records import GENESIS_HASH
-from tidegate.ledger.schema import PROJECTIONS, create, head_table, records_table
-from tidegate.ledger.store import failures_named, open_for_writing, transaction
+from tidegate.ledger.schema import PROJECTIONS, create, records_table
+from tidegate.ledger.store import Writing, failures_named
+from tidegate.ledger.tables import insert_records, move_head
 from tidegate.model import ConfigError
 
 _CHUNK = 512
@@ -50,31 +49,32 @@ def rebuild(reader: JournalReader, copy: Path) -> RebuildReport:
     """
     if copy.exists():
         raise ConfigError(f"{copy} exists", allowed="a path where nothing is", fix="name another")
-    engine = open_for_writing(copy)
+    writing = Writing(copy)
     try:
-        with failures_named(copy, "a rebuild"), reader.snapshot() as live:
-            head = _copy_records(live, engine)
-            with engine.begin() as rebuilt:
-                differences = tuple(_differences(live, rebuilt))
-                rows = {table.name: len(_by_key(rebuilt, table)) for table in PROJECTIONS}
+        with (
+            failures_named(copy, "a rebuild"),
+            reader.snapshot() as live,
+            writing.transaction(durable=True) as rebuilt,
+        ):
+            count = _copy_records(live, rebuilt)
+            differences = tuple(_differences(live, rebuilt))
+            rows = {table.name: len(_by_key(rebuilt, table)) for table in PROJECTIONS}
     finally:
-        engine.dispose()
-    HeadFile(copy).write(*head)
-    return RebuildReport(head[0], rows, differences[:_SHOWN])
+        writing.close()
+    return RebuildReport(count, rows, differences[:_SHOWN])
 
 
-def _copy_records(live: Connection, engine: Engine) -> tuple[int, str]:
+def _copy_records(live: Connection, copy: Connection) -> int:
+    create(copy)
+    projector = Projector()
     seq, hash_ = 0, GENESIS_HASH
-    wanted = select(records_table).order_by(records_table.c.seq)
-    with transaction(engine, durable=True) as copy:
-        create(copy)
-        for page in live.execute(wanted).partitions(_CHUNK):
-            records = [record_of_row(row) for row in page]
-            copy.execute(records_table.insert(), [record_columns(record) for record in records])
-            project(copy, records)
-            seq, hash_ = records[-1].seq, records[-1].hash
-        copy.execute(head_table.insert(), {"id": 1, "seq": seq, "hash": hash_})
-    return seq, hash_
+    for page in live.execute(select(records_table).order_by(records_table.c.seq)).partitions(_CHUNK):
+        records = [record_of_row(row) for row in page]
+        insert_records(copy, records)
+        projector.project(copy, records)
+        seq, hash_ = records[-1].seq, records[-1].hash
+    move_head(copy, seq, hash_)
+    return seq
 
 
 def _differences(live: Connection, rebuilt: Connection) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, Text, inspect, select
 
+from tidegate.ledger.records import GENESIS_HASH
 from tidegate.model import ConfigError
 
 SCHEMA_VERSION = 1
@@ -106,9 +107,10 @@ PROJECTIONS = (attempts_table, pnl_table)
 
 
 def create(connection: Connection) -> None:
-    """Create every table in an empty store and write down the layout's version."""
+    """Create every table in an empty store, the layout's version and the head of no records."""
     metadata.create_all(connection)
     connection.execute(schema_table.insert(), {"version": SCHEMA_VERSION})
+    connection.execute(head_table.insert(), {"id": 1, "seq": 0, "hash": GENESIS_HASH})
 
 
 def check_version(connection: Connection, where: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
-from tidegate.ledger.anchor import HeadFile
+from tidegate.ledger.anchor import read_head
 from tidegate.ledger.records import GENESIS_HASH, chain_hash
 from tidegate.ledger.schema import head_table, records_table
 from tidegate.ledger.store import failures_named
@@ -29,7 +29,7 @@ class VerifyReport(msgspec.Struct, frozen=True):
 def verify_chain(engine: Engine, path: Path, checkpoint: tuple[int, str] | None) -> VerifyReport:
     """Walk the chain in one snapshot; see ``JournalReader.verify``."""
     # The note is read first: what it names was committed before the snapshot is taken.
-    anchors = {"checkpoint": checkpoint, "head file": HeadFile(path).read()}
+    anchors = {"checkpoint": checkpoint, "head file": read_head(path)}
     with failures_named(path, "opening a snapshot"), engine.begin() as connection:
         stored = connection.execute(select(head_table.c.seq, head_table.c.hash)).all()
         anchors["head row"] = (stored[0][0], stored[0][1]) if stored else (0, GENESIS_HASH)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 _encoder = msgspec.json.Encoder(order="sorted", decimal_format="string")
+_PLAIN = frozenset({str, int, bool})
 
 
 def canonical_json(value: Any) -> bytes:
@@ -36,6 +37,8 @@ def digest(value: Any) -> str:
 
 
 def _refuse_ambiguous(value: Any) -> None:
+    if value is None or type(value) in _PLAIN:  # nearly all values: leave before asking further
+        return
     if isinstance(value, float):
         raise TypeError(f"floats have no canonical form, was {value!r}: use an integer or text")
     if isinstance(value, bytes | bytearray | memoryview):
