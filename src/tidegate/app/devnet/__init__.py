@@ -10,7 +10,18 @@ from tidegate.app.devnet.book import address_book
 from tidegate.app.devnet.build import build_devnet
 from tidegate.app.devnet.cache import CachedDevnet, cached_devnet, start_devnet
 from tidegate.app.devnet.devnet import Devnet
+from tidegate.app.devnet.export import export_chains, with_abis_as_text
 from tidegate.app.devnet.govern import act_as_owner
+from tidegate.app.devnet.nodes import (
+    NodeRecord,
+    NodeStatus,
+    node_records,
+    node_status,
+    read_devnet,
+    start_nodes,
+    stop_nodes,
+)
+from tidegate.app.devnet.plans import DEFAULT_CHAINS, ChainPlan, parse_chains
 from tidegate.app.devnet.spec import (
     BorrowerSpec,
     DevnetSpec,
@@ -24,10 +35,14 @@ from tidegate.app.devnet.toml import to_toml
 
 __all__ = [
     "ACCOUNTS",
+    "DEFAULT_CHAINS",
     "BorrowerSpec",
     "CachedDevnet",
+    "ChainPlan",
     "Devnet",
     "DevnetSpec",
+    "NodeRecord",
+    "NodeStatus",
     "PairSpec",
     "PoolSpec",
     "RangeSpec",
@@ -39,6 +54,14 @@ __all__ = [
     "cached_devnet",
     "devnet_address",
     "devnet_key",
+    "export_chains",
+    "node_records",
+    "node_status",
+    "parse_chains",
+    "read_devnet",
     "start_devnet",
+    "start_nodes",
+    "stop_nodes",
     "to_toml",
+    "with_abis_as_text",
 ]

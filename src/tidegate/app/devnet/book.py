@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.chain import keccak256
 from tidegate.model import Address
-from tidegate.venues import AddressBook, Entry, StateView, Token
+from tidegate.venues import AddressBook, Entry, Token
 
 SOURCE = "devnet"
 
 
-def address_book(devnet: Devnet, view: StateView) -> AddressBook:
+class CodeReader(Protocol):
+    """Whatever can say which code stands at an address: every world can."""
+
+    def code(self, account: Address) -> bytes:
+        """Return an account's runtime code, empty where there is none."""
+        ...
+
+
+def address_book(devnet: Devnet, view: CodeReader) -> AddressBook:
     """Return the devnet's book, with the hash of the code that stands at each address in ``view``."""
     symbols = {token.address: symbol for symbol, token in devnet.tokens.items()}
     contracts = {}

@@ -18,7 +18,7 @@ from tidegate import venues
 from tidegate.app.devnet import build
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.spec import DevnetSpec
-from tidegate.chain.connection import Connection
+from tidegate.chain import Connection
 from tidegate.model import digest, sha256_hex
 from tidegate.sim import Artifacts, ExactWorld, cache_dir, compile_contract
 from tidegate.sim.packages import anvil_binary
@@ -36,6 +36,8 @@ class CachedDevnet:
         What ``ExactWorld.load`` reads.
     state_file
         The same chain as ``anvil --load-state`` reads it.
+    height, timestamp_s
+        Number and time of its newest block.
     was_built
         Whether this call had to build it.
     """
@@ -43,6 +45,8 @@ class CachedDevnet:
     devnet: Devnet
     world_file: Path
     state_file: Path
+    height: int
+    timestamp_s: int
     was_built: bool
 
 
@@ -63,6 +67,8 @@ def cached_devnet(spec: DevnetSpec | None = None) -> CachedDevnet:
         devnet=entry.devnet,
         world_file=folder / entry.world,
         state_file=folder / entry.state,
+        height=entry.height,
+        timestamp_s=entry.timestamp_s,
         was_built=found is None,
     )
 
@@ -94,6 +100,8 @@ class _Entry(msgspec.Struct, frozen=True):
     devnet: Devnet
     world: str
     state: str
+    height: int
+    timestamp_s: int
 
 
 def _read(folder: Path) -> _Entry | None:
@@ -114,7 +122,8 @@ def _build(spec: DevnetSpec, artifacts: Artifacts, folder: Path) -> _Entry:
         saved, state = Path(scratch, "world"), Path(scratch, "state")
         world.save(saved)
         state.write_bytes(_dump(world))
-        entry = _Entry(devnet, _keep(saved, folder), _keep(state, folder))
+        head = world.block()
+        entry = _Entry(devnet, _keep(saved, folder), _keep(state, folder), head.number, head.timestamp)
         index = Path(scratch, "devnet.json")
         index.write_bytes(msgspec.json.encode(entry))
         index.replace(folder / "devnet.json")  # last: an entry is whole or not there

@@ -1,0 +1,108 @@
+"""What a user's own scripts need of devnets that are up: URLs, addresses, ABIs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from tidegate.app.devnet.book import address_book
+from tidegate.app.devnet.devnet import Devnet
+from tidegate.app.devnet.nodes import NodeRecord
+from tidegate.chain import Abi, Connection, octets
+from tidegate.model import Address
+from tidegate.sim import Artifacts, compile_contract
+
+_ARTIFACTS = {
+    "weth.weth9": "WETH9",
+    "uniswap_v2.factory": "UniswapV2Factory",
+    "uniswap_v2.router": "UniswapV2Router02",
+    "uniswap_v2.pair": "UniswapV2Pair",
+    "uniswap_v3.factory": "UniswapV3Factory",
+    "uniswap_v3.router": "SwapRouter",
+    "uniswap_v3.router02": "SwapRouter02",
+    "uniswap_v3.quoter": "QuoterV2",
+    "uniswap_v3.position_manager": "NonfungiblePositionManager",
+    "uniswap_v3.tick_lens": "TickLens",
+    "uniswap_v3.pool": "UniswapV3Pool",
+    "aave_v3.pool": "Pool",
+    "aave_v3.provider": "PoolAddressesProvider",
+    "aave_v3.configurator": "PoolConfigurator",
+    "aave_v3.oracle": "AaveOracle",
+    "aave_v3.data_provider": "AaveProtocolDataProvider",
+    "aave_v3.acl_manager": "ACLManager",
+    "safe.singleton": "Safe",
+    "safe.owner": "Safe",
+    "safe.proxy_factory": "SafeProxyFactory",
+    "safe.fallback_handler": "CompatibilityFallbackHandler",
+    "safe.multi_send_call_only": "MultiSendCallOnly",
+}
+_BUILDS = {"feed": "price_feed"}
+_TOKEN = "test_token"  # noqa: S105  the name of a contract
+
+
+def export_chains(chains: Iterable[tuple[NodeRecord, Devnet]], artifacts: Artifacts) -> dict[str, Any]:
+    """Return, by chain, its URL, accounts and address book, and beside them the ABIs by contract.
+
+    Each token and contract names its ABI. Code hashes are read from the running nodes.
+
+    Raises
+    ------
+    Unavailable
+        If a node does not answer.
+    """
+    listed: dict[str, Any] = {}
+    used: set[str] = set()
+    for record, devnet in chains:
+        book = _book(record, devnet)
+        for symbol, token in book["tokens"].items():
+            token["abi"] = "WETH9" if symbol == "WETH" else _TOKEN
+        for name, contract in book["contracts"].items():
+            if (abi := _abi_name(name)) is not None:
+                contract["abi"] = abi
+        used |= {
+            item["abi"] for kind in ("tokens", "contracts") for item in book[kind].values() if "abi" in item
+        }
+        listed[record.chain] = {
+            "chain_id": record.chain_id,
+            "rpc_url": record.url,
+            "block_time_ms": round(record.block_time_s * 1_000),
+            "accounts": devnet.accounts,
+            "tokens": book["tokens"],
+            "contracts": book["contracts"],
+        }
+    return {"chains": listed, "abis": {name: _abi(name, artifacts) for name in sorted(used)}}
+
+
+class _NodeCode:
+    def __init__(self, node: Connection) -> None:
+        self._node = node
+
+    def code(self, account: Address) -> bytes:
+        return octets(self._node.request("eth_getCode", account, "latest"))
+
+
+def _book(record: NodeRecord, devnet: Devnet) -> dict[str, Any]:
+    node = Connection(record.url, name=record.chain)
+    try:
+        return address_book(devnet, _NodeCode(node)).as_mapping()
+    finally:
+        node.close()
+
+
+def with_abis_as_text(exported: dict[str, Any]) -> dict[str, Any]:
+    """Return the same with each ABI as JSON text, for forms that have no list of mappings."""
+    abis = {
+        name: json.dumps(abi, separators=(",", ":"), default=list) for name, abi in exported["abis"].items()
+    }
+    return {**exported, "abis": abis}
+
+
+def _abi_name(name: str) -> str | None:
+    kind = re.sub(r"^(uniswap_v2\.pair|uniswap_v3\.pool|feed|executor)\..*", r"\1", name)
+    return _ARTIFACTS.get(kind) or _BUILDS.get(kind)
+
+
+def _abi(name: str, artifacts: Artifacts) -> Abi:
+    return artifacts[name].abi if name in artifacts else compile_contract(name).abi

@@ -1,0 +1,83 @@
+"""Detached processes: started so that they outlive us, recognised before they are touched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+_STOP_S = 3.0
+_POLL_S = 0.01
+
+
+def spawn_detached(command: Sequence[str], log: Path) -> int:
+    """Start ``command`` in a session of its own, its output in ``log``, and return its pid.
+
+    The shell in between ends at once, so that the process is nobody's child who still lives: it
+    needs no waiting for and survives this program.
+    """
+    shell = 'log=$1; shift; "$@" </dev/null >"$log" 2>&1 & echo $!'
+    started = subprocess.run(  # noqa: S603  our own words; the command is passed, never parsed
+        ["/bin/sh", "-c", shell, "sh", str(log), *command],
+        check=True,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+    )
+    return int(started.stdout)
+
+
+def process_identity(pid: int) -> str | None:
+    """Return what tells a process from every other: when it started, and its command line.
+
+    None if there is no such process, or only its remains.
+    """
+    if Path("/proc/self/stat").exists():
+        return _from_proc(pid)
+    listed = subprocess.run(  # noqa: S603
+        ["/bin/ps", "-o", "stat=,lstart=,args=", "-p", str(pid)], check=False, capture_output=True, text=True
+    )
+    state, _, identity = listed.stdout.strip().partition(" ")
+    return identity.strip() if state and not state.startswith("Z") else None
+
+
+def stop_process(pid: int, identity: str) -> bool:
+    """Stop the process if it is still the one with ``identity``; say whether it was.
+
+    It gets three seconds to end by itself. A process that only has the same number is left alone.
+    """
+    if process_identity(pid) != identity:
+        return False
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.kill(pid, signal_number)
+        except ProcessLookupError:
+            return True
+        if _is_gone(pid, identity):
+            return True
+    return True
+
+
+def _is_gone(pid: int, identity: str) -> bool:
+    deadline = time.monotonic() + _STOP_S
+    while time.monotonic() < deadline:
+        if process_identity(pid) != identity:
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def _from_proc(pid: int) -> str | None:
+    try:
+        # The name in the second field may hold anything, a parenthesis too; the rest is words.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return None
+    state, started = fields[0], fields[19]
+    if state in "ZX":
+        return None
+    return f"{started} {command.replace(bytes(1), b' ').decode(errors='replace').strip()}"
