@@ -206,7 +206,12 @@ class House:
         balances = [
             self.balance(token, holder) for token in (ZERO_ADDRESS, self.a, self.b) for holder in holders
         ]
-        return (*balances, int(self.read(self.target, "calls()", "uint256")))  # type: ignore[call-overload]
+        return (*balances, self.calls())
+
+    def calls(self) -> int:
+        """Return how often the target answered; none if its code is gone."""
+        has_code = self.world.code(self.target)
+        return int(self.read(self.target, "calls()", "uint256")) if has_code else 0  # type: ignore[call-overload]
 
     def call(self, tag: int, signature: str, *arguments: object, **fields: object) -> Call:
         """Return a step that calls the target."""

@@ -126,10 +126,6 @@ INADMISSIBLE = {
     "spender nobody": (Change.spender(ZERO_ADDRESS), "zero address"),
     "asset nobody": (Change.asset(ZERO_ADDRESS), "zero address"),
     "lender nobody": (Change.lender(ZERO_ADDRESS, FlashKind.AAVE_V3), "zero address"),
-    "rule beyond the data": (
-        Change.policy(ROUTER, SWAP, Permission(call=True, rules=(ArgumentRule(RuleKind.EXECUTOR, 32),))),
-        "below 32",
-    ),
     "long word": (Change(ChangeKind.CAP, (64).to_bytes(32), 1 << 256), "256 bits"),
 }
 INADMISSIBLE |= {

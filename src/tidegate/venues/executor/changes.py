@@ -26,8 +26,6 @@ GUARDED_MAX = 8
 GRACE_S = 1_209_600
 """How long after its eta a change may still be applied."""
 
-ARGUMENT_WORDS = 32
-
 _LOSS_FLAG = 1 << 255
 
 
@@ -245,8 +243,6 @@ def _why_policy(change: Change, executor: Address, with_code: set[Address]) -> s
         return "the target must have code and not be the executor itself"
     if not (permission.call or permission.read or permission.approve):
         return "nothing is allowed by it"
-    if any(rule.word >= ARGUMENT_WORDS for rule in permission.rules):
-        return f"a rule's argument word must be below {ARGUMENT_WORDS}: the data ends there"
     if (function == APPROVE or permission.approve) and (function, change.word) != (APPROVE, APPROVE_WORD):
         return "approve is allowed by the word 8, and that word by approve alone"
     if function == TRANSFER and not _binds_recipient(permission):
