@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tidegate.ledger import JournalReader, Record
-from tidegate.model import ConfigError, RecordKind, digest
+from tidegate.model import ConfigError, RecordKind, Tampered, digest
 
 Replayer = Callable[[dict[str, Any]], dict[str, Any]]
 """From the body of a decision record to the body recomputed from its inputs and config."""
@@ -52,6 +52,8 @@ def replay(record: Record, replayers: dict[str, Replayer]) -> Replayed:
     ------
     ConfigError
         If no replayer knows the desk.
+    Tampered
+        If the record is not a decision of that desk.
     """
     body = record.body
     desk = str(body.get("desk", ""))
@@ -63,7 +65,14 @@ def replay(record: Record, replayers: dict[str, Replayer]) -> Replayed:
             allowed=", ".join(sorted(replayers)) or "none",
             fix="use the release that wrote the journal",
         )
-    again = replayers[desk](record.body)
+    try:
+        again = replayers[desk](record.body)
+    except ValueError as error:
+        raise Tampered(
+            f"seq {record.seq} is not a decision that the {desk} desk could have written",
+            found=str(error),
+            fix="tidegate journal verify",
+        ) from error
     changed = sorted(key for key in body.keys() | again.keys() if body.get(key) != again.get(key))
     return Replayed(
         seq=record.seq,

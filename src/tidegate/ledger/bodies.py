@@ -62,8 +62,10 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 class MarketBody(Body, frozen=True, kw_only=True):
     """An ``event``: what the market looked like at ``block``.
 
-    ``prices`` are decimal text by name (``"WETH/USDC uniswap_v2"``), all in one quote token;
-    ``thresholds_bps`` the fees that a gap between two of them must exceed to be worth acting.
+    ``prices`` are decimal text by name (``"WETH/USDC v2 pair"``), all of one thing in one quote
+    token. ``thresholds_bps`` says which two of them are traded against each other, as
+    ``"NAME | NAME"``, and the fees that the gap between them must exceed to be worth acting.
+    Prices that no threshold names are for reference: a feed, the world outside.
     """
 
     KIND: ClassVar[RecordKind] = RecordKind.EVENT

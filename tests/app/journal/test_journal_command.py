@@ -130,6 +130,18 @@ def test_replay_of_another_answer_is_divergence(journal: Any, monkeypatch: pytes
     assert "(other: result)" in value["found"]
 
 
+def test_replay_of_something_that_no_desk_wrote_is_tampered(
+    journal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(body: dict[str, Any]) -> dict[str, Any]:
+        raise ValueError("not a decision of the adder desk")
+
+    monkeypatch.setitem(REPLAYERS, "adder", refuse)
+    code, value = journal("replay", LANDED)
+    assert (code, value["error"]) == (13, "Tampered")
+    assert value["message"].startswith("seq 1 is not a decision")
+
+
 def test_replay_without_a_replayer_or_an_intent_says_so(journal: Any) -> None:
     code, value = journal("replay", LANDED)
     assert (code, value["code"]) == (3, "no_replayer")
