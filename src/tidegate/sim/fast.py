@@ -216,7 +216,6 @@ class FastWorld:
             raise RuntimeError("a state is loaded outside snapshots")
         for account, held in state.items():
             with self._reading():
-                self._evm.basic(account)
                 self._accounts.put(account, balance=held.balance_wei, nonce=held.nonce, code=held.code)
                 for slot, word in held.storage.items():
                     self._evm.insert_account_storage(account, slot, word)
@@ -255,8 +254,7 @@ class FastWorld:
                 self._frames.pop()
                 evm.revert(checkpoint)
                 evm.reset_transient_storage()
-                for write in reversed(writes):
-                    self._accounts.undo(write)
+                self._accounts.undo(writes)
                 self._transactions = transactions
                 self._enter(block)
 

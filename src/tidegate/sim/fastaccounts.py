@@ -8,6 +8,7 @@ account's record over. It also pads code in its answers and does not journal wha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,15 +122,22 @@ class Accounts:
         )
         return Write(account, balance_delta, nonce_delta, None if code is None else before, info.nonce)
 
-    def undo(self, write: Write) -> None:
-        """Take back ``write``, after the journal was reverted to before it."""
+    def undo(self, writes: Sequence[Write]) -> None:
+        """Take back ``writes``, oldest first, after the journal was reverted to before them."""
+        # An account that was first loaded after that is unloaded by the revert: nothing is left of it.
+        loaded = {account.lower() for account in self._evm.journal_state} if writes else set()
+        for write in reversed(writes):
+            if write.account.lower() in loaded:
+                self._undo(write)
+
+    def _undo(self, write: Write) -> None:
         info = self._evm.basic(write.account)
         balance = (info.balance - write.balance_delta) % _UINT256
         if write.code_before is None and not write.nonce_delta:
             self._evm.set_balance(write.account, balance)
             return
         # The journal sets the nonce of an account whose creation it undoes to zero: such an account
-        # held nothing at the snapshot's start, whatever code it had when it was written to.
+        # had no code at the snapshot's start, whatever it had when it was written to.
         vanished = info.nonce == 0 and write.nonce_before > 0
         if write.code_before is None:
             code = self.code(write.account)
@@ -139,6 +147,7 @@ class Accounts:
 
     def put(self, account: Address, *, balance: int, nonce: int, code: bytes) -> None:
         """Put a whole account but for its storage, which stays."""
+        self._evm.basic(account)  # what is not loaded would go past the journal, for good
         self._evm.insert_account_info(account, self._shelf.record(code, nonce))
         self._evm.set_balance(account, balance)
 
