@@ -1,4 +1,4 @@
-"""Reading a node's instruction trace (``debug_traceCall``): whose gas was it?"""
+"""Say from a node's instruction trace (``debug_traceCall``) whose gas it was."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ class Trace:
         return len(last["memory"])
 
     def _calls(self, depth: int) -> list[int]:
-        return [
-            at for at, step in enumerate(self._steps) if step["depth"] == depth and step["op"] in _CALLS
-        ]
+        return [at for at, step in enumerate(self._steps) if step["depth"] == depth and step["op"] in _CALLS]
 
     def _depth(self, at: int) -> int:
         return int(self._steps[at]["depth"])
