@@ -8,7 +8,8 @@ import pytest
 
 NAMES = {
     "weth": {"deploy_weth", "wrap"},
-    "tokens": {"MintableToken", "approve", "balance_of", "deploy_token", "mint"},
+    "tokens": {"MintableToken", "approve", "balance_of", "deploy_token", "mint", "transfer"},
+    "erc3156": {"deploy_erc3156_lender", "list_token"},
     "chainlink": {"PriceFeed", "deploy_price_feed", "set_answer", "set_round"},
     "uniswap_v2": {
         *("PAIR_INIT_CODE_HASH", "UniswapV2", "UniswapV2Pair", "add_liquidity", "create_pair"),

@@ -19,6 +19,7 @@ from tidegate.app.devnet import (
     act_as_owner,
     address_book,
     build_devnet,
+    change_executor,
     devnet_address,
     devnet_key,
     to_toml,
@@ -27,6 +28,8 @@ from tidegate.chain import encode_call, keccak256
 from tidegate.model import ConfigError
 from tidegate.sim import FastWorld, WorldReverted
 from tidegate.venues import load_book
+from tidegate.venues.calls import read
+from tidegate.venues.executor import Change, apply_changes
 from tidegate.venues.tokens import balance_of, mint
 
 
@@ -38,20 +41,11 @@ def built() -> tuple[FastWorld, Devnet]:
 
 def test_the_front_door_exports_what_it_says() -> None:
     assert set(room.__all__) == {
-        *(
-            "ACCOUNTS",
-            "BorrowerSpec",
-            "CachedDevnet",
-            "cached_devnet",
-            "start_devnet",
-            "Devnet",
-            "DevnetSpec",
-            "PairSpec",
-            "PoolSpec",
-            "RangeSpec",
-        ),
-        *("ReserveSpec", "TokenSpec", "act_as_owner", "address_book", "build_devnet"),
-        *("devnet_address", "devnet_key", "to_toml"),
+        *("ACCOUNTS", "DEFAULT_CHAINS", "BorrowerSpec", "CachedDevnet", "ChainPlan", "Devnet", "DevnetSpec"),
+        *("NodeRecord", "NodeStatus", "PairSpec", "PoolSpec", "RangeSpec", "ReserveSpec", "TokenSpec"),
+        *("act_as_owner", "address_book", "build_devnet", "cached_devnet", "change_executor"),
+        *("devnet_address", "devnet_key", "export_chains", "node_records", "node_status", "parse_chains"),
+        *("read_devnet", "start_devnet", "start_nodes", "stop_nodes", "to_toml", "with_abis_as_text"),
     }
     assert all(hasattr(room, name) for name in room.__all__)
 
@@ -188,3 +182,36 @@ def test_toml_reads_back_what_was_written(data: dict[str, object]) -> None:
 def test_what_has_no_place_in_toml_is_refused(value: object) -> None:
     with pytest.raises(TypeError, match="no TOML form"):
         to_toml({"key": value})
+
+
+def test_the_executor_belongs_to_the_safe_and_is_run_by_the_operator(
+    built: tuple[FastWorld, Devnet],
+) -> None:
+    world, devnet = built
+    assert read(world, devnet.executor, "owner()(address)") == devnet.owner_safe.address
+    assert read(world, devnet.executor, "treasury()(address)") == devnet.accounts["treasury"]
+    assert read(world, devnet.executor, "roles(address)(uint256)", devnet.accounts["operator"]) == 1
+    assert read(world, devnet.executor, "roles(address)(uint256)", devnet.accounts["guardian"]) == 2
+    assert read(world, devnet.executor, "roles(address)(uint256)", devnet.accounts["deployer"]) == 0
+
+
+def test_its_permissions_are_changed_by_the_safe_alone(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    change = Change.asset(devnet.token("USDC"))
+    assets = ("assets(address)(uint256)", devnet.token("USDC"))
+    with world.snapshot():
+        with pytest.raises(WorldReverted, match="atomic: role"):
+            apply_changes(world, devnet.executor, [change], owner=devnet.accounts["admin"])
+        change_executor(world, devnet, [change])
+        assert read(world, devnet.executor, *assets) == 1
+    assert read(world, devnet.executor, *assets) == 0
+
+
+def test_the_lens_reads_the_feeds(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    view = ("chainlink(address,uint256)(uint256)", devnet.feeds["ETH/USD"].address)
+    with world.snapshot():
+        assert read(world, devnet.guard_lens, *view, 3_600) == 3_000 * 10**8
+        world.mine(timestamp=world.block().timestamp + 3_601)
+        with pytest.raises(WorldReverted):
+            read(world, devnet.guard_lens, *view, 3_600)

@@ -11,7 +11,7 @@ from tidegate.app.devnet.build import build_devnet
 from tidegate.app.devnet.cache import CachedDevnet, cached_devnet, start_devnet
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.export import export_chains, with_abis_as_text
-from tidegate.app.devnet.govern import act_as_owner
+from tidegate.app.devnet.govern import act_as_owner, change_executor
 from tidegate.app.devnet.nodes import (
     NodeRecord,
     NodeStatus,
@@ -52,6 +52,7 @@ __all__ = [
     "address_book",
     "build_devnet",
     "cached_devnet",
+    "change_executor",
     "devnet_address",
     "devnet_key",
     "export_chains",

@@ -15,6 +15,7 @@ ACCOUNTS = (
     "lender",
     "liquidator",
     "trader",
+    "arbitrageur",
     "operator",  # of the executor
     "guardian",
     "borrower1",

@@ -51,6 +51,9 @@ def _contracts(
     devnet: Devnet, symbols: Mapping[Address, str]
 ) -> Iterator[tuple[str, Address, Mapping[str, str]]]:
     yield "weth.weth9", devnet.weth, {}
+    yield "executor.main1", devnet.executor, {}
+    yield "guard_lens", devnet.guard_lens, {}
+    yield "erc3156.lender", devnet.erc3156_lender, {}
     yield "treasury", devnet.accounts["treasury"], {}
     for pair, feed in devnet.feeds.items():
         yield f"feed.{pair}", feed.address, {"decimals": str(feed.decimals)}

@@ -9,23 +9,33 @@ from __future__ import annotations
 
 from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address
 from tidegate.app.devnet.devnet import Devnet
+from tidegate.app.devnet.govern import schedule_and_apply
 from tidegate.app.devnet.seed import seed_aave, seed_pairs, seed_pools
 from tidegate.app.devnet.spec import DevnetSpec
 from tidegate.model import UINT256_MAX, Address, ConfigError
 from tidegate.sim import Artifacts, World
 from tidegate.venues.aave_v3 import RateCurve, ReserveSettings, deploy_aave_v3
 from tidegate.venues.chainlink import PriceFeed, deploy_price_feed
+from tidegate.venues.erc3156 import deploy_erc3156_lender, list_token
+from tidegate.venues.executor import Change, Role, deploy_executor, deploy_guard_lens
 from tidegate.venues.safe import create_safe, deploy_safe_contracts
-from tidegate.venues.tokens import MintableToken, approve, deploy_token, mint
+from tidegate.venues.tokens import MintableToken, approve, deploy_token, mint, transfer
 from tidegate.venues.uniswap_v2 import deploy_uniswap_v2
 from tidegate.venues.uniswap_v3 import deploy_uniswap_v3
 from tidegate.venues.weth import deploy_weth, wrap
 
 ETHER = 10**18
-CONTRACTS = ("test_token", "price_feed")
+CONTRACTS = ("test_token", "price_feed", "erc3156_lender", "atomic_executor", "guard_lens")
 """Which of our own sources a devnet holds."""
 
-_FUNDED = ("provider", "lender", "liquidator", "trader", *(f"borrower{number}" for number in range(1, 5)))
+_FUNDED = (
+    "provider",
+    "lender",
+    "liquidator",
+    "trader",
+    "arbitrageur",
+    *(f"borrower{number}" for number in range(1, 5)),
+)
 _FUNDS_USD = 100_000_000
 """What each acting account holds of every token, in dollars: more than any pool has."""
 
@@ -76,9 +86,26 @@ def build_devnet(
     owners = tuple(accounts[f"owner{number}"] for number in range(1, 6))
     owner_safe = create_safe(world, safe_contracts, owners, 3, sender=admin)
 
+    lender = deploy_erc3156_lender(world, owner=admin, deployer=deployer)
+    executor = deploy_executor(
+        world,
+        owner=owner_safe.address,
+        treasury=accounts["treasury"],
+        weth=weth,
+        deployer=deployer,
+        guardians=(accounts["guardian"],),
+    )
+    guard_lens = deploy_guard_lens(world, deployer=deployer)
+    operator = Change.role(accounts["operator"], Role.OPERATOR)
+    schedule_and_apply(world, owner_safe, executor, [operator])
+
     spenders = (v2.router, v3.router, v3.router02, v3.position_manager, market.pool)
     for name in _FUNDED:
         _fund(world, spec, weth, tokens, accounts[name], spenders)
+    for symbol, usd, fee_bps in spec.erc3156_loans:
+        token = tokens[symbol].address
+        list_token(world, lender, token, fee_bps=fee_bps, owner=admin)
+        transfer(world, token, lender, spec.worth(symbol, usd), holder=accounts["lender"])
     return Devnet(
         chain=spec.chain,
         chain_id=spec.chain_id,
@@ -95,6 +122,9 @@ def build_devnet(
         aave_v3=seed_aave(world, spec, market, tokens, accounts),
         safe=safe_contracts,
         owner_safe=owner_safe,
+        executor=executor,
+        guard_lens=guard_lens,
+        erc3156_lender=lender,
     )
 
 

@@ -31,6 +31,10 @@ class Devnet:
         The pair that prices a token, by the token's symbol.
     owner_safe
         Three of five owners govern the executor.
+    executor
+        Run by ``operator``, paused by ``guardian``, without delay, and without any permission yet.
+    erc3156_lender
+        Lends DAI for nothing, as Maker does.
     """
 
     chain: str
@@ -48,6 +52,9 @@ class Devnet:
     aave_v3: AaveV3
     safe: SafeContracts
     owner_safe: Safe
+    executor: Address
+    guard_lens: Address
+    erc3156_lender: Address
 
     def token(self, symbol: str) -> Address:
         """Return where a token is, by its symbol. Raises ``ConfigError`` if there is none."""

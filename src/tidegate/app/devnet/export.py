@@ -38,7 +38,12 @@ _ARTIFACTS = {
     "safe.fallback_handler": "CompatibilityFallbackHandler",
     "safe.multi_send_call_only": "MultiSendCallOnly",
 }
-_BUILDS = {"feed": "price_feed"}
+_BUILDS = {
+    "feed": "price_feed",
+    "executor": "atomic_executor",
+    "guard_lens": "guard_lens",
+    "erc3156.lender": "erc3156_lender",
+}
 _TOKEN = "test_token"  # noqa: S105  the name of a contract
 
 

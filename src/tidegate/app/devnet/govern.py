@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.model import Address, Receipt
 from tidegate.sim import World
-from tidegate.venues.safe import SafeCall, approve_and_execute
+from tidegate.venues.executor import CHANGES_MAX, Change, encode_apply, encode_schedule
+from tidegate.venues.safe import Safe, SafeCall, approve_and_execute
 
 
 def act_as_owner(world: World, devnet: Devnet, to: Address, data: bytes) -> Receipt:
@@ -17,3 +20,23 @@ def act_as_owner(world: World, devnet: Devnet, to: Address, data: bytes) -> Rece
         GS013 if the call itself reverts.
     """
     return approve_and_execute(world, devnet.owner_safe, SafeCall(to, data))
+
+
+def change_executor(world: World, devnet: Devnet, changes: Iterable[Change]) -> None:
+    """Schedule ``changes`` of the devnet's executor by its owner's Safe and apply them (its delay is 0).
+
+    Raises
+    ------
+    WorldReverted
+        GS013 if the executor refuses a change.
+    """
+    schedule_and_apply(world, devnet.owner_safe, devnet.executor, changes)
+
+
+def schedule_and_apply(world: World, owner: Safe, executor: Address, changes: Iterable[Change]) -> None:
+    """Do what ``change_executor`` does before there is a devnet to name."""
+    pending = list(changes)
+    for start in range(0, len(pending), CHANGES_MAX):
+        batch = pending[start : start + CHANGES_MAX]
+        for data in (encode_schedule(batch), encode_apply(batch)):
+            approve_and_execute(world, owner, SafeCall(executor, data))

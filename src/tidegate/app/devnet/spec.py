@@ -115,6 +115,8 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         What ``CHAINID`` gives.
     flash_premium_bps
         What Aave takes for a flash loan.
+    erc3156_loans
+        What the ERC-3156 lender lends: token, dollars, fee in basis points.
     """
 
     chain: str = "devnet"
@@ -125,6 +127,7 @@ class DevnetSpec(msgspec.Struct, frozen=True):
     reserves: tuple[ReserveSpec, ...] = _RESERVES
     borrowers: tuple[BorrowerSpec, ...] = _BORROWERS
     flash_premium_bps: int = 5
+    erc3156_loans: tuple[tuple[str, int, int], ...] = (("DAI", 50_000_000, 0),)
 
     def __post_init__(self) -> None:
         """Refuse a spec that names what it does not have.
@@ -136,6 +139,8 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         """
         traded = [item.tokens for item in self.pairs] + [item.tokens for item in self.pools]
         for symbol in (symbol for both in traded for symbol in both):
+            self.token(symbol)
+        for symbol, _, _ in self.erc3156_loans:
             self.token(symbol)
         for pool in self.pools:
             _require("fee of a Uniswap v3 pool", pool.fee, TICK_SPACINGS)

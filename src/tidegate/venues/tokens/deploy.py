@@ -43,6 +43,11 @@ def approve(world: World, token: Address, spender: Address, amount: int, *, hold
     return send(world, token, "approve(address,uint256)", spender, amount, sender=holder)
 
 
+def transfer(world: World, token: Address, to: Address, amount: int, *, holder: Address) -> Receipt:
+    """Move ``amount`` base units from ``holder`` to ``to``."""
+    return send(world, token, "transfer(address,uint256)", to, amount, sender=holder)
+
+
 def balance_of(world: World, token: Address, holder: Address) -> int:
     """Return what ``holder`` has, in base units."""
     balance: int = read(world, token, "balanceOf(address)(uint256)", holder)
