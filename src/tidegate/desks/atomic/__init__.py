@@ -6,32 +6,80 @@ the file it is given, holds no keys. The pipeline drives it; the command line an
 """
 
 from tidegate.desks.atomic.blind_values import complete_blinds, load_blinds
+from tidegate.desks.atomic.compiler import QuoteProgram, SignableProgram, compile_program, compile_quote
+from tidegate.desks.atomic.configure import configure
+from tidegate.desks.atomic.decide import (
+    Decision,
+    DeskConfig,
+    DeskInputs,
+    Event,
+    decide,
+    decision_body,
+    replay,
+)
+from tidegate.desks.atomic.desk import AtomicDesk, Look, Situation
 from tidegate.desks.atomic.explain import Explanation, explain
 from tidegate.desks.atomic.findings import MEANINGS, UNREADABLE, Finding
 from tidegate.desks.atomic.lint import check_file, lint
 from tidegate.desks.atomic.loader import TokenTables, load_strategy, parse_strategy
 from tidegate.desks.atomic.page import as_text
+from tidegate.desks.atomic.planner import Draft, draft_plan, finish_plan, refuse_reverted
+from tidegate.desks.atomic.policy import strategy_policy
+from tidegate.desks.atomic.prospect import Prospect, quote
+from tidegate.desks.atomic.quoting import Assignment, Quoted
 from tidegate.desks.atomic.schema import json_schema
+from tidegate.desks.atomic.search import SearchResult, Tried, search_size
 from tidegate.desks.atomic.syntax import Strategy
 from tidegate.desks.atomic.templates import TEMPLATES, new_strategy, template_text
+from tidegate.desks.atomic.terms import Closed, Loan, Quote
 
 __all__ = [
     "MEANINGS",
     "TEMPLATES",
     "UNREADABLE",
+    "Assignment",
+    "AtomicDesk",
+    "Closed",
+    "Decision",
+    "DeskConfig",
+    "DeskInputs",
+    "Draft",
+    "Event",
     "Explanation",
     "Finding",
+    "Loan",
+    "Look",
+    "Prospect",
+    "Quote",
+    "QuoteProgram",
+    "Quoted",
+    "SearchResult",
+    "SignableProgram",
+    "Situation",
     "Strategy",
     "TokenTables",
+    "Tried",
     "as_text",
     "check_file",
+    "compile_program",
+    "compile_quote",
     "complete_blinds",
+    "configure",
+    "decide",
+    "decision_body",
+    "draft_plan",
     "explain",
+    "finish_plan",
     "json_schema",
     "lint",
     "load_blinds",
     "load_strategy",
     "new_strategy",
     "parse_strategy",
+    "quote",
+    "refuse_reverted",
+    "replay",
+    "search_size",
+    "strategy_policy",
     "template_text",
 ]

@@ -12,7 +12,7 @@ from tidegate.desks.atomic.terms import Loan
 from tidegate.model import BPS, Address, ConfigError, Denied, Reason, mul_div_up
 from tidegate.venues import NATIVE, StateView
 from tidegate.venues.executor import TokenPrice
-from tidegate.venues.flash import LenderQuote, LoanPrices, UniswapV3Lender, choose, lenders_of
+from tidegate.venues.flash import Lender, LenderQuote, LoanPrices, UniswapV3Lender, choose, lenders_of
 
 REPLANS_MAX = 3
 
@@ -65,8 +65,7 @@ def candidates(
             asset.address,
             amount,
             view,
-            exclude=_locked_pools(step, job),
-            lenders=[item for item in lenders_of(job.book) if _is_wanted(item.name, step.providers)],
+            lenders=possible_lenders(step, job),
             prices=LoanPrices(prices[step.asset], prices[NATIVE], gas_price_wei),
             executor=job.executor,
         )
@@ -83,6 +82,21 @@ def candidates(
             )
         found[step.id] = quotes
     return found
+
+
+def possible_lenders(step: syntax.FlashStep, job: Assignment) -> tuple[Lender, ...]:
+    """Return the lenders of the address book that ``provider`` admits and that are not locked.
+
+    A Uniswap v3 pool lends only its own two tokens, and none while it is swapped inside the loan.
+    """
+    locked, asset = _locked_pools(step, job), job.book.token(step.asset).address
+    return tuple(
+        lender
+        for lender in lenders_of(job.book)
+        if lender.address not in locked
+        and _is_wanted(lender.name, step.providers)
+        and (not isinstance(lender, UniswapV3Lender) or asset in (lender.token0, lender.token1))
+    )
 
 
 def attempts(found: Mapping[str, list[LenderQuote]]) -> Iterator[dict[str, Loan]]:

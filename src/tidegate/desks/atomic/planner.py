@@ -1,21 +1,21 @@
 """From an intent to a plan: quote at the head, close every limit, bound the gas, compile.
 
-The pinned head answers everything but gas, which only the exact world may say; so the planner is
-handed a function that measures it.
+The pinned head answers everything but gas, which only the exact world may say. So planning has two
+halves: a draft that is measured there, and the plan that the measure finishes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic.closing import floors_of, limits_of, max_fees_of, step_facts
 from tidegate.desks.atomic.compiler import SignableProgram, compile_program
-from tidegate.desks.atomic.prospect import Prospect, guard_context, quote
+from tidegate.desks.atomic.judging import guard_notes
+from tidegate.desks.atomic.prospect import Prospect, quote
 from tidegate.desks.atomic.quoting import Assignment, Quoted
-from tidegate.desks.atomic.safeguards import Judgement
 from tidegate.desks.atomic.terms import Closed
 from tidegate.desks.atomic.valuation import by_address, gas_limit_of
 from tidegate.model import (
@@ -30,7 +30,6 @@ from tidegate.model import (
     format_units,
     mul_div_down,
 )
-from tidegate.sim import WorldReverted
 from tidegate.venues import NATIVE, StateView
 from tidegate.venues.executor import (
     Load,
@@ -42,7 +41,6 @@ from tidegate.venues.executor import (
     program_hash,
     walk,
 )
-from tidegate.venues.flash import LenderQuote
 
 DESK = "atomic"
 TRANSACTION_GAS_CAP = 2**24
@@ -50,26 +48,25 @@ TRANSACTION_GAS_CAP = 2**24
 
 BLOCK_SHARE_BPS = 8_000
 
-MeasureGas: TypeAlias = Callable[[Address, bytes], int]
-"""Gas that a transaction of the operator to an address with data uses, measured in the exact world.
-
-Raises ``WorldReverted`` if it does not go through.
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A plan, what it was made from, and its guards ready to judge."""
+class Draft:
+    """A plan that lacks one thing: gas, which only the exact world may say.
 
+    ``plan`` has the highest gas limit that is allowed and floors without the cost of gas. It is there
+    to be measured, never to be signed.
+    """
+
+    intent: Intent
+    job: Assignment
+    prospect: Prospect
+    terms: Closed
     plan: Plan
-    program: SignableProgram
-    quoted: Quoted
-    lenders: Mapping[str, list[LenderQuote]]
-    judgement: Judgement
+    balances: Mapping[Address, int]
 
 
-def prepare(intent: Intent, job: Assignment, view: StateView, measure_gas: MeasureGas) -> Prepared:
-    """Return the plan of an intent at the head that ``view`` pins.
+def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
+    """Return the plan of an intent at the head that ``view`` pins, but for its gas.
 
     Raises
     ------
@@ -79,8 +76,6 @@ def prepare(intent: Intent, job: Assignment, view: StateView, measure_gas: Measu
         If the strategy can not be compiled.
     """
     prospect = quote(job, view)
-    block = view.block()
-    run_id = bytes.fromhex(intent.id) if job.strategy.once else None
     terms = Closed(
         loans=prospect.quoted.loans,
         limits=limits_of(job.strategy, prospect.quoted),
@@ -89,47 +84,61 @@ def prepare(intent: Intent, job: Assignment, view: StateView, measure_gas: Measu
         deadline_s=intent.deadline_s,
         max_base_fee_wei=job.strategy.gas.max_base_fee_wei,
         checks=prospect.checks,
-        run_id=run_id,
+        run_id=bytes.fromhex(intent.id) if job.strategy.once else None,
     )
-    draft = compile_program(job.strategy, job.book, job.blinds, terms)
-    gas_limit = _gas_limit(job, draft, block, measure_gas)
+    program = compile_program(job.strategy, job.book, job.blinds, terms)
+    balances = _balances(job, program, view)
+    gas_limit = most_gas(job.strategy.gas.max_gas, view.block())
+    plan = _plan(intent, job, prospect, terms, program, gas_limit, balances)
+    return Draft(intent, job, prospect, terms, plan, balances)
+
+
+def finish_plan(draft: Draft, gas_used: int) -> Plan:
+    """Return the plan with its gas limit, and with the cost of gas in its net floors.
+
+    Parameters
+    ----------
+    gas_used
+        What ``draft.plan`` uses in the exact world.
+
+    Raises
+    ------
+    Denied
+        ``gas_cap``, or ``unprofitable`` or ``bounds`` if the quote does not reach a floor.
+    """
+    job, prospect = draft.job, draft.prospect
+    gas_limit = gas_limit_of(gas_used, job.strategy.gas.margin_bps)
+    if gas_limit > draft.plan.gas_limit:
+        raise Denied(
+            Reason.GAS_CAP,
+            f"the run needs a gas limit of {gas_limit}",
+            found=str(gas_limit),
+            allowed=f"at most {draft.plan.gas_limit}",
+            fix="raise gas.max_gas, or split the strategy",
+        )
     floors = floors_of(
         job.strategy, prospect.prices, gas_limit=gas_limit, max_fee_wei=prospect.fees.max_fee_wei
     )
     _demand_floors(prospect.quoted, floors, job)
-    program = compile_program(job.strategy, job.book, job.blinds, replace(terms, floors=floors))
-    return Prepared(
-        plan=_plan(intent, job, view, prospect, program, gas_limit),
-        program=program,
-        quoted=prospect.quoted,
-        lenders=prospect.lenders,
-        judgement=_judgement(job, prospect, terms, gas_limit),
+    terms = replace(draft.terms, floors=floors)
+    program = compile_program(job.strategy, job.book, job.blinds, terms)
+    return _plan(draft.intent, job, prospect, terms, program, gas_limit, draft.balances)
+
+
+def refuse_reverted(draft: Draft, revert_data: bytes) -> Denied:
+    """Return why a draft that reverts in the exact world is refused."""
+    explained = decode_error(revert_data, draft.plan)
+    return Denied(
+        Reason.SIMULATION_REVERTED,
+        f"the plan reverts in the exact world: {explained}",
+        found=str(explained.root.revert),
+        fix="see the step and the reason",
     )
 
 
-def _gas_limit(job: Assignment, draft: SignableProgram, block: Block, measure_gas: MeasureGas) -> int:
-    gas = job.strategy.gas
-    try:
-        used = measure_gas(job.executor, encode_execute(draft.raw))
-    except WorldReverted as error:
-        explained = decode_error(error.data, draft.steps)
-        raise Denied(
-            Reason.SIMULATION_REVERTED,
-            f"the plan reverts in the exact world: {explained}",
-            found=str(explained.root.revert),
-            fix="see the step and the reason",
-        ) from error
-    limit = gas_limit_of(used, gas.margin_bps)
-    most = min(gas.max_gas, mul_div_down(block.gas_limit, BLOCK_SHARE_BPS, BPS), TRANSACTION_GAS_CAP)
-    if limit > most:
-        raise Denied(
-            Reason.GAS_CAP,
-            f"the run needs a gas limit of {limit}",
-            found=str(limit),
-            allowed=f"at most {most}",
-            fix="raise gas.max_gas, or split the strategy",
-        )
-    return limit
+def most_gas(max_gas: int, block: Block) -> int:
+    """Return the highest gas limit that a transaction may have after ``block``."""
+    return min(max_gas, mul_div_down(block.gas_limit, BLOCK_SHARE_BPS, BPS), TRANSACTION_GAS_CAP)
 
 
 def _demand_floors(quoted: Quoted, floors: Mapping[str, int], job: Assignment) -> None:
@@ -149,13 +158,13 @@ def _demand_floors(quoted: Quoted, floors: Mapping[str, int], job: Assignment) -
 def _plan(
     intent: Intent,
     job: Assignment,
-    view: StateView,
     prospect: Prospect,
+    terms: Closed,
     program: SignableProgram,
     gas_limit: int,
+    balances: Mapping[Address, int],
 ) -> Plan:
-    prices = by_address(prospect.prices, job.book)
-    max_fee_wei = prospect.fees.max_fee_wei
+    prices, max_fee_wei = by_address(prospect.prices, job.book), prospect.fees.max_fee_wei
     return Plan(
         intent_id=intent.id,
         desk=DESK,
@@ -171,31 +180,28 @@ def _plan(
         steps=program.steps,
         program_hash="0x" + program_hash(program.raw).hex(),
         at_risk_usd_e6=at_risk_usd_e6(program.program, prices, gas_limit=gas_limit, max_fee_wei=max_fee_wei),
-        flow_usd_e6=flow_usd_e6(program.program, prices, balances=_balances(job, program, view)),
+        flow_usd_e6=flow_usd_e6(program.program, prices, balances=balances),
         prices_usd_e8={bound.symbol: prospect.prices[bound.symbol].price_usd_e8 for bound in program.bounds}
         | {"native": prospect.prices[NATIVE].price_usd_e8},
-        notes=_notes(prospect),
+        notes=_notes(job, prospect, terms),
     )
 
 
-def _notes(prospect: Prospect) -> dict[str, Any]:
-    """Return what a person wants to see beside the bytes; amounts are text, in base units."""
-    quoted = prospect.quoted
+def _notes(job: Assignment, prospect: Prospect, terms: Closed) -> dict[str, Any]:
+    """Return what a person wants to see beside the bytes, and what the guards need; amounts are text."""
+    quoted, searched = prospect.quoted, job.strategy.searched_blind
     return {
-        "quoted_at_block": quoted.block_number,
+        "strategy": job.strategy.name,
+        "size": None if searched is None else str(job.blinds[searched.name]),
         "quoted_deltas": {symbol: str(delta) for symbol, delta in sorted(quoted.deltas.items())},
-        "quotes": {
-            f"{step_id}.{output}": str(value)
-            for (step_id, output), value in sorted(quoted.values.items())
-            if not step_id.startswith("guard:")
-        },
+        "loans": {step_id: loan.lender_name for step_id, loan in sorted(quoted.loans.items())},
         "lenders": {
             step_id: [
                 {"name": item.name, "fee": str(item.fee), "cost_usd_e6": item.cost_usd_e6} for item in found
             ]
             for step_id, found in sorted(prospect.lenders.items())
         },
-        "loans": {step_id: loan.lender_name for step_id, loan in sorted(quoted.loans.items())},
+        **guard_notes(quoted.block_number, step_facts(job, quoted, terms), quoted.measured),
     }
 
 
@@ -212,12 +218,3 @@ def _balances(job: Assignment, program: SignableProgram, view: StateView) -> dic
             answer = view.call(token.address, encode_call("balanceOf(address)", job.executor))
             found[token.address] = int(decode_output(("uint256",), answer)[0])
     return found
-
-
-def _judgement(job: Assignment, prospect: Prospect, terms: Closed, gas_limit: int) -> Judgement:
-    base = guard_context(job, prospect.base.block, terms.deadline_s, gas_limit, prospect.quoted.block_number)
-    return Judgement(
-        safeguards=prospect.safeguards,
-        base=replace(base, steps=step_facts(job, prospect.quoted, terms)),
-        measured=prospect.quoted.measured,
-    )

@@ -34,12 +34,16 @@ class Fees:
 
 
 def fees_of(block: Block, gas: syntax.Gas) -> Fees:
-    """Return fees for the blocks after ``block``: twice its base fee plus the tip, within the caps.
+    """Return fees for the blocks after ``block``; see ``fees_at``."""
+    return fees_at(block.base_fee_wei, gas.max_base_fee_wei, gas.priority_fee_wei)
 
-    The chain itself refuses the run above ``max_base_fee``, so a higher cap buys nothing.
+
+def fees_at(base_fee_wei: int, max_base_fee_wei: int, priority_fee_wei: int) -> Fees:
+    """Return twice the base fee plus the tip, within the strategy's cap.
+
+    The chain itself refuses the run above ``max_base_fee_wei``, so to offer more buys nothing.
     """
-    base_fee_wei = min(2 * block.base_fee_wei, gas.max_base_fee_wei)
-    return Fees(base_fee_wei + gas.priority_fee_wei, gas.priority_fee_wei)
+    return Fees(min(2 * base_fee_wei, max_base_fee_wei) + priority_fee_wei, priority_fee_wei)
 
 
 def gas_limit_of(gas_used: int, margin_bps: int) -> int:
