@@ -42,6 +42,7 @@ _HALTS = {
     "invalidjump": "invalid_jump",
     "stackunderflow": "stack_underflow",
     "stackoverflow": "stack_overflow",
-    "createcontractsizelimit": "code_size",
-    "maxcodesize": "code_size",
+    # Too long, or beginning with 0xEF: pyrevm does not tell these apart.
+    "createcontractsizelimit": "code_refused",
+    "createcontractstartingwithef": "code_refused",
 }

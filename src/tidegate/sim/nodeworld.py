@@ -117,10 +117,17 @@ class NodeWorld:
         ConfigError
             If ``timestamp`` is not after the block before.
         """
-        if blocks > (1 if timestamp is not None else 0):
-            self._request("anvil_mine", quantity(blocks - (timestamp is not None)))
-        if timestamp is not None and blocks:
-            self.set_next_timestamp(timestamp)
+        if timestamp is None:
+            if blocks:
+                self._request("anvil_mine", quantity(blocks))
+        elif blocks:
+            parent = self._latest()
+            for _ in range(blocks - 1):
+                parent = next_block(parent, self._block_time_s)
+            next_block(parent, self._block_time_s, timestamp=timestamp)
+            if blocks > 1:
+                self._request("anvil_mine", quantity(blocks - 1))
+            self._request("evm_setNextBlockTimestamp", quantity(timestamp))
             self._request("evm_mine")
         return self._latest()
 
