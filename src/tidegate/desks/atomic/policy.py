@@ -21,7 +21,7 @@ def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
     """Return the changes that a fresh executor needs for every run that the blinds' ranges allow.
 
     Amounts under a cap are taken at the blinds' maximum. Loans are allowed from every lender of the
-    address book that the strategy's ``provider`` admits and that lends the asset.
+    address book that the strategy's ``provider`` admits and that has some of the asset.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
     base = guard_context(job, block, deadline_s, 0, block.number)
     checks = checks_of(safeguards_of(job.strategy, widest.blinds), base, view)
     parts = []
-    for loans in _each_lender(widest):
+    for loans in _each_lender(widest, view):
         terms = Quote(loans=loans, deadline_s=deadline_s, checks=checks)
         program = compile_quote(job.strategy, job.book, widest.blinds, terms, ()).program
         parts.append(required_policy(program, permissions(job.book), caps=_caps(program, widest)))
@@ -47,7 +47,7 @@ def _maxima(strategy: syntax.Strategy) -> dict[str, int]:
     return {name: blind.maximum for name, blind in strategy.blinds.items() if blind.maximum is not None}
 
 
-def _each_lender(job: Assignment) -> Iterable[Mapping[str, Loan]]:
+def _each_lender(job: Assignment, view: StateView) -> Iterable[Mapping[str, Loan]]:
     """Yield loans such that every lender of every flash step stands in one of them."""
     lenders = {}
     for step in flash_steps(job.strategy):
@@ -55,6 +55,7 @@ def _each_lender(job: Assignment) -> Iterable[Mapping[str, Loan]]:
         lenders[step.id] = [
             Loan(lender.name, lender.kind, lender.address, lender.side(asset))
             for lender in possible_lenders(step, job)
+            if lender.liquidity(asset, view) > 0
         ]
         if not lenders[step.id]:
             raise Denied(
