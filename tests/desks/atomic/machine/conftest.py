@@ -11,7 +11,7 @@ from tidegate.app.devnet import Devnet, address_book, build_devnet, change_execu
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import TEMPLATES, Assignment, complete_blinds, parse_strategy, strategy_policy
 from tidegate.desks.atomic import template_text as shipped_text
-from tidegate.model import Address, Intent, Plan
+from tidegate.model import Address, Intent, Plan, sha256_hex
 from tidegate.pipeline import Rehearsal
 from tidegate.sim import FastWorld, WorldReverted
 from tidegate.venues import AddressBook
@@ -91,8 +91,10 @@ class Ground:
                 return Rehearsal(block, succeeded=False, gas_used=0, logs=(), output=error.data)
         return Rehearsal(block, True, receipt.gas_used, receipt.logs, receipt.output)
 
-    def intent(self, job: Assignment, identity: str = "ab" * 32) -> Intent:
-        deadline_s = self.world.block().timestamp + job.strategy.deadline_s
+    def intent(self, job: Assignment) -> Intent:
+        block = self.world.block()
+        deadline_s = block.timestamp + job.strategy.deadline_s
+        identity = sha256_hex(f"{job.strategy.name} {block.number}".encode())
         return Intent(identity, "atomic", self.book.chain_id, job.strategy.name, "test", deadline_s, 0, {})
 
 

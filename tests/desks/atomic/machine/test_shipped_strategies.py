@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.desks.atomic.machine.conftest import Ground
+
 from tidegate.desks.atomic import Assignment, draft_plan, finish_plan, search_size
 from tidegate.model import Plan, Receipt
 from tidegate.venues.executor import decode_executed
