@@ -281,6 +281,26 @@ class ChainClient:
         answer = await self.request("eth_simulateV1", parameter, block_parameter(base.hash or base.number))
         return simulated_block_of(answer, len(calls))
 
+    async def estimate_gas(self, call: SimulatedCall, base: Block) -> int:
+        """Return the smallest gas limit under which ``call`` succeeds on top of ``base``, as the node searches it.
+
+        Raises
+        ------
+        CallReverted
+            If it succeeds under none.
+        """
+        parameter = call_parameter(
+            sender=call.sender,
+            to=call.to,
+            payload=call.data,
+            value=call.value_wei,
+            gas_limit=None,
+            max_fee_wei=call.max_fee_wei,
+        )
+        return integer(
+            await self.request("eth_estimateGas", parameter, block_parameter(base.hash or base.number))
+        )
+
     async def fee_history(self, blocks: int = 20, percentiles: Sequence[float] = (60,)) -> FeeHistory:
         """Return base fees and priority fees by percentile of the newest ``blocks``."""
         found = await self.request("eth_feeHistory", quantity(blocks), "latest", list(percentiles))

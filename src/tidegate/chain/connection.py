@@ -6,7 +6,7 @@ import http.client
 import itertools
 import ssl
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from tidegate.chain.jsonrpc import decode_answer, decode_batch, encode_batch, encode_request
@@ -30,6 +30,7 @@ class Connection:
     """
 
     def __init__(self, url: str, *, name: str = "node", timeout_s: float = 30.0) -> None:
+        self._open: http.client.HTTPConnection | None = None
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ConfigError(
@@ -43,7 +44,15 @@ class Connection:
         self._parts = parts
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._identities = itertools.count(1)
-        self._open: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     def request(self, method: str, *params: Any) -> Any:
         """Return the result of one call.

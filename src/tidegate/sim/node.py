@@ -42,9 +42,7 @@ class Node:
         scratch = cache_dir() / "anvil"
         scratch.mkdir(parents=True, exist_ok=True)
         command = [str(anvil_binary()), "--port", "0", "--cache-path", str(scratch), *arguments]
-        self._printed: deque[str] = deque(maxlen=_LINES_KEPT)
-        self._started = threading.Event()
-        self._endpoint = ""
+        self._output = _Output()
         try:
             self._process = subprocess.Popen(  # noqa: S603  our own program, no shell
                 command,
@@ -59,15 +57,19 @@ class Node:
         except OSError as error:
             raise Unavailable("the node can not be started", code="node_start", found=str(error)) from error
         self._stopper = weakref.finalize(self, _stop, self._process)
-        threading.Thread(target=self._read_output, name="anvil-output", daemon=True).start()
-        if not self._started.wait(start_timeout_s) or not self._endpoint:
+        # The thread must not hold this object, or forgetting it would never stop the process.
+        reader = threading.Thread(
+            target=self._output.follow, args=(self._process,), name="anvil-output", daemon=True
+        )
+        reader.start()
+        if not self._output.started.wait(start_timeout_s) or not self._output.endpoint:
             self.close()
             raise Unavailable("the node did not start", code="node_start", found=self.printed)
 
     @property
     def url(self) -> str:
         """Return where the node listens."""
-        return f"http://{self._endpoint}"
+        return f"http://{self._output.endpoint}"
 
     @property
     def pid(self) -> int:
@@ -83,24 +85,33 @@ class Node:
     def printed(self) -> str:
         """Return the last lines that the node printed, and how it ended if it did."""
         code = self._process.poll()
-        lines = [*self._printed, *([] if code is None else [f"ended with code {code}"])]
+        lines = [*self._output.lines, *([] if code is None else [f"ended with code {code}"])]
         return "\n".join(lines)
 
     def close(self) -> None:
         """Stop the process and wait until it is gone. Doing it again does nothing."""
         self._stopper()
 
-    def _read_output(self) -> None:
-        stream = self._process.stdout
-        if stream is not None:
-            with contextlib.closing(stream):
+
+class _Output:
+    """What the process prints: where it listens, and the last lines."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=_LINES_KEPT)
+        self.started = threading.Event()
+        self.endpoint = ""
+
+    def follow(self, process: subprocess.Popen[str]) -> None:
+        """Read until the process ends, so that it never waits for a reader."""
+        if process.stdout is not None:
+            with contextlib.closing(process.stdout) as stream:
                 for line in stream:
-                    self._printed.append(line.rstrip())
-                    if not self._endpoint and (match := _LISTENING.search(line)):
-                        self._endpoint = match[1]
-                        self._printed.clear()
-                        self._started.set()
-        self._started.set()
+                    self.lines.append(line.rstrip())
+                    if not self.endpoint and (match := _LISTENING.search(line)):
+                        self.endpoint = match[1]
+                        self.lines.clear()
+                        self.started.set()
+        self.started.set()
 
 
 def node_arguments(
