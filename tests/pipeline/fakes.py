@@ -132,7 +132,7 @@ class FakeChain:
     sends: int = 0
     foreign_nonces: int = 0
     rehearsal_ok: bool = True
-    gas_used: int = 50_000
+    gas_needed: int = 50_000
     probe_answer: bytes = b"ok"
     on_send: Exception | None = None
     keeps_bytes: bool = True
@@ -144,14 +144,16 @@ class FakeChain:
     async def nonce(self, account: Address) -> int:
         return len(self.included) + self.foreign_nonces
 
-    async def simulate(self, plan: Plan, *, sender: Address) -> Rehearsal:
-        output = b"" if self.rehearsal_ok else b"too little"
-        return Rehearsal(self.number, self.rehearsal_ok, self.gas_used, (), output)
-
-    async def revert_data(
-        self, to: Address, data: bytes, *, sender: Address, value: int, block: int
-    ) -> bytes:
-        return self.probe_answer
+    async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
+        return Rehearsal(
+            block_number=self.number,
+            succeeded=self.rehearsal_ok,
+            gas_used=40_000,
+            gas_needed=self.gas_needed,
+            logs=(),
+            output=b"" if self.rehearsal_ok else b"too little",
+            probe_output=self.probe_answer,
+        )
 
     async def send_raw(self, raw: bytes) -> bytes:
         self.sends += 1

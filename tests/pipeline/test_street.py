@@ -121,7 +121,7 @@ def _short(chain: FakeChain, desk: FakeDesk) -> None:
 
 
 def _needs_more_gas(chain: FakeChain, desk: FakeDesk) -> None:
-    chain.gas_used = 100_001
+    chain.gas_needed = 100_001
 
 
 def _too_late(chain: FakeChain, desk: FakeDesk) -> None:

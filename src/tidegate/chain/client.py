@@ -282,7 +282,7 @@ class ChainClient:
         return simulated_block_of(answer, len(calls))
 
     async def estimate_gas(self, call: SimulatedCall, base: Block) -> int:
-        """Return the smallest gas limit under which ``call`` succeeds on top of ``base``, as the node searches it.
+        """Return the smallest gas limit under which ``call`` succeeds on top of ``base``, by the node.
 
         Raises
         ------

@@ -12,14 +12,19 @@ from tidegate.model import Address, Block, Log, Plan, Receipt
 class Rehearsal(msgspec.Struct, frozen=True):
     """The transaction's own bytes, run on top of ``block_number`` without being sent.
 
-    ``output`` is the return data, or the revert data if it did not succeed.
+    ``gas_used`` is what would be paid for; ``gas_needed`` the smallest limit under which it succeeds,
+    which is more where storage is freed, because refunds come after the fact. ``output`` is the
+    return data, or the revert data if it did not succeed; ``probe_output`` that of the probe, run in
+    a block of its own on the same state.
     """
 
     block_number: int
     succeeded: bool
     gas_used: int
+    gas_needed: int
     logs: tuple[Log, ...]
     output: bytes
+    probe_output: bytes = b""
 
 
 class ChainPort(Protocol):
@@ -33,14 +38,14 @@ class ChainPort(Protocol):
         """Return how many transactions of the account are included."""
         ...
 
-    async def simulate(self, plan: Plan, *, sender: Address) -> Rehearsal:
-        """Run the plan's bytes on the newest block."""
-        ...
+    async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
+        """Run the plan's bytes on the newest block, and beside it ``probe_data`` to the same target.
 
-    async def revert_data(
-        self, to: Address, data: bytes, *, sender: Address, value: int, block: int
-    ) -> bytes:
-        """Return what a call that must revert reverts with; empty if it does not revert."""
+        Raises
+        ------
+        Rejected
+            If no block could hold the transaction: funds, fee.
+        """
         ...
 
     async def send_raw(self, raw: bytes) -> bytes:

@@ -54,7 +54,7 @@ async def check_simulation(
         ``simulation_reverted``, ``sim_mismatch`` or ``gas_cap``.
     """
     try:
-        run = await chain.simulate(plan, sender=sender)
+        run = await chain.simulate(plan, sender=sender, probe_data=reader.probe_data(plan))
     except Rejected as refusal:
         raise Denied(
             Reason.SIMULATION_REVERTED,
@@ -62,10 +62,7 @@ async def check_simulation(
             found=refusal.message,
             allowed="a sender with funds, fees above the base fee",
         ) from refusal
-    probe_revert = await chain.revert_data(
-        plan.to, reader.probe_data(plan), sender=sender, value=plan.value_wei, block=run.block_number
-    )
-    probe = reader.read_probe(plan, probe_revert)
+    probe = reader.read_probe(plan, run.probe_output)
     if not run.succeeded:
         revert, step = reader.explain(plan, run.output)
         raise Denied(
@@ -75,7 +72,7 @@ async def check_simulation(
             allowed="success within the plan's bounds",
         )
     if probe is None:
-        revert, step = reader.explain(plan, probe_revert)
+        revert, step = reader.explain(plan, run.probe_output)
         raise Denied(
             Reason.SIM_MISMATCH,
             "the transaction succeeds but the probe of the same bytes fails",
@@ -99,11 +96,11 @@ async def check_simulation(
             found=f"probe {probe.deltas}, logs {logs_say}",
             allowed="equal to the base unit",
         )
-    if run.gas_used > plan.gas_limit:
+    if run.gas_needed > plan.gas_limit:
         raise Denied(
             Reason.GAS_CAP,
             "the run needs more gas than its limit",
-            found=str(run.gas_used),
+            found=str(run.gas_needed),
             allowed=str(plan.gas_limit),
         )
     simulation = Simulation(

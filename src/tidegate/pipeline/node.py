@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.chain import CallReverted, ChainClient, SimulatedCall
+import msgspec
+
+from tidegate.chain import ChainClient, SimulatedCall, SimulatedResult
 from tidegate.model import Address, Block, Plan, Receipt
 from tidegate.pipeline.chain import Rehearsal
 
@@ -21,8 +23,8 @@ class NodeChain:
         """Return how many transactions of the account are included."""
         return await self._client.nonce(account)
 
-    async def simulate(self, plan: Plan, *, sender: Address) -> Rehearsal:
-        """Run the plan's transaction in a block on top of the newest one.
+    async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
+        """Run the plan's transaction in a block on top of the newest one, and the probe in another.
 
         Raises
         ------
@@ -39,25 +41,26 @@ class NodeChain:
             max_fee_wei=plan.max_fee_wei,
             nonce=await self._client.nonce(sender, base.hash),
         )
-        simulated = await self._client.simulate([call], base, validate=True)
-        (result,) = simulated.results
+        result = await self._run(call, base)
+        succeeded = result.status == 1
+        probe = None
+        if probe_data:
+            # The probe traces itself as it runs, so it needs more gas than the plan.
+            probe = await self._run(
+                msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit), base
+            )
         return Rehearsal(
             block_number=base.number,
-            succeeded=result.status == 1,
+            succeeded=succeeded,
             gas_used=result.gas_used,
+            gas_needed=await self._client.estimate_gas(call, base) if succeeded else 0,
             logs=result.logs,
             output=result.output,
+            probe_output=b"" if probe is None or probe.status == 1 else probe.output,
         )
 
-    async def revert_data(
-        self, to: Address, data: bytes, *, sender: Address, value: int, block: int
-    ) -> bytes:
-        """Return what a call that must revert reverts with; empty if it does not revert."""
-        try:
-            await self._client.call(to, data, sender=sender, value=value, block=block)
-        except CallReverted as reverted:
-            return reverted.data
-        return b""
+    async def _run(self, call: SimulatedCall, base: Block) -> SimulatedResult:
+        return (await self._client.simulate([call], base, validate=True)).results[0]
 
     async def send_raw(self, raw: bytes) -> bytes:
         """Hand signed bytes to the node and return the hash. Raises as ``ChainClient.send_raw``."""

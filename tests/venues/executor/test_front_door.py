@@ -16,6 +16,7 @@ NAMES = [
     "ERROR_ABI",
     "Executed",
     "ExecutorError",
+    "ExecutorReader",
     "FORBIDDEN_CALLS",
     "Flash",
     "FlashKind",

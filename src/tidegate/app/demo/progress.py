@@ -1,18 +1,31 @@
-"""What the demo has seen so far: the figures of the live view and of the summary, in one place."""
+"""What a run has seen so far, folded from its journal: the figures of live view and summary."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
-from tidegate.app.demo.market import Prices
-from tidegate.model import Outcome, OutcomeKind, Reason
+from tidegate.ledger import (
+    BookingBody,
+    DecisionBody,
+    IntentBody,
+    MarketBody,
+    OutcomeBody,
+    ReceiptBody,
+    Record,
+)
+from tidegate.model import BPS, OutcomeKind, RecordKind
+
+V2, V3, FEED, OUTSIDE = "uniswap_v2", "uniswap_v3", "feed", "outside"
+"""The names under which a market event lists its prices of one WETH in dollars."""
 
 
 @dataclass(slots=True)
-class Line:
-    """A strategy's account."""
+class Account:
+    """What became of a strategy's decisions."""
 
     decisions: int = 0
     intents: int = 0
@@ -22,64 +35,100 @@ class Line:
 
 
 @dataclass(slots=True)
-class Progress:
-    """Counts what happened, block by block."""
+class _Open:
+    subject: str
+    block: int = 0
+    value_usd_e6: int = 0
 
-    first_block: int
+
+@dataclass(slots=True)
+class Progress:
+    """A fold over the journal. Nothing in it is known from anywhere else."""
+
+    first_block: int | None = None
     block: int = 0
     base_fee_wei: int = 0
-    prices: Prices | None = None
+    prices: dict[str, Decimal] = field(default_factory=dict)
     gaps_bps: deque[int] = field(default_factory=lambda: deque(maxlen=64))
-    lines: dict[str, Line] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=10))
+    seq: int = 0
+    _open: dict[str, _Open] = field(default_factory=dict)
 
-    def saw_block(self, block: int, base_fee_wei: int, prices: Prices) -> None:
-        """Take in a new block."""
-        self.block, self.base_fee_wei, self.prices = block, base_fee_wei, prices
-        self.gaps_bps.append(prices.gap_bps)
+    @property
+    def blocks(self) -> int:
+        """Return how many blocks were looked at after the first."""
+        return 0 if self.first_block is None else self.block - self.first_block
 
-    def decided(self, subject: str, reason: Reason | None) -> None:
-        """Take in a decision; ``reason`` None means that the desk acted."""
-        line = self.line(subject)
-        line.decisions += 1
-        if reason is None:
-            line.intents += 1
-        else:
-            self.reasons[reason.value] += 1
+    def take(self, records: Iterable[Record]) -> None:
+        """Fold in records that follow those taken before."""
+        for record in records:
+            self.seq = record.seq
+            match record.kind:
+                case RecordKind.EVENT:
+                    self._market(MarketBody.from_body(record.body))
+                case RecordKind.DECISION:
+                    self._decision(DecisionBody.from_body(record.body))
+                case RecordKind.INTENT:
+                    subject = IntentBody.from_body(record.body).intent.subject
+                    self._open[record.correlation_id] = _Open(subject, self.block)
+                case RecordKind.RECEIPT:
+                    receipt = ReceiptBody.from_body(record.body)
+                    run = self._open[record.correlation_id]
+                    run.block = receipt.block_number
+                    self.account(run.subject).gas_used += receipt.gas_used
+                case RecordKind.BOOKING:
+                    value = BookingBody.from_body(record.body).value_usd_e6
+                    run = self._open[record.correlation_id]
+                    run.value_usd_e6 = value
+                    self.account(run.subject).value_usd_e6 += value
+                case RecordKind.OUTCOME:
+                    self._outcome(self._open.pop(record.correlation_id), OutcomeBody.from_body(record.body))
+                case _:
+                    pass
 
-    def ended(self, subject: str, outcome: Outcome, value_usd_e6: int) -> None:
-        """Take in an outcome."""
-        line = self.line(subject)
-        line.outcomes[outcome.kind] += 1
-        line.value_usd_e6 += value_usd_e6
-        line.gas_used += outcome.gas_used
-        if outcome.reason is not None:
-            self.reasons[outcome.reason.value] += 1
-        worth = f"{value_usd_e6 / 1e6:+.2f} USD" if outcome.block_number is not None else ""
-        why = outcome.reason.value if outcome.reason is not None else outcome.detail
-        self.recent.appendleft(
-            f"{outcome.block_number or self.block:>5}  {subject:<16} {outcome.kind.value:<9} {worth} {why}"
-        )
-
-    def line(self, subject: str) -> Line:
+    def account(self, subject: str) -> Account:
         """Return a strategy's account, opened at its first mention."""
-        return self.lines.setdefault(subject, Line())
+        return self.accounts.setdefault(subject, Account())
 
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain data: integers and text, the same for the same run."""
         return {
-            "blocks": self.block - self.first_block,
+            "blocks": self.blocks,
             "strategies": {
                 subject: {
-                    "decisions": line.decisions,
-                    "intents": line.intents,
-                    **{kind.value: line.outcomes[kind] for kind in OutcomeKind if kind.is_final},
-                    "profit_after_gas_usd_e6": line.value_usd_e6,
-                    "gas_used": line.gas_used,
+                    "decisions": account.decisions,
+                    "intents": account.intents,
+                    **{kind.value: account.outcomes[kind] for kind in OutcomeKind if kind.is_final},
+                    "value_after_gas_usd_e6": account.value_usd_e6,
+                    "gas_used": account.gas_used,
                 }
-                for subject, line in sorted(self.lines.items())
+                for subject, account in sorted(self.accounts.items())
             },
             "reasons": dict(sorted(self.reasons.items())),
-            "profit_after_gas_usd_e6": sum(line.value_usd_e6 for line in self.lines.values()),
+            "value_after_gas_usd_e6": sum(account.value_usd_e6 for account in self.accounts.values()),
         }
+
+    def _market(self, market: MarketBody) -> None:
+        self.block, self.base_fee_wei = market.block, market.base_fee_wei
+        if self.first_block is None:
+            self.first_block = market.block
+        self.prices = {name: Decimal(price) for name, price in market.prices.items()}
+        self.gaps_bps.append(int((self.prices[V2] - self.prices[V3]) * BPS / self.prices[V3]))
+
+    def _decision(self, decision: DecisionBody) -> None:
+        account = self.account(decision.subject)
+        account.decisions += 1
+        account.intents += decision.acted
+        if decision.reason is not None:
+            self.reasons[decision.reason.value] += 1
+
+    def _outcome(self, run: _Open, outcome: OutcomeBody) -> None:
+        self.account(run.subject).outcomes[outcome.kind] += 1
+        if outcome.reason is not None:
+            self.reasons[outcome.reason.value] += 1
+        settled = outcome.kind in {OutcomeKind.LANDED, OutcomeKind.REVERTED}
+        worth = f"{run.value_usd_e6 / 1e6:+9.2f} USD" if settled else ""
+        why = outcome.reason.value if outcome.reason is not None else outcome.detail
+        self.recent.appendleft(f"{run.block:>5}  {run.subject:<15} {outcome.kind.value:<9}{worth}  {why}")

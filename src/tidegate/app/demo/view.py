@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.app.demo.progress import Progress
+from tidegate.app.demo.progress import FEED, V2, V3, Progress
 from tidegate.model import OutcomeKind, format_units
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -41,13 +41,12 @@ class LiveView:
         body = Table.grid(padding=(0, 3))
         for _ in range(5):
             body.add_column()
-        prices = progress.prices
-        if prices is not None:
+        if progress.prices:
             body.add_row(
                 f"block [bold]{progress.block}[/]",
-                f"v2 pair [bold]{_usd(prices.v2_usd_e8)}[/]",
-                f"v3 pool [bold]{_usd(prices.v3_usd_e8)}[/]",
-                f"feed [bold]{_usd(prices.feed_usd_e8)}[/]",
+                f"v2 pair [bold]{progress.prices[V2]:,.2f}[/]",
+                f"v3 pool [bold]{progress.prices[V3]:,.2f}[/]",
+                f"feed [bold]{progress.prices[FEED]:,.2f}[/]",
                 f"base fee [bold]{format_units(progress.base_fee_wei, 9, 3)}[/] gwei",
             )
         gap = Text.assemble(
@@ -55,26 +54,29 @@ class LiveView:
             (sparkline(progress.gaps_bps), "cyan"),
             f"  {progress.gaps_bps[-1] if progress.gaps_bps else 0:+d} bps",
         )
-        done = progress.block - progress.first_block
-        subtitle = f"{done} of {self._blocks} blocks" if self._blocks else f"{done} blocks, Ctrl-C ends"
+        subtitle = (
+            f"{progress.blocks} of {self._blocks} blocks"
+            if self._blocks
+            else f"{progress.blocks} blocks, Ctrl-C ends"
+        )
         return Panel(Group(body, gap), title=self._title, subtitle=subtitle, border_style="cyan")
 
 
 def _strategies(progress: Progress) -> Table:
     table = Table("strategy", expand=True)
-    for name in ("decisions", "acted", "landed", "reverted", "denied", "gas", "profit after gas"):
+    for name in ("decisions", "acted", "landed", "reverted", "denied", "gas", "value after gas"):
         table.add_column(name, justify="right")
-    for subject, line in sorted(progress.lines.items()):
-        value = f"{line.value_usd_e6 / 1e6:,.2f} USD"
+    for subject, account in sorted(progress.accounts.items()):
+        value = f"{account.value_usd_e6 / 1e6:,.2f} USD"
         table.add_row(
             subject,
-            str(line.decisions),
-            str(line.intents),
-            str(line.outcomes[OutcomeKind.LANDED]),
-            str(line.outcomes[OutcomeKind.REVERTED]),
-            str(line.outcomes[OutcomeKind.DENIED]),
-            f"{line.gas_used:,}",
-            f"[green]{value}[/]" if line.value_usd_e6 >= 0 else f"[red]{value}[/]",
+            str(account.decisions),
+            str(account.intents),
+            str(account.outcomes[OutcomeKind.LANDED]),
+            str(account.outcomes[OutcomeKind.REVERTED]),
+            str(account.outcomes[OutcomeKind.DENIED]),
+            f"{account.gas_used:,}",
+            f"[green]{value}[/]" if account.value_usd_e6 >= 0 else f"[red]{value}[/]",
         )
     return table
 
@@ -95,7 +97,3 @@ def sparkline(values: Iterable[int]) -> str:
     shown = [abs(value) for value in values]
     top = max(shown, default=0) or 1
     return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // (top + 1))] for value in shown)
-
-
-def _usd(price_usd_e8: int) -> str:
-    return f"{price_usd_e8 / 1e8:,.2f}"

@@ -150,8 +150,8 @@ class AtomicDesk:
         rehearsal = await self._rehearse(draft.plan)
         if not rehearsal.succeeded:
             raise refuse_reverted(draft, rehearsal.output)
-        self._gas_used[intent.subject] = rehearsal.gas_used
-        return finish_plan(draft, rehearsal.gas_used)
+        self._gas_used[intent.subject] = rehearsal.gas_needed
+        return finish_plan(draft, rehearsal.gas_needed)
 
     async def guards_before(self, plan: Plan) -> Sequence[GuardResult]:
         """Judge the plan at the newest block. A guard that can not be evaluated fails."""

@@ -89,6 +89,7 @@ from tidegate.venues.executor.program import (
     encoded_sizes,
     walk,
 )
+from tidegate.venues.executor.reader import ExecutorReader
 from tidegate.venues.executor.refusal import ProgramRefused
 from tidegate.venues.executor.requirements import (
     Diff,
@@ -123,6 +124,7 @@ __all__ = [
     "Diff",
     "Executed",
     "ExecutorError",
+    "ExecutorReader",
     "Flash",
     "FlashKind",
     "Line",
