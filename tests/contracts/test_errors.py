@@ -363,8 +363,8 @@ def test_each_is_raised(house, name, scenario):
     if not isinstance(outcome, Reverted):
         run = outcome if isinstance(outcome, tuple) else (OPERATOR, encode_execute(raw(outcome)))
         sender, data = run
+        value = 0 if data else 1
         with pytest.raises(WorldReverted) as caught:
-            value = 0 if data else 1
             house.world.transact(house.executor, data, sender=sender, value=value)
         outcome = Reverted(caught.value.data)
     error = decode_error(outcome.data)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.hostile.atomic.house import DEPLOYER, OPERATOR, OWNER, TREASURY
 from tests.hostile.atomic.house import CONTRACTS as DOUBLES
+from tests.hostile.atomic.house import DEPLOYER, OPERATOR, OWNER, TREASURY
 
 from tidegate.chain import address, decode_output, encode_call, keccak256
 from tidegate.sim import FastWorld, WorldReverted, compile_contract
