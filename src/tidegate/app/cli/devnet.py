@@ -151,7 +151,9 @@ def _table(out: Console, states: list[NodeStatus]) -> None:
     if not states:
         out.print("nothing is up; next: tidegate devnet up")
         return
-    table = Table("chain", "id", "url", "health", "height", "block time s", "age s", "pid")
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for title in ("chain", "id", "url", "health", "height", "block s", "age s", "pid"):
+        table.add_column(title, no_wrap=True)
     for state in states:
         table.add_row(
             *(state.chain, str(state.chain_id), state.url, state.health),

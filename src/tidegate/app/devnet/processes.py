@@ -78,6 +78,6 @@ def _from_proc(pid: int) -> str | None:
     except OSError:
         return None
     state, started = fields[0], fields[19]
-    if state in "ZX":
+    if state in "ZX" or not command:  # what is left of a process, or one that is just ending
         return None
     return f"{started} {command.replace(bytes(1), b' ').decode(errors='replace').strip()}"
