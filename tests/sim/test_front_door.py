@@ -1,0 +1,9 @@
+import tidegate.sim
+
+
+def test_public_names() -> None:
+    assert " ".join(tidegate.sim.__all__) == (
+        "CONTRACTS AccountState Artifact Artifacts Build ExactWorld FastWorld PinnedWorld PinnedWorlds World "
+        "WorldReverted WorldState anvil_binary cache_dir checkout_root compile_contract state_digest"
+    )
+    assert all(hasattr(tidegate.sim, name) for name in tidegate.sim.__all__)
