@@ -21,7 +21,7 @@ from tidegate.desks.atomic.syntax import (
     StepNode,
     Strategy,
 )
-from tidegate.desks.atomic.wording import in_token, written
+from tidegate.desks.atomic.wording import in_token, inside, written
 from tidegate.model import Placement, format_units
 
 _PLACES = {
@@ -132,7 +132,7 @@ def _flow(steps: Iterable[StepNode], scene: Scene, decimals_of: Mapping[str, int
     for step in steps:
         match step:
             case FlashStep():
-                yield Flow(step.asset, step.id, "in", written(step.amount, decimals_of))
+                yield Flow(step.asset, step.id, "in", inside(step.amount, decimals_of))
                 yield from _flow(step.steps, scene, decimals_of)
                 yield Flow(step.asset, step.id, "out", f"${step.id}.repay")
             case GroupStep():
@@ -148,7 +148,7 @@ def _action_flow(step: ActionStep, scene: Scene, decimals_of: Mapping[str, int])
         is_limited = spec.spends is not None and spec.spends.amount not in spec.inputs
         name = spec.amount_input if spec.spends is None else spec.spends.amount
         taken = f"${step.id}.{spec.limit.of}" if is_limited and spec.limit is not None else None
-        yield Flow(spent, step.id, "out", taken or written(step.inputs[name], decimals_of))
+        yield Flow(spent, step.id, "out", taken or inside(step.inputs[name], decimals_of))
     for name, output in spec.outputs.items():
         token = scene.input_token(step, output.of)
         if token is not None and token != spent:

@@ -217,4 +217,7 @@ def breach(
     content: Content, path: str, code: str, found: str, allowed: str, fix: str | None = None
 ) -> Finding:
     """Return the finding that ``content``, at ``path``, is not what the form allows."""
-    return Finding(code, content.position, f"{path or 'the file'} is not allowed", found, allowed, fix)
+    is_bare = isinstance(content, Scalar) and isinstance(content.value, int | Decimal)
+    otherwise = "write the unit" if is_bare and code == "ATM112" else "write what is allowed"
+    message = f"{path or 'the file'} is not allowed"
+    return Finding(code, content.position, message, found, allowed, fix or otherwise)

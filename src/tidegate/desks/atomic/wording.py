@@ -53,7 +53,7 @@ def written(value: Value, decimals_of: Mapping[str, int]) -> str:
         case Sum():
             return f"{written(value.left, decimals_of)} + {written(value.right, decimals_of)}"
         case Difference():
-            return f"{written(value.left, decimals_of)} - {_inside(value.right, decimals_of)}"
+            return f"{written(value.left, decimals_of)} - {inside(value.right, decimals_of)}"
         case Minimum() | Maximum():
             name = "min" if isinstance(value, Minimum) else "max"
             return f"{name}({written(value.left, decimals_of)}, {written(value.right, decimals_of)})"
@@ -69,6 +69,12 @@ def written(value: Value, decimals_of: Mapping[str, int]) -> str:
     assert_never(value)
 
 
+def inside(value: Value, decimals_of: Mapping[str, int]) -> str:
+    """Return a value as ``written``, in parentheses if it is a sum or a difference."""
+    text = written(value, decimals_of)
+    return f"({text})" if isinstance(value, Sum | Difference) else text
+
+
 def in_token(amount: int, token: str, decimals_of: Mapping[str, int]) -> str:
     """Return base units as an amount of a token: ``-1.02 WETH``."""
     return f"{format_units(amount, decimals_of[token])} {token}"
@@ -81,11 +87,6 @@ def _literal(value: Literal, decimals_of: Mapping[str, int]) -> str:
         decimals, suffix = _FIXED[value.unit]
         return format_units(value.base_units, decimals) + suffix
     return EVERYTHING if value.base_units == UINT256_MAX else str(value.base_units)
-
-
-def _inside(value: Value, decimals_of: Mapping[str, int]) -> str:
-    text = written(value, decimals_of)
-    return f"({text})" if isinstance(value, Sum | Difference) else text
 
 
 def describe_value(value: Value) -> str:
