@@ -11,13 +11,14 @@ from typing import Any
 
 import msgspec
 
+from tidegate.desks.atomic import replay as replay_atomic
 from tidegate.ledger import JournalReader, Record
 from tidegate.model import ConfigError, RecordKind, Tampered, digest
 
 Replayer = Callable[[dict[str, Any]], dict[str, Any]]
 """From the body of a decision record to the body recomputed from its inputs and config."""
 
-REPLAYERS: dict[str, Replayer] = {}
+REPLAYERS: dict[str, Replayer] = {"atomic": replay_atomic}
 """The replayer of each desk, by the desk's name."""
 
 

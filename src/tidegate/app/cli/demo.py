@@ -1,0 +1,66 @@
+"""``tidegate demo``: the desks in paper on a local chain, live in the terminal, a report at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import nullcontext
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tidegate.app.cli.common import JsonFlag, console, emit, home
+from tidegate.app.demo import LiveView, Options, Progress, Result, run_demo
+
+_PACE_S = 0.15
+
+
+def command(
+    blocks: Annotated[int, typer.Option(min=1, max=100_000, help="How many blocks to run.")] = 150,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same run.")] = 7,
+    once: Annotated[bool, typer.Option("--once", help="No live view, as fast as it goes.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Start anew even if an unfinished run lies there.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the desks in paper: every block, every decision, every outcome, profit after gas."""
+    live = not once and not as_json and sys.stdout.isatty()
+    options = Options(
+        home=home() / "demo", seed=seed, blocks=blocks, pace_s=_PACE_S if live else 0.0, fresh=fresh
+    )
+    view = LiveView(console(), title=f"Tidegate demo, paper, seed {seed}", blocks=blocks) if live else None
+    with view or nullcontext():
+        result = asyncio.run(_run(options, view))
+    emit(result.summary, as_json=as_json, render=lambda out: _render(out, result))
+
+
+async def _run(options: Options, view: LiveView | None) -> Result:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)  # the block in hand is finished, the report written
+
+    def watch(progress: Progress) -> None:
+        if view is not None:
+            view.show(progress)
+
+    return await run_demo(options, watch, stop)
+
+
+def _render(out: Console, result: Result) -> None:
+    table = Table("strategy", title=f"{result.summary['blocks']} blocks in paper")
+    columns = ("decisions", "intents", "landed", "reverted", "denied", "gas_used")
+    for name in (*columns, "value after gas"):
+        table.add_column(name.replace("_", " "), justify="right")
+    for subject, line in result.summary["strategies"].items():
+        value = f"{line['value_after_gas_usd_e6'] / 1e6:,.2f} USD"
+        table.add_row(subject, *(f"{line[name]:,}" for name in columns), value)
+    out.print(table)
+    proof = result.summary["journal"]
+    out.print(f"journal  {proof['records']:,} records, chain verified, head {proof['head'][:16]}…")
+    out.print(f"         tidegate journal tail --ledger {result.ledger}", markup=False)
+    out.print(f"report   {result.report}", markup=False)

@@ -1,0 +1,10 @@
+"""The demo: the atomic desk in paper on a devnet whose market moves by a seed.
+
+``run_demo`` does it; the command line shows it. Figures come from the journal alone.
+"""
+
+from tidegate.app.demo.progress import Progress
+from tidegate.app.demo.run import Options, Result, run_demo, shipped_strategies
+from tidegate.app.demo.view import LiveView
+
+__all__ = ["LiveView", "Options", "Progress", "Result", "run_demo", "shipped_strategies"]
