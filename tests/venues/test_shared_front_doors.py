@@ -1,0 +1,48 @@
+"""The public names of what the venues share."""
+
+from __future__ import annotations
+
+import tidegate.venues as shared
+from tidegate.venues import flash
+
+
+def test_the_shared_room() -> None:
+    assert sorted(shared.__all__) == [
+        "ActionKind",
+        "ActionSpec",
+        "AddressBook",
+        "Entry",
+        "Input",
+        "InputType",
+        "Limit",
+        "LimitKind",
+        "NATIVE",
+        "Output",
+        "Spend",
+        "StateView",
+        "Token",
+        "Word",
+        "WordSource",
+        "catalogue",
+        "load_book",
+        "parse_action",
+        "permissions",
+    ]
+    assert shared.__doc__
+
+
+def test_flash_loan_sources() -> None:
+    assert sorted(flash.__all__) == [
+        "AaveV3Lender",
+        "Erc3156Lender",
+        "Lender",
+        "LenderQuote",
+        "LoanPrices",
+        "PENALTY_USD_E6",
+        "PLAN_GAS",
+        "UniswapV3Lender",
+        "choose",
+        "is_allowed",
+        "lenders_of",
+    ]
+    assert flash.__doc__
