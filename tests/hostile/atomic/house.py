@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -256,14 +256,13 @@ def callback(kind: FlashKind, house: House, program: bytes, *, amount: int, fee:
             )
 
 
-def build_house() -> House:
+def build_house(deploy: Callable[[FastWorld], Address] | None = None) -> House:
+    """Build a house; ``deploy`` puts another build of the executor in it."""
     world = FastWorld()
     world.register_abi(ERROR_ABI)
     for account in (DEPLOYER, OWNER, OPERATOR, GUARDIAN, RESCUER, STRANGER):
         world.set_balance(account, 100 * ETHER)
-    executor = deploy_executor(
-        world, owner=OWNER, treasury=TREASURY, weth=WETH, deployer=DEPLOYER, guardians=[GUARDIAN]
-    )
+    executor = (deploy or _deploy_executor)(world)
     a, b = sorted((_deploy(world, "token"), _deploy(world, "token")), key=lambda token: int(token, 16))
     house = House(
         world,
@@ -302,6 +301,12 @@ def build_house() -> House:
         Change.lender(house.balancer, FlashKind.BALANCER_V2),
     )
     return house
+
+
+def _deploy_executor(world: FastWorld) -> Address:
+    return deploy_executor(
+        world, owner=OWNER, treasury=TREASURY, weth=WETH, deployer=DEPLOYER, guardians=[GUARDIAN]
+    )
 
 
 def _deploy(world: FastWorld, name: str, *arguments: Address) -> Address:

@@ -17,7 +17,7 @@ script: DynArray[Action, 4]
 playing: bool
 forbid_eth: bool
 outcomes: public(DynArray[bool, 16])
-reasons: public(DynArray[Bytes[256], 16])
+reasons: public(DynArray[Bytes[1152], 16])
 
 
 @external
@@ -57,16 +57,16 @@ def all_outcomes() -> DynArray[bool, 16]:
 
 @external
 @view
-def all_reasons() -> DynArray[Bytes[256], 16]:
+def all_reasons() -> DynArray[Bytes[1152], 16]:
     return self.reasons
 
 
 @internal
 def _act(action: Action):
     success: bool = False
-    answer: Bytes[256] = b""
+    answer: Bytes[1152] = b""
     success, answer = raw_call(
-        action.target, action.data, max_outsize=256, value=action.value, revert_on_failure=False
+        action.target, action.data, max_outsize=1152, value=action.value, revert_on_failure=False
     )
     if not success and not action.swallow:
         raw_revert(answer)
