@@ -17,8 +17,7 @@ from tidegate.app.devnet import CachedDevnet, Devnet, build_devnet, cached_devne
 from tidegate.app.devnet.launch import take_ports
 from tidegate.chain import Connection, encode_call, quantity
 from tidegate.model import TidegateError
-from tidegate.sim import ExactWorld, FastWorld, World
-from tidegate.sim.packages import anvil_binary
+from tidegate.sim import ExactWorld, FastWorld, World, anvil_binary
 from tidegate.venues.uniswap_v3 import quote_exact_in
 
 _TIMES = 5

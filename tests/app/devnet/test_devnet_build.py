@@ -45,7 +45,15 @@ def test_the_front_door_exports_what_it_says() -> None:
         *("NodeRecord", "NodeStatus", "PairSpec", "PoolSpec", "RangeSpec", "ReserveSpec", "TokenSpec"),
         *("act_as_owner", "address_book", "build_devnet", "cached_devnet", "change_executor"),
         *("devnet_address", "devnet_key", "export_chains", "node_records", "node_status", "parse_chains"),
-        *("read_devnet", "start_devnet", "start_nodes", "stop_nodes", "to_toml", "with_abis_as_text"),
+        *(
+            "read_book",
+            "read_devnet",
+            "start_devnet",
+            "start_nodes",
+            "stop_nodes",
+            "to_toml",
+            "with_abis_as_text",
+        ),
     }
     assert all(hasattr(room, name) for name in room.__all__)
 

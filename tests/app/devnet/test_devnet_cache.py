@@ -39,6 +39,7 @@ def test_both_worlds_hold_the_same_devnet(
     assert exact[1] == fast[1]
     assert exact[0].block().number == fast[0].block().number
     assert exact[0].block().timestamp == fast[0].block().timestamp
+    assert exact[0].state_digest() == fast[0].state_digest()
 
 
 def journey(world: World, devnet: Devnet) -> dict[str, object]:
@@ -76,6 +77,7 @@ def test_a_journey_ends_the_same_in_both_worlds(
 ) -> None:
     with exact[0].snapshot(), fast[0].snapshot():
         there, here = journey(*exact), journey(*fast)
+        assert exact[0].state_digest() == fast[0].state_digest()
     assert there == here
     assert there["v3"] == there["quoted"]
     assert there["seized"]
@@ -110,6 +112,8 @@ def test_the_second_time_it_is_only_loaded(cache: Path) -> None:
     first, second = cached_devnet(SMALL), cached_devnet(SMALL)
     assert (first.was_built, second.was_built) == (True, False)
     assert first.devnet == second.devnet
+    assert first.book == second.book
+    assert first.book.entry("weth.weth9").code_hash
     assert first.world_file == second.world_file
     assert cache in first.world_file.parents
 

@@ -22,8 +22,9 @@ from tidegate.app.cli import run
 from tidegate.app.devnet import ChainPlan, cached_devnet, node_records, node_status, stop_nodes
 from tidegate.app.devnet.launch import launch_node
 from tidegate.app.devnet.processes import process_identity, spawn_detached, stop_process
-from tidegate.chain import Connection, encode_call, integer, octets
+from tidegate.chain import Connection, encode_call, integer, keccak256, octets
 from tidegate.model import Unavailable
+from tidegate.venues import load_book
 
 Command = Callable[..., tuple[int, Any]]
 
@@ -86,6 +87,11 @@ def test_chains_come_up_tick_are_exported_and_go_down(folder: Path, devnet: Comm
         "data": "0x" + encode_call("balanceOf(address)", base["accounts"]["trader"]).hex(),
     }
     assert integer(fast.request("eth_call", quote, "latest")) == 100_000_000 * 10**6
+
+    book = load_book((folder / "base-dev" / "addresses.toml").read_text())
+    assert (book.chain, book.chain_id) == ("base-dev", 31_338)
+    code_hash = keccak256(octets(fast.request("eth_getCode", router["address"], "latest"))).hex()
+    assert book.entry("uniswap_v3.router").code_hash == router["code_hash"] == code_hash
     fast.close()
 
     written = tmp_path / "out.toml"

@@ -20,6 +20,7 @@ from tidegate.app.devnet import (
     node_records,
     node_status,
     parse_chains,
+    read_book,
     read_devnet,
     start_nodes,
     stop_nodes,
@@ -137,7 +138,7 @@ def _running(chains: list[str] | None) -> list[Any]:
                 code="node_down",
                 fix=f"tidegate devnet down {chain}, then tidegate devnet up",
             )
-        running.append((records[chain], read_devnet(_folder(), chain)))
+        running.append((records[chain], read_devnet(_folder(), chain), read_book(_folder(), chain)))
     if not running:
         raise Unavailable("no devnet is up", code="node_down", fix="tidegate devnet up")
     return running

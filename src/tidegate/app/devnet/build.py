@@ -7,37 +7,28 @@ gives out ether.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address
 from tidegate.app.devnet.devnet import Devnet
-from tidegate.app.devnet.govern import schedule_and_apply
-from tidegate.app.devnet.seed import seed_aave, seed_pairs, seed_pools
+from tidegate.app.devnet.govern import change_executor
+from tidegate.app.devnet.seed import FUNDED, fund_account, seed_aave, seed_loans, seed_pairs, seed_pools
 from tidegate.app.devnet.spec import DevnetSpec
-from tidegate.model import UINT256_MAX, Address, ConfigError
+from tidegate.model import Address, ConfigError
 from tidegate.sim import Artifacts, World
 from tidegate.venues.aave_v3 import RateCurve, ReserveSettings, deploy_aave_v3
 from tidegate.venues.chainlink import PriceFeed, deploy_price_feed
-from tidegate.venues.erc3156 import deploy_erc3156_lender, list_token
+from tidegate.venues.erc3156 import deploy_erc3156_lender
 from tidegate.venues.executor import Change, Role, deploy_executor, deploy_guard_lens
 from tidegate.venues.safe import create_safe, deploy_safe_contracts
-from tidegate.venues.tokens import MintableToken, approve, deploy_token, mint, transfer
+from tidegate.venues.tokens import MintableToken, deploy_token
 from tidegate.venues.uniswap_v2 import deploy_uniswap_v2
 from tidegate.venues.uniswap_v3 import deploy_uniswap_v3
-from tidegate.venues.weth import deploy_weth, wrap
+from tidegate.venues.weth import deploy_weth
 
 ETHER = 10**18
 CONTRACTS = ("test_token", "price_feed", "erc3156_lender", "atomic_executor", "guard_lens")
 """Which of our own sources a devnet holds."""
-
-_FUNDED = (
-    "provider",
-    "lender",
-    "liquidator",
-    "trader",
-    "arbitrageur",
-    *(f"borrower{number}" for number in range(1, 5)),
-)
-_FUNDS_USD = 100_000_000
-"""What each acting account holds of every token, in dollars: more than any pool has."""
 
 
 def build_devnet(
@@ -58,8 +49,20 @@ def build_devnet(
         With the decoded revert, if the spec asks for what a protocol refuses.
     """
     spec = spec or DevnetSpec()
-    artifacts = artifacts or Artifacts.load()
     _require_new(world, spec)
+    devnet = _deploy(world, spec, artifacts or Artifacts.load())
+    operator = Change.role(devnet.accounts["operator"], Role.OPERATOR)
+    change_executor(world, devnet, [operator])
+    for name in FUNDED:
+        fund_account(world, spec, devnet, devnet.accounts[name])
+    seed_loans(world, spec, devnet)
+    pairs, pools = seed_pairs(world, spec, devnet), seed_pools(world, spec, devnet)
+    seed_aave(world, spec, devnet)
+    return replace(devnet, uniswap_v2_pairs=pairs, uniswap_v3_pools=pools)
+
+
+def _deploy(world: World, spec: DevnetSpec, artifacts: Artifacts) -> Devnet:
+    """Deploy every contract but the pairs and pools, which are made with their liquidity."""
     accounts = {name: devnet_address(name) for name in ACCOUNTS}
     deployer, admin = accounts["deployer"], accounts["admin"]
     for account in accounts.values():
@@ -85,7 +88,6 @@ def build_devnet(
     safe_contracts = deploy_safe_contracts(world, artifacts, deployer=deployer)
     owners = tuple(accounts[f"owner{number}"] for number in range(1, 6))
     owner_safe = create_safe(world, safe_contracts, owners, 3, sender=admin)
-
     lender = deploy_erc3156_lender(world, owner=admin, deployer=deployer)
     executor = deploy_executor(
         world,
@@ -95,17 +97,6 @@ def build_devnet(
         deployer=deployer,
         guardians=(accounts["guardian"],),
     )
-    guard_lens = deploy_guard_lens(world, deployer=deployer)
-    operator = Change.role(accounts["operator"], Role.OPERATOR)
-    schedule_and_apply(world, owner_safe, executor, [operator])
-
-    spenders = (v2.router, v3.router, v3.router02, v3.position_manager, market.pool)
-    for name in _FUNDED:
-        _fund(world, spec, weth, tokens, accounts[name], spenders)
-    for symbol, usd, fee_bps in spec.erc3156_loans:
-        token = tokens[symbol].address
-        list_token(world, lender, token, fee_bps=fee_bps, owner=admin)
-        transfer(world, token, lender, spec.worth(symbol, usd), holder=accounts["lender"])
     return Devnet(
         chain=spec.chain,
         chain_id=spec.chain_id,
@@ -116,14 +107,14 @@ def build_devnet(
         feeds=feeds,
         token_feeds={token.symbol: token.pair for token in spec.tokens},
         uniswap_v2=v2,
-        uniswap_v2_pairs=seed_pairs(world, spec, v2, tokens, provider=accounts["provider"]),
+        uniswap_v2_pairs=(),
         uniswap_v3=v3,
-        uniswap_v3_pools=seed_pools(world, spec, v3, tokens, provider=accounts["provider"]),
-        aave_v3=seed_aave(world, spec, market, tokens, accounts),
+        uniswap_v3_pools=(),
+        aave_v3=market,
         safe=safe_contracts,
         owner_safe=owner_safe,
         executor=executor,
-        guard_lens=guard_lens,
+        guard_lens=deploy_guard_lens(world, deployer=deployer),
         erc3156_lender=lender,
     )
 
@@ -189,21 +180,3 @@ def _reserve_settings(
         )
         for item in spec.reserves
     )
-
-
-def _fund(
-    world: World,
-    spec: DevnetSpec,
-    weth: Address,
-    tokens: dict[str, MintableToken],
-    account: Address,
-    spenders: tuple[Address, ...],
-) -> None:
-    for symbol, token in tokens.items():
-        amount = spec.worth(symbol, _FUNDS_USD)
-        if token.address == weth:
-            wrap(world, weth, amount, holder=account)
-        else:
-            mint(world, token, account, amount)
-        for spender in spenders:
-            approve(world, token.address, spender, UINT256_MAX, holder=account)

@@ -16,12 +16,13 @@ import msgspec
 
 from tidegate import venues
 from tidegate.app.devnet import build
+from tidegate.app.devnet.book import address_book
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.spec import DevnetSpec
 from tidegate.chain import Connection
 from tidegate.model import digest, sha256_hex
-from tidegate.sim import Artifacts, ExactWorld, cache_dir, compile_contract
-from tidegate.sim.packages import anvil_binary
+from tidegate.sim import Artifacts, ExactWorld, anvil_binary, cache_dir, compile_contract
+from tidegate.venues import AddressBook
 
 _ENTRIES_KEPT = 6
 
@@ -32,6 +33,8 @@ class CachedDevnet:
 
     Attributes
     ----------
+    book
+        Its address book, with the hash of each contract's code.
     world_file
         What ``ExactWorld.load`` reads.
     state_file
@@ -43,6 +46,7 @@ class CachedDevnet:
     """
 
     devnet: Devnet
+    book: AddressBook
     world_file: Path
     state_file: Path
     height: int
@@ -65,6 +69,7 @@ def cached_devnet(spec: DevnetSpec | None = None) -> CachedDevnet:
     entry = found or _build(spec, artifacts, folder)
     return CachedDevnet(
         devnet=entry.devnet,
+        book=entry.book,
         world_file=folder / entry.world,
         state_file=folder / entry.state,
         height=entry.height,
@@ -98,6 +103,7 @@ class _Entry(msgspec.Struct, frozen=True):
     """Where the files are. Their names end in their SHA-256, so two builders can not mix theirs."""
 
     devnet: Devnet
+    book: AddressBook
     world: str
     state: str
     height: int
@@ -123,7 +129,14 @@ def _build(spec: DevnetSpec, artifacts: Artifacts, folder: Path) -> _Entry:
         world.save(saved)
         state.write_bytes(_dump(world))
         head = world.block()
-        entry = _Entry(devnet, _keep(saved, folder), _keep(state, folder), head.number, head.timestamp)
+        entry = _Entry(
+            devnet=devnet,
+            book=address_book(devnet, world),
+            world=_keep(saved, folder),
+            state=_keep(state, folder),
+            height=head.number,
+            timestamp_s=head.timestamp,
+        )
         index = Path(scratch, "devnet.json")
         index.write_bytes(msgspec.json.encode(entry))
         index.replace(folder / "devnet.json")  # last: an entry is whole or not there

@@ -7,12 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from tidegate.app.devnet.book import address_book
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.nodes import NodeRecord
-from tidegate.chain import Abi, Connection, octets
-from tidegate.model import Address
+from tidegate.chain import Abi
 from tidegate.sim import Artifacts, compile_contract
+from tidegate.venues import AddressBook
 
 _ARTIFACTS = {
     "weth.weth9": "WETH9",
@@ -47,28 +46,24 @@ _BUILDS = {
 _TOKEN = "test_token"  # noqa: S105  the name of a contract
 
 
-def export_chains(chains: Iterable[tuple[NodeRecord, Devnet]], artifacts: Artifacts) -> dict[str, Any]:
+def export_chains(
+    chains: Iterable[tuple[NodeRecord, Devnet, AddressBook]], artifacts: Artifacts
+) -> dict[str, Any]:
     """Return, by chain, its URL, accounts and address book, and beside them the ABIs by contract.
 
-    Each token and contract names its ABI. Code hashes are read from the running nodes.
-
-    Raises
-    ------
-    Unavailable
-        If a node does not answer.
+    Each token and contract names its ABI.
     """
     listed: dict[str, Any] = {}
     used: set[str] = set()
-    for record, devnet in chains:
-        book = _book(record, devnet)
+    for record, devnet, written in chains:
+        book = written.as_mapping()
         for symbol, token in book["tokens"].items():
             token["abi"] = "WETH9" if symbol == "WETH" else _TOKEN
         for name, contract in book["contracts"].items():
             if (abi := _abi_name(name)) is not None:
                 contract["abi"] = abi
-        used |= {
-            item["abi"] for kind in ("tokens", "contracts") for item in book[kind].values() if "abi" in item
-        }
+        named = [*book["tokens"].values(), *book["contracts"].values()]
+        used |= {item["abi"] for item in named if "abi" in item}
         listed[record.chain] = {
             "chain_id": record.chain_id,
             "rpc_url": record.url,
@@ -78,22 +73,6 @@ def export_chains(chains: Iterable[tuple[NodeRecord, Devnet]], artifacts: Artifa
             "contracts": book["contracts"],
         }
     return {"chains": listed, "abis": {name: _abi(name, artifacts) for name in sorted(used)}}
-
-
-class _NodeCode:
-    def __init__(self, node: Connection) -> None:
-        self._node = node
-
-    def code(self, account: Address) -> bytes:
-        return octets(self._node.request("eth_getCode", account, "latest"))
-
-
-def _book(record: NodeRecord, devnet: Devnet) -> dict[str, Any]:
-    node = Connection(record.url, name=record.chain)
-    try:
-        return address_book(devnet, _NodeCode(node)).as_mapping()
-    finally:
-        node.close()
 
 
 def with_abis_as_text(exported: dict[str, Any]) -> dict[str, Any]:

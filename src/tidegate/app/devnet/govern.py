@@ -8,7 +8,7 @@ from tidegate.app.devnet.devnet import Devnet
 from tidegate.model import Address, Receipt
 from tidegate.sim import World
 from tidegate.venues.executor import CHANGES_MAX, Change, encode_apply, encode_schedule
-from tidegate.venues.safe import Safe, SafeCall, approve_and_execute
+from tidegate.venues.safe import SafeCall, approve_and_execute
 
 
 def act_as_owner(world: World, devnet: Devnet, to: Address, data: bytes) -> Receipt:
@@ -30,13 +30,8 @@ def change_executor(world: World, devnet: Devnet, changes: Iterable[Change]) -> 
     WorldReverted
         GS013 if the executor refuses a change.
     """
-    schedule_and_apply(world, devnet.owner_safe, devnet.executor, changes)
-
-
-def schedule_and_apply(world: World, owner: Safe, executor: Address, changes: Iterable[Change]) -> None:
-    """Do what ``change_executor`` does before there is a devnet to name."""
     pending = list(changes)
     for start in range(0, len(pending), CHANGES_MAX):
         batch = pending[start : start + CHANGES_MAX]
-        for data in (encode_schedule(batch), encode_apply(batch)):
-            approve_and_execute(world, owner, SafeCall(executor, data))
+        act_as_owner(world, devnet, devnet.executor, encode_schedule(batch))
+        act_as_owner(world, devnet, devnet.executor, encode_apply(batch))

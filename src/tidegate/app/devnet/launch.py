@@ -12,7 +12,7 @@ from tidegate.app.devnet.plans import ChainPlan
 from tidegate.app.devnet.processes import process_identity, spawn_detached, stop_process
 from tidegate.chain import Connection, integer
 from tidegate.model import ConfigError, TidegateError, Unavailable
-from tidegate.sim.packages import anvil_binary
+from tidegate.sim import anvil_binary
 
 FIRST_PORT = 8_545
 _LAST_PORT = 65_535

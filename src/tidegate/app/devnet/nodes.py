@@ -1,7 +1,8 @@
 """Nodes that stay: started by one command, found again and stopped by another.
 
-Each chain has a folder with a record (``node.json``), the devnet that it holds (``devnet.json``) and
-the node's log. A node is only ever stopped if its process is the very one that the record names.
+Each chain has a folder with a record (``node.json``), the devnet that it holds (``devnet.json``), its
+address book (``addresses.toml``) and the node's log. A node is only ever stopped if its process is the
+very one that the record names.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from tidegate.app.devnet.launch import Launch, launch_node, take_ports
 from tidegate.app.devnet.plans import ChainPlan
 from tidegate.app.devnet.processes import process_identity, stop_process
 from tidegate.app.devnet.spec import DevnetSpec
+from tidegate.app.devnet.toml import to_toml
 from tidegate.chain import Connection, integer
 from tidegate.model import ConfigError, TidegateError
+from tidegate.venues import AddressBook, load_book
 
 _ANSWER_S = 2.0
 
@@ -169,6 +172,15 @@ def read_devnet(folder: Path, chain: str) -> Devnet:
         raise _unreadable(path, error) from error
 
 
+def read_book(folder: Path, chain: str) -> AddressBook:
+    """Return the address book of a started chain. Raises ``ConfigError`` as ``node_records`` does."""
+    path = folder / chain / "addresses.toml"
+    try:
+        return load_book(path.read_text(encoding="utf-8"), where=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+
+
 def _health(record: NodeRecord) -> tuple[str, int | None]:
     if process_identity(record.pid) != record.identity:
         return "dead", None
@@ -216,6 +228,7 @@ def _record(folder: Path, one: Launch) -> NodeRecord:
     )
     place = folder / record.chain
     (place / "devnet.json").write_bytes(msgspec.json.encode(one.cached.devnet))
+    (place / "addresses.toml").write_text(to_toml(one.cached.book.as_mapping()), encoding="utf-8")
     (place / "node.json").write_bytes(msgspec.json.encode(record))
     return record
 

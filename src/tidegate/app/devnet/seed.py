@@ -1,61 +1,90 @@
-"""Fill a devnet's protocols: liquidity in pools, lenders and borrowers in the Aave market."""
+"""Fill a devnet: accounts with tokens, pools with liquidity, the market with lenders and borrowers."""
 
 from __future__ import annotations
 
+from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.spec import BorrowerSpec, DevnetSpec
-from tidegate.model import Address, mul_div_down
+from tidegate.model import UINT256_MAX, Address, mul_div_down
 from tidegate.sim import World
-from tidegate.venues.aave_v3 import AaveV3, borrow, supply
-from tidegate.venues.tokens import MintableToken
-from tidegate.venues.uniswap_v2 import UniswapV2, UniswapV2Pair, add_liquidity, create_pair
-from tidegate.venues.uniswap_v3 import UniswapV3, UniswapV3Pool, add_range, create_pool, sqrt_price_x96
+from tidegate.venues.aave_v3 import borrow, supply
+from tidegate.venues.erc3156 import list_token
+from tidegate.venues.tokens import approve, mint, transfer
+from tidegate.venues.uniswap_v2 import UniswapV2Pair, add_liquidity, create_pair
+from tidegate.venues.uniswap_v3 import UniswapV3Pool, add_range, create_pool, sqrt_price_x96
+from tidegate.venues.weth import wrap
 
-Tokens = dict[str, MintableToken]
+FUNDED = (
+    *("provider", "lender", "liquidator", "trader", "arbitrageur"),
+    *(f"borrower{number}" for number in range(1, 5)),
+)
+"""Accounts that act on the protocols, and so hold every token."""
+
+_FUNDS_USD = 100_000_000
+"""What each of them holds of every token, in dollars: more than any pool has."""
 
 
-def seed_pairs(
-    world: World, spec: DevnetSpec, venue: UniswapV2, tokens: Tokens, *, provider: Address
-) -> tuple[UniswapV2Pair, ...]:
+def fund_account(world: World, spec: DevnetSpec, devnet: Devnet, account: Address) -> None:
+    """Give ``account`` every token, and the protocols its approval of them."""
+    v3 = devnet.uniswap_v3
+    spenders = (devnet.uniswap_v2.router, v3.router, v3.router02, v3.position_manager, devnet.aave_v3.pool)
+    for symbol, token in devnet.tokens.items():
+        amount = spec.worth(symbol, _FUNDS_USD)
+        if token.address == devnet.weth:
+            wrap(world, devnet.weth, amount, holder=account)
+        else:
+            mint(world, token, account, amount)
+        for spender in spenders:
+            approve(world, token.address, spender, UINT256_MAX, holder=account)
+
+
+def seed_loans(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
+    """List the ERC-3156 lender's tokens and give it what it lends."""
+    lender, admin = devnet.erc3156_lender, devnet.accounts["admin"]
+    for symbol, usd, fee_bps in spec.erc3156_loans:
+        token, amount = devnet.token(symbol), spec.worth(symbol, usd)
+        list_token(world, lender, token, fee_bps=fee_bps, owner=admin)
+        transfer(world, token, lender, amount, holder=devnet.accounts["lender"])
+
+
+def seed_pairs(world: World, spec: DevnetSpec, devnet: Devnet) -> tuple[UniswapV2Pair, ...]:
     """Create the spec's v2 pairs and fill both sides."""
-    made = []
+    venue, provider, made = devnet.uniswap_v2, devnet.accounts["provider"], []
     for item in spec.pairs:
-        first, second = (tokens[symbol].address for symbol in item.tokens)
+        first, second = (devnet.token(symbol) for symbol in item.tokens)
         pair = create_pair(world, venue, first, second, sender=provider)
-        amounts = _sorted_amounts(spec, tokens, item.tokens, item.side_usd, pair.token0)
+        low, high = _sorted(devnet, item.tokens)
+        amounts = spec.worth(low, item.side_usd), spec.worth(high, item.side_usd)
         add_liquidity(world, venue, pair, *amounts, provider=provider)
         made.append(pair)
     return tuple(made)
 
 
-def seed_pools(
-    world: World, spec: DevnetSpec, venue: UniswapV3, tokens: Tokens, *, provider: Address
-) -> tuple[UniswapV3Pool, ...]:
+def seed_pools(world: World, spec: DevnetSpec, devnet: Devnet) -> tuple[UniswapV3Pool, ...]:
     """Create the spec's v3 pools at the feeds' price and mint their ranges."""
-    made = []
+    venue, provider, made = devnet.uniswap_v3, devnet.accounts["provider"], []
     for item in spec.pools:
-        first, second = (tokens[symbol].address for symbol in item.tokens)
-        price = _start_price(spec, tokens, item.tokens)
+        first, second = (devnet.token(symbol) for symbol in item.tokens)
+        low, high = _sorted(devnet, item.tokens)
+        price = _start_price(spec, low, high)
         pool = create_pool(world, venue, first, second, fee=item.fee, sqrt_price=price, sender=provider)
         for one in item.ranges:
-            amounts = _sorted_amounts(spec, tokens, item.tokens, one.side_usd, pool.token0)
+            amounts = spec.worth(low, one.side_usd), spec.worth(high, one.side_usd)
             add_range(world, venue, pool, *amounts, width_ticks=one.width_ticks, provider=provider)
         made.append(pool)
     return tuple(made)
 
 
-def seed_aave(
-    world: World, spec: DevnetSpec, market: AaveV3, tokens: Tokens, accounts: dict[str, Address]
-) -> AaveV3:
+def seed_aave(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
     """Let the lender supply every reserve and the borrowers take their debts."""
+    market = devnet.aave_v3
     for item in spec.reserves:
         amount = spec.worth(item.token, item.lent_usd)
-        supply(world, market, tokens[item.token].address, amount, holder=accounts["lender"])
+        supply(world, market, devnet.token(item.token), amount, holder=devnet.accounts["lender"])
     for one in spec.borrowers:
-        holder = accounts[one.account]
+        holder = devnet.accounts[one.account]
         collateral = spec.worth(one.collateral, one.collateral_usd)
-        supply(world, market, tokens[one.collateral].address, collateral, holder=holder)
-        borrow(world, market, tokens[one.debt].address, debt_amount(spec, one), holder=holder)
-    return market
+        supply(world, market, devnet.token(one.collateral), collateral, holder=holder)
+        borrow(world, market, devnet.token(one.debt), debt_amount(spec, one), holder=holder)
 
 
 def debt_amount(spec: DevnetSpec, borrower: BorrowerSpec) -> int:
@@ -72,17 +101,14 @@ def debt_amount(spec: DevnetSpec, borrower: BorrowerSpec) -> int:
     )
 
 
-def _start_price(spec: DevnetSpec, tokens: Tokens, symbols: tuple[str, str]) -> int:
+def _sorted(devnet: Devnet, symbols: tuple[str, str]) -> tuple[str, str]:
+    low, high = sorted(symbols, key=lambda symbol: int(devnet.token(symbol), 16))
+    return low, high
+
+
+def _start_price(spec: DevnetSpec, low: str, high: str) -> int:
     # One token's unit times the other's price: both amounts are worth the product of the prices.
-    low, high = sorted(symbols, key=lambda symbol: int(tokens[symbol].address, 16))
-    price_low, price_high = spec.token(low).price_usd_e8, spec.token(high).price_usd_e8
     return sqrt_price_x96(
-        10 ** spec.token(low).decimals * price_high, 10 ** spec.token(high).decimals * price_low
+        10 ** spec.token(low).decimals * spec.token(high).price_usd_e8,
+        10 ** spec.token(high).decimals * spec.token(low).price_usd_e8,
     )
-
-
-def _sorted_amounts(
-    spec: DevnetSpec, tokens: Tokens, symbols: tuple[str, str], side_usd: int, token0: Address
-) -> tuple[int, int]:
-    first, second = (spec.worth(symbol, side_usd) for symbol in symbols)
-    return (first, second) if tokens[symbols[0]].address == token0 else (second, first)
