@@ -11,6 +11,7 @@ from eth_abi.abi import decode as _decode
 from eth_abi.abi import encode as _encode
 from eth_abi.exceptions import ABITypeError, DecodingError, EncodingError, ParseError
 from eth_abi.grammar import ABIType, BasicType, TupleType, normalize, parse
+from eth_abi.registry import registry
 from eth_hash.auto import keccak as _keccak
 
 from tidegate.model import Address, ConfigError, Divergence
@@ -178,7 +179,11 @@ def _types_in(listed: str) -> tuple[str, ...]:
     if not isinstance(parsed, TupleType) or parsed.is_array:
         raise ValueError("arguments are no list in parentheses")
     parsed.validate()  # type: ignore[no-untyped-call]
-    return tuple(component.to_type_str() for component in parsed.components)
+    types = tuple(component.to_type_str() for component in parsed.components)
+    for kind in types:
+        if not registry.has_encoder(kind):
+            raise ValueError(f"there is no type {kind}")
+    return types
 
 
 @lru_cache(maxsize=4_096)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tidegate.chain.codecs import address
-from tidegate.model import ZERO_ADDRESS, Address, Block, Divergence, Log, Receipt
+from tidegate.model import ZERO_ADDRESS, Address, Block, ConfigError, Divergence, Log, Receipt
 
 _Noun = TypeVar("_Noun")
 
@@ -123,7 +123,7 @@ def receipt_of(parts: Mapping[str, Any]) -> Receipt:
 def _read(what: str, parts: Mapping[str, Any], build: Callable[[], _Noun]) -> _Noun:
     try:
         return build()
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise Divergence(
             f"the node's {what} is not one", code="node_answer", found=f"{error!r} in {sorted(parts)}"
         ) from error
