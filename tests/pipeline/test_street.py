@@ -297,19 +297,37 @@ def test_killed_at_any_record_nothing_is_lost_and_nothing_repeated(
 
     second = Journal.open(tmp_path / "found" / "ledger.sqlite", clock=ManualClock())
     street = street_of(second, chain, desk)
-    recover(street, second, [attempt.intent_id for attempt in second.attempts(open_only=True)])
+    left = [attempt.intent_id for attempt in second.attempts(open_only=True)]
+    asyncio.run(recover(street, second, left))
     for _ in range(3):
         asyncio.run(street.submit(intent()))
         chain.mine()
         asyncio.run(street.follow())
     assert street.open_runs == ()
     assert second.verify().records > 0
-    assert len(chain.included) <= 1, "a second execution"
+    assert len(chain.included) == 1, "lost, or executed twice"
     found = kinds(second)
+    for once in (RecordKind.INTENT, RecordKind.NONCE, RecordKind.SIGNATURE, RecordKind.BOOKING):
+        assert found.count(once) == 1
     assert found.count(RecordKind.OUTCOME) == 1
-    assert found.count(RecordKind.BOOKING) == len(chain.included)
-    assert found.count(RecordKind.SIGNATURE) == len(chain.included)
     second.close()
+
+
+def test_an_intent_left_open_beyond_its_deadline_is_denied_and_nothing_leaves(
+    tmp_path: Path, chain: FakeChain, desk: FakeDesk
+) -> None:
+    first = Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock())
+    planned = 1 + WHOLE_STREET.index(RecordKind.PLAN)
+    dying = DyingJournal(first, tmp_path / "found", planned, after=True)
+    with pytest.raises(Killed):
+        asyncio.run(street_of(dying, chain, desk).submit(intent()))  # type: ignore[arg-type]
+    first.close()
+    chain.time_s = 1_000
+    with Journal.open(tmp_path / "found" / "ledger.sqlite", clock=ManualClock()) as second:
+        (run,) = asyncio.run(recover(street_of(second, chain, desk), second, ["one"]))
+        assert run.outcome is not None
+        assert run.outcome.reason is Reason.DEADLINE_PASSED
+    assert chain.sends == 0
 
 
 @pytest.mark.parametrize("stage", list(Stage))

@@ -125,10 +125,10 @@ class Session:
         """Walk an intent down the street as far as sending."""
         return await self.street.submit(intent)
 
-    def recover(self) -> int:
-        """Take up what an earlier process left open; return how many runs are followed now."""
+    async def recover(self) -> int:
+        """Go on with what an earlier process left open; return how many runs that were."""
         left = [attempt.intent_id for attempt in self.journal.attempts(open_only=True)]
-        return len(recover(self.street, self.journal, left))
+        return len(await recover(self.street, self.journal, left))
 
 
 @asynccontextmanager

@@ -314,10 +314,9 @@ class NonceBody(Body, frozen=True, kw_only=True):
 
 
 class RecoveryBody(Body, frozen=True, kw_only=True):
-    """What a start found open, what the chain said, and what was done (``recovery``)."""
+    """How far a start found an open intent, and what was done with it (``recovery``)."""
 
     KIND: ClassVar[RecordKind] = RecordKind.RECOVERY
 
     found: str
-    chain_says: str
     done: str

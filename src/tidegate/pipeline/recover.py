@@ -1,43 +1,32 @@
-"""After a start: what an earlier process left open is found, and taken up or ended.
+"""After a start: what an earlier process left open is found and gone on with.
 
-Without signed bytes nothing can have left: the intent ends as denied (``abandoned``). With
-signed bytes only the chain knows: the run is adopted and followed, never signed anew.
+Nothing is judged here. The journal says how far each intent came, and the street takes it up from
+there: signed bytes are followed, a reserved nonce is signed for the same plan, anything before is planned
+anew if its deadline is not over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tidegate.ledger import Journal, OutcomeBody, RecoveryBody
-from tidegate.model import OutcomeKind, Reason, RecordKind
+from tidegate.ledger import Journal, RecoveryBody
+from tidegate.model import RecordKind
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.street import Street
 
 
-def recover(street: Street, journal: Journal, open_intents: Iterable[str]) -> list[Run]:
-    """Take up or end every open intent; return the runs that the street now follows."""
-    adopted = []
+async def recover(street: Street, journal: Journal, open_intents: Iterable[str]) -> list[Run]:
+    """Go on with every open intent; return the runs that were found, in the order given."""
+    found = []
     for intent_id in open_intents:
         run = read_run(journal.records(correlation_id=intent_id))
         if run is None or run.outcome is not None:
             continue
-        if run.may_have_left:
-            body = RecoveryBody(
-                found=_how_far(run),
-                chain_says="not asked yet",
-                done="followed: the chain decides",
-            )
-            street.adopt(run)
-            adopted.append(run)
-            journal.append(body.KIND, body.to_body(), actor="recovery", correlation_id=intent_id)
-            continue
-        body = RecoveryBody(found=_how_far(run), chain_says="nothing was signed", done="ended: abandoned")
+        body = RecoveryBody(found=_how_far(run), done=_what_next(run))
         journal.append(body.KIND, body.to_body(), actor="recovery", correlation_id=intent_id)
-        outcome = OutcomeBody(
-            kind=OutcomeKind.DENIED, reason=Reason.ABANDONED, detail=Reason.ABANDONED.meaning
-        )
-        journal.append(outcome.KIND, outcome.to_body(), actor="recovery", correlation_id=intent_id)
-    return adopted
+        await street.take_up(run)
+        found.append(run)
+    return found
 
 
 def _how_far(run: Run) -> str:
@@ -45,3 +34,11 @@ def _how_far(run: Run) -> str:
         if kind in run.written:
             return kind.value
     return RecordKind.INTENT.value
+
+
+def _what_next(run: Run) -> str:
+    if run.may_have_left:
+        return "followed: only the chain decides what became of the bytes"
+    if run.nonce is not None:
+        return "signed for the recorded plan and nonce: the same bytes as before"
+    return "planned anew: nothing was signed"

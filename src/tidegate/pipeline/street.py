@@ -30,6 +30,7 @@ from tidegate.model import (
     OutcomeKind,
     Plan,
     Reason,
+    RecordKind,
     Rejected,
     Stage,
     TransactionSigner,
@@ -84,11 +85,6 @@ class Street:
         """Return the runs whose outcome the chain still owes."""
         return tuple(self._open.values())
 
-    def adopt(self, run: Run) -> None:
-        """Take up a run that an earlier process left open: it counts and is followed."""
-        self._book.restore(run.intent.subject, run.intent.id, at_s=run.accepted_at_ms // 1000)
-        self._open[run.intent.id] = run
-
     async def submit(self, intent: Intent) -> Outcome | None:
         """Walk the intent as far as sending.
 
@@ -104,17 +100,24 @@ class Street:
             What stops a desk; the intent is denied first if nothing has left.
         """
         known = read_run(self._journal.records(correlation_id=intent.id))
-        if known is not None:
+        if known is None:
+            return await self._walk(Run(intent))
+        if known.outcome is not None or intent.id in self._open:
             return known.outcome
-        run = Run(intent)
-        try:
-            plan = await self._prepare(run)
-            await self._sign(run, plan)
-        except Denied as refusal:
-            return self._finish(run, OutcomeKind.DENIED, refusal.reason, str(refusal))
-        except Unavailable as silence:
-            return self._finish(run, OutcomeKind.DENIED, Reason.UNAVAILABLE, str(silence))
-        return await self._send(run)
+        return await self.take_up(known)
+
+    async def take_up(self, run: Run) -> Outcome | None:
+        """Go on with a run that an earlier process left open, from what it made durable.
+
+        Signed bytes are followed: only the chain decides them. A reserved nonce is signed for the
+        recorded plan, the same bytes as before. Without either nothing can have left, and the intent
+        is planned anew, if its deadline is not over.
+        """
+        if run.may_have_left:
+            self._book.restore(run.intent.subject, run.intent.id, at_s=run.accepted_at_ms // 1000)
+            self._open[run.intent.id] = run
+            return None
+        return await self._walk(run)
 
     async def follow(self) -> list[Outcome]:
         """Ask the chain about every open run; return the outcomes that became final."""
@@ -125,11 +128,24 @@ class Street:
                 ended.append(self._finish(run, settlement.kind, None, settlement.detail, settlement))
         return ended
 
-    async def _prepare(self, run: Run) -> Plan:
+    async def _walk(self, run: Run) -> Outcome | None:
+        try:
+            await self._accept(run)
+            if run.plan is None or run.nonce is None:
+                run.plan = await self._prepare(run)
+            await self._sign(run, run.plan)
+        except Denied as refusal:
+            return self._finish(run, OutcomeKind.DENIED, refusal.reason, str(refusal))
+        except Unavailable as silence:
+            return self._finish(run, OutcomeKind.DENIED, Reason.UNAVAILABLE, str(silence))
+        return await self._send(run)
+
+    async def _accept(self, run: Run) -> None:
         head = await self._chain.block()
         intent = run.intent
         run.accepted_at_ms = head.timestamp * 1000
-        self._write(run, IntentBody(intent=intent, stage=self.rules.stage))
+        if RecordKind.INTENT not in run.written:
+            self._write(run, IntentBody(intent=intent, stage=self.rules.stage))
         if head.timestamp >= intent.deadline_s:
             raise Denied(
                 Reason.DEADLINE_PASSED,
@@ -140,8 +156,9 @@ class Street:
         limits = self._limits.get(intent.subject, RunLimits())
         checked = self._book.reserve(intent.subject, intent.id, limits, now_s=head.timestamp)
         self._write(run, LimitsBody(checked=checked))
-        plan = await self._desk.plan(intent)
-        run.plan = plan
+
+    async def _prepare(self, run: Run) -> Plan:
+        plan = await self._desk.plan(run.intent)
         self._write(run, PlanBody.of(plan))
         self._write(run, check_guards(await self._desk.guards_before(plan)))
         simulation, body = await check_simulation(
@@ -157,8 +174,9 @@ class Street:
         )
         self._write(run, authorisation)
         async with self._nonce_lock:
-            run.nonce = await self._next_nonce(self._signer.address)
-            self._write(run, NonceBody(nonce=run.nonce, account=self._signer.address))
+            if run.nonce is None:
+                run.nonce = await self._next_nonce(self._signer.address)
+                self._write(run, NonceBody(nonce=run.nonce, account=self._signer.address))
             run.signed = self._signer.sign_transaction(
                 UnsignedTransaction(
                     chain_id=plan.chain_id,

@@ -52,14 +52,23 @@ async def _run(options: Options, view: LiveView | None) -> Result:
 
 
 def _render(out: Console, result: Result) -> None:
-    table = Table("strategy", title=f"{result.summary['blocks']} blocks in paper")
-    columns = ("decisions", "intents", "landed", "reverted", "denied", "gas_used")
-    for name in (*columns, "value after gas"):
-        table.add_column(name.replace("_", " "), justify="right")
+    table = Table(title=f"{result.summary['blocks']} blocks in paper", box=None)
+    table.add_column("strategy", no_wrap=True)
+    names = {
+        "decisions": "decided",
+        "intents": "acted",
+        "landed": "landed",
+        "reverted": "reverted",
+        "denied": "denied",
+        "gas_used": "gas",
+    }
+    for name in (*names.values(), "USD after gas"):
+        table.add_column(name, justify="right", no_wrap=True)
     for subject, line in result.summary["strategies"].items():
-        value = f"{line['value_after_gas_usd_e6'] / 1e6:,.2f} USD"
-        table.add_row(subject, *(f"{line[name]:,}" for name in columns), value)
+        value = f"{line['value_after_gas_usd_e6'] / 1e6:,.2f}"
+        table.add_row(subject, *(f"{line[name]:,}" for name in names), value)
     out.print(table)
+    out.print("leverage-open moves WETH into an Aave position, leverage-close brings it back: read both.")
     proof = result.summary["journal"]
     out.print(f"journal  {proof['records']:,} records, chain verified, head {proof['head'][:16]}…")
     out.print(f"         tidegate journal tail --ledger {result.ledger}", markup=False)

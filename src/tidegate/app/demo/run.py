@@ -110,7 +110,7 @@ class _Demo:
         self._catch_up()
         await self._session.tick()
         decided = self._decisions(newest.block) if newest is not None else {}
-        self._session.recover()
+        await self._session.recover()
         if newest is None:
             self._observe()
         first = self.progress.first_block
