@@ -21,6 +21,19 @@ def summary(record: Record) -> str:
         return _plain(body)
 
 
+def details(record: Record) -> list[str]:
+    """Return the lines below the summary when there is room: each guard, the gas of each step."""
+    body = record.body
+    try:
+        if record.kind is RecordKind.GUARDS:
+            return [_guard(result) for result in body["results"]]
+        if record.kind is RecordKind.SIMULATION:
+            return [f"{step}: {gas:,} gas" for step, gas in body["gas_by_step"]]
+    except (KeyError, TypeError, ValueError):
+        pass
+    return []
+
+
 def short(identifier: str, length: int = 10) -> str:
     """Return the beginning of a hash or id, with a sign that more follows."""
     return identifier if len(identifier) <= length + 1 else identifier[:length] + "…"
@@ -54,13 +67,14 @@ def _plan(body: dict[str, Any]) -> str:
 
 
 def _guards(body: dict[str, Any]) -> str:
-    results = [_guard(result) for result in body["results"]]
-    return f"{body['placement']}: {' · '.join(results) or 'none'}"
+    failed = [_guard(result) for result in body["results"] if not result["passed"]]
+    passed = len(body["results"]) - len(failed)
+    return f"{body['placement']}: {' · '.join([*failed, f'{passed} passed'])}"
 
 
 def _guard(result: dict[str, Any]) -> str:
     figures = (
-        f" {result['measured']} of {result['bound']} {result['unit']}" if result["bound"] is not None else ""
+        f": {result['measured']} of {result['bound']} {result['unit']}" if result["bound"] is not None else ""
     )
     return f"{result['guard']} {'passed' if result['passed'] else 'FAILED'}{figures}"
 
@@ -72,7 +86,7 @@ def _simulation(body: dict[str, Any]) -> str:
 
 
 def _bounds(body: dict[str, Any]) -> str:
-    return " · ".join(f"{item['symbol']} margin {item['margin']} over its floor" for item in body["margins"])
+    return " · ".join(f"{item['symbol']} {item['margin']} over its floor" for item in body["margins"])
 
 
 def _receipt(body: dict[str, Any]) -> str:
@@ -121,7 +135,5 @@ _TELLERS: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     RecordKind.RECEIPT: _receipt,
     RecordKind.OUTCOME: _outcome,
     RecordKind.BOOKING: _booking,
-    RecordKind.RECOVERY: lambda body: (
-        f"found {body['found']}; the chain says {body['chain_says']}; {body['done']}"
-    ),
+    RecordKind.RECOVERY: lambda body: f"found {body['found']}; {body['done']}",
 }

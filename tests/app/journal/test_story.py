@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.story import summary
+from tidegate.app.story import details, summary
 from tidegate.ledger import (
     AuthorisationBody,
     Body,
@@ -39,9 +39,9 @@ def guard(*, passed: bool) -> GuardResult:
         (LimitsBody(checked=(Used("open_intents", 1, 8),)), "open_intents 1/8"),
         (
             GuardsBody(placement=Placement.PRE, results=(guard(passed=True), guard(passed=False))),
-            "pre: max_gas passed 31 of 30 gwei · max_gas FAILED 31 of 30 gwei",
+            "pre: max_gas FAILED: 31 of 30 gwei · 1 passed",
         ),
-        (GuardsBody(placement=Placement.POST, results=()), "post: none"),
+        (GuardsBody(placement=Placement.POST, results=()), "post: 0 passed"),
         (
             SimulationBody(
                 plan_digest="",
@@ -54,7 +54,7 @@ def guard(*, passed: bool) -> GuardResult:
             ),
             "reverted at block 7, step swap: K()",
         ),
-        (BoundsBody(margins=(Margin("WETH", "1", "3", "2"),)), "WETH margin 2 over its floor"),
+        (BoundsBody(margins=(Margin("WETH", "1", "3", "2"),)), "WETH 2 over its floor"),
         (
             AuthorisationBody(stage=Stage.PAPER, signs_with="a throw-away key", signer=ZERO_ADDRESS),
             "paper signs with a throw-away key 0x00000000…",
@@ -72,8 +72,8 @@ def guard(*, passed: bool) -> GuardResult:
             "reverted in block 8, gas 1,234 at 1.5 gwei",
         ),
         (
-            RecoveryBody(found="signed", chain_says="nothing", done="sent again"),
-            "found signed; the chain says nothing; sent again",
+            RecoveryBody(found="signed", done="sent again"),
+            "found signed; sent again",
         ),
     ],
 )
@@ -88,3 +88,26 @@ def test_a_body_of_another_release_is_shown_as_it_is(body: dict[str, Any], tmp_p
         for kind in (RecordKind.DECISION, RecordKind.LIMITS, RecordKind.STOP):
             line = summary(journal.append(kind, body, actor="x"))
             assert line == ", ".join(f"{key} {value}" for key, value in body.items())
+
+
+def test_the_details_list_each_guard_and_the_gas_of_each_step(tmp_path: Path) -> None:
+    simulation = SimulationBody(
+        plan_digest="",
+        block_number=7,
+        succeeded=True,
+        gas_used=9,
+        deltas=(),
+        gas_by_step=(("swap", 1_234), ("repay", 5)),
+    )
+    guards = GuardsBody(placement=Placement.PRE, results=(guard(passed=True), guard(passed=False)))
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
+        assert details(journal.append(simulation.KIND, simulation, actor="x")) == [
+            "swap: 1,234 gas",
+            "repay: 5 gas",
+        ]
+        assert details(journal.append(guards.KIND, guards, actor="x")) == [
+            "max_gas passed: 31 of 30 gwei",
+            "max_gas FAILED: 31 of 30 gwei",
+        ]
+        assert details(journal.append(RecordKind.GUARDS, {"results": 1}, actor="x")) == []
+        assert details(journal.append(RecordKind.EVENT, {}, actor="x")) == []

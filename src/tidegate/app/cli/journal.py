@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.replay import REPLAYERS, Replayed, decisions_of, replay
-from tidegate.app.story import short, summary
+from tidegate.app.story import details, short, summary
 from tidegate.ledger import Attempt, JournalReader, Record, VerifyReport, rebuild
 from tidegate.model import ConfigError, Divergence, RecordKind
 
@@ -241,7 +241,7 @@ def _print_story(out: Console, attempt: Attempt, records: list[Record]) -> None:
             Text(record.kind, "bold"),
             Text(f"seq {record.seq}", "dim"),
             Text(f"+{record.at_ms - start_ms} ms", "dim"),
-            Text(summary(record)),
+            Text("\n").join([Text(summary(record)), *(Text(line, "dim") for line in details(record))]),
         )
     out.print(table)
 

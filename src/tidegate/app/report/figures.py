@@ -79,26 +79,33 @@ def _gap(gap: Gap, reading: Reading) -> Markup:
 
 
 def _profit(reading: Reading) -> Markup:
-    series, blocks = [], reading.block_range
-    for subject in reading.subjects:
-        total, points = 0, [(blocks[0], 0.0)] if blocks else []
-        for run in _in_order(run for run in reading.runs if run.attempt.subject == subject):
-            if run.attempt.block_number is not None:
-                total += run.value_usd_e6
-                points.append((run.block, total / 1e6))
-        if blocks:
-            points.append((blocks[1], total / 1e6))
-        series.append(Series(subject, points, steps=True))
+    blocks = reading.block_range
+    series = [_added_up(subject, (subject,), reading) for subject in reading.subjects]
+    if len(series) > 1:
+        series.append(_added_up("all together", reading.subjects, reading))
     axes = Axes(
         "Profit after gas, added up",
-        "Realised balance changes less gas, at the prices of each plan, by strategy.",
+        "Balance changes less gas, at each plan's prices. What an open position holds counts when it closes.",
         "block",
         "USD",
         y_places=2,
         from_zero=True,
-        x_range=reading.block_range,
+        x_range=blocks,
     )
     return _card(axes, xy_chart(axes, series), series)
+
+
+def _added_up(name: str, subjects: Sequence[str], reading: Reading) -> Series:
+    blocks = reading.block_range
+    if blocks is None:
+        return Series(name, [])
+    total, at = 0, {blocks[0]: 0.0}
+    for run in _in_order(reading.runs):
+        if run.attempt.subject in subjects and run.attempt.block_number is not None:
+            total += run.value_usd_e6
+            at[run.block] = total / 1e6
+    at[blocks[1]] = total / 1e6
+    return Series(name, list(at.items()), steps=True)
 
 
 def _gas(reading: Reading) -> Markup:

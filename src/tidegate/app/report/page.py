@@ -57,7 +57,7 @@ def _header(reading: Reading, title: str) -> Markup:
         f"stage {', '.join(stages)}" if stages else None,
         f"chain {', '.join(map(str, chains))}" if chains else None,
         f"blocks {shown(blocks[0])} to {shown(blocks[1])}" if blocks else None,
-        f"{_moment(reading.first_ms)} to {_moment(reading.last_ms)} UTC" if reading.last_ms else None,
+        _span(reading.first_ms, reading.last_ms) if reading.last_ms else None,
     ]
     verified = reading.verified
     return tag(
@@ -115,22 +115,26 @@ def _runs_section(runs: Sequence[Run]) -> Markup:
     caption = "Newest first."
     if len(runs) > len(newest):
         caption = f"Newest first: {shown(len(newest))} of {shown(len(runs))}. The journal has them all."
-    columns = ("Block", "Strategy", "Outcome", "Profit after gas, USD", "Gas", "Transaction", "Why")
+    has_notes = any(_note(run) for run in newest)
+    columns = ["Block", "Strategy", "Outcome", "Profit after gas, USD", "Gas", "Transaction"]
+    columns += ["Why"] if has_notes else []
     numbers = {"Block", "Profit after gas, USD", "Gas"}
     head = tag("tr", *(_cell("th", name, name in numbers, scope="col") for name in columns))
     table = tag(
-        "table", tag("caption", caption), tag("thead", head), tag("tbody", *(_run_row(run) for run in newest))
+        "table",
+        tag("caption", caption),
+        tag("thead", head),
+        tag("tbody", *(_run_row(run, has_notes) for run in newest)),
     )
     inside = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Runs")
     empty = tag("p", "No desk acted in this journal.", class_="about")
     return tag("section", tag("h2", "Runs"), tag("div", inside if runs else empty, class_="card"))
 
 
-def _run_row(run: Run) -> Markup:
+def _run_row(run: Run, has_notes: bool) -> Markup:
     attempt = run.attempt
     outcome = attempt.outcome.value if attempt.outcome else "open"
     hash_ = attempt.transaction_hash
-    told = attempt.reason.meaning if attempt.reason else attempt.detail
     was_paid = attempt.block_number is not None
     colour = None if not was_paid else "good" if run.value_usd_e6 >= 0 else "bad"
     return tag(
@@ -141,8 +145,12 @@ def _run_row(run: Run) -> Markup:
         _cell("td", tag("span", usd(run.value_usd_e6), class_=colour) if was_paid else "–", True),
         _cell("td", shown(attempt.gas_used) if was_paid else "–", True),
         tag("td", tag("code", f"{hash_[:10]}…{hash_[-6:]}", title=hash_) if hash_ else "–"),
-        tag("td", told, class_="why", title=attempt.detail or None),
+        tag("td", _note(run), class_="why", title=attempt.detail or None) if has_notes else None,
     )
+
+
+def _note(run: Run) -> str:
+    return run.attempt.reason.meaning if run.attempt.reason else run.attempt.detail
 
 
 def _proof_section(reading: Reading, meta: Mapping[str, str]) -> Markup:
@@ -182,8 +190,10 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{shown(number)} {one if number == 1 else many}"
 
 
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _span(first_ms: int, last_ms: int) -> str:
+    first, last = (datetime.fromtimestamp(at_ms // 1000, UTC) for at_ms in (first_ms, last_ms))
+    day = "" if first.date() == last.date() else f"{last:%Y-%m-%d} "
+    return f"{first:%Y-%m-%d %H:%M:%S} to {day}{last:%H:%M:%S} UTC"
 
 
 def _mark() -> Markup:
