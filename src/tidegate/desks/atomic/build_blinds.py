@@ -67,7 +67,7 @@ def _blind(name: str, keys: Keys) -> Blind:
         )  # fmt: skip
     return Blind(
         position=where,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         name=name,
         type=kind,
         token=token,

@@ -39,7 +39,7 @@ def build_addresses(keys: Keys) -> Mapping[str, AddressEntry]:
         if isinstance(content, Table):
             raw = Keys(content, keys.reading)
             entries[name] = AddressEntry(
-                position=content.position, key_positions=content.key_positions, name=name,
+                position=content.position, value_positions=raw.places(), name=name,
                 address=raw.text("address"), source=raw.text("source"),
             )  # fmt: skip
         else:
@@ -52,7 +52,7 @@ def build_gas(keys: Keys) -> Gas:
     fee_range = "0.001 to 5,000 gwei"
     return Gas(
         position=keys.table.position,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         max_gas=keys.whole("max_gas", 0),
         max_base_fee_wei=keys.measure("max_base_fee", 0, GWEI // 1000, 5_000 * GWEI, fee_range),
         priority_fee_wei=keys.measure("priority_fee", 0, 0, 5_000 * GWEI, "0 to 5,000 gwei"),
@@ -74,7 +74,7 @@ def build_bounds(items: tuple[Content, ...], reading: Reading) -> tuple[Bound, .
         bounds.append(
             Bound(
                 position=item.position,
-                key_positions=item.key_positions,
+                value_positions=keys.places(),
                 token=token,
                 minimum=_bound_minimum(keys, token),
                 net_of_gas=keys.flag("net_of_gas", otherwise=False),
@@ -101,7 +101,7 @@ def build_limits(keys: Keys) -> Limits:
     """Return the limits over time."""
     return Limits(
         position=keys.table.position,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         max_runs_per_hour=keys.whole("max_runs_per_hour", 60),
         max_loss_per_day_usd_e6=keys.measure(
             "max_loss_per_day", 100_000_000, 0, UINT256_MAX, "at least 0 USD"
@@ -114,7 +114,7 @@ def build_relay(keys: Keys, chain: str) -> Relay:
     """Return the relay block; bundles where nobody takes them, and unasked-for publicity, are refused."""
     order = keys.texts("order")
     allow_public = keys.flag("allow_public", otherwise=False)
-    where = keys.table.key_positions.get("order", keys.table.position)
+    where = keys.places().get("order", keys.table.position)
     if "bundle" in order and chain not in _BUNDLE_CHAINS:
         keys.reading.report(
             "ATM002", where, f"no builder takes bundles on {chain}", "bundle",
@@ -127,7 +127,7 @@ def build_relay(keys: Keys, chain: str) -> Relay:
         )  # fmt: skip
     return Relay(
         position=keys.table.position,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         order=order or default_order(chain),
         blocks=keys.whole("blocks", 3),
         builders=keys.texts("builders"),

@@ -45,7 +45,7 @@ def _action(keys: Keys, reading: Reading) -> ActionStep:
     inputs = keys.keys("in") if keys.has("in") else None
     return ActionStep(
         position=keys.table.position,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         id=keys.text("id"),
         use=keys.text("use"),
         inputs=_values(inputs, reading),
@@ -63,7 +63,7 @@ def _action(keys: Keys, reading: Reading) -> ActionStep:
 def _flash(keys: Keys, reading: Reading) -> FlashStep:
     return FlashStep(
         position=keys.table.position,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         id=keys.text("id"),
         asset=reading.token(keys.scalar("asset")),
         amount=reading.expression(keys.scalar("amount")),
@@ -87,7 +87,7 @@ def _providers(keys: Keys) -> tuple[str, ...]:
 def _group(keys: Keys, reading: Reading) -> GroupStep:
     return GroupStep(
         position=keys.table.position,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         id=keys.text("id"),
         optional=keys.flag("optional", otherwise=False),
         steps=build_steps(keys.items("steps"), reading),
@@ -104,7 +104,7 @@ def _guard(content: Content, reading: Reading) -> GuardUse:
     placements = tuple(Placement(text) for text in keys.texts("place"))
     return GuardUse(
         position=content.key_positions[name],
-        key_positions={**content.key_positions, **parameters.table.key_positions},
+        value_positions={**keys.places(), **parameters.places()},
         name=name,
         parameters=_values(parameters, reading),
         placements=placements or (Placement.PRE,),

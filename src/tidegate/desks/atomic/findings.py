@@ -65,10 +65,19 @@ class Finding:
             raise ValueError(f"no finding has the code {self.code}")
 
     @classmethod
-    def of(cls, error: ConfigError, otherwise: SourcePosition) -> Finding:
-        """Return the finding that an error states; ``otherwise`` is its place if it names none."""
-        place = error.position or otherwise
-        return cls(error.code, place, error.message, error.found, error.allowed, error.fix)
+    def of(cls, error: ConfigError, otherwise: SourcePosition, code: str | None = None) -> Finding:
+        """Return the finding that an error states; ``otherwise`` is its place if it names none.
+
+        ``code`` replaces the error's own, where a room below has none of ours.
+        """
+        return cls(
+            code or error.code,
+            error.position or otherwise,
+            error.message,
+            error.found or "what stands there",
+            error.allowed or "see the message",
+            error.fix or "write what is allowed",
+        )
 
     @property
     def is_error(self) -> bool:

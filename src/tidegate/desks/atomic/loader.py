@@ -114,7 +114,7 @@ def _strategy(keys: Keys, chain: str) -> Strategy:
     _check_ids(steps, reading)
     return Strategy(
         position=where,
-        key_positions=keys.table.key_positions,
+        value_positions=keys.places(),
         name=keys.text("name"),
         chain=chain,
         executor=keys.text("executor"),

@@ -109,6 +109,10 @@ class Keys:
     table: Table
     reading: Reading
 
+    def places(self) -> dict[str, SourcePosition]:
+        """Return where each value stands."""
+        return {key: content.position for key, content in self.table.entries.items()}
+
     def has(self, key: str) -> bool:
         """Say whether ``key`` is written."""
         return key in self.table.entries

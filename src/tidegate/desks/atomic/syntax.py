@@ -155,14 +155,14 @@ Value: TypeAlias = Expression | Word | Flag | Items
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A mapping of the file: where it begins, and where each of its keys stands."""
+    """A mapping of the file: where it begins, and where the value of each of its keys stands."""
 
     position: SourcePosition
-    key_positions: Mapping[str, SourcePosition] = field(default_factory=dict, compare=False, repr=False)
+    value_positions: Mapping[str, SourcePosition] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, key: str) -> SourcePosition:
-        """Return where ``key`` stands; where the node begins if it was left out."""
-        return self.key_positions.get(key, self.position)
+        """Return where the value of ``key`` stands; where the node begins if it was left out."""
+        return self.value_positions.get(key, self.position)
 
 
 class BlindType(StrEnum):

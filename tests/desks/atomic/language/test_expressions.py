@@ -145,7 +145,9 @@ def test_what_is_written_back_reads_the_same(text: str) -> None:
 @settings(deadline=None, derandomize=True, max_examples=300)
 @given(text=st.text(alphabet="$ab1.%of ()+-,WETHminscale0x", max_size=40))
 def test_random_text_never_crashes_it(text: str) -> None:
+    position: SourcePosition | None = place(10)
     try:
         parse_expression(scalar(text), NAMES)
     except ConfigError as error:
-        assert error.position is not None
+        position = error.position
+    assert position is not None

@@ -9,7 +9,8 @@ from tidegate.desks.atomic.rules.names import RAW_CALL
 from tidegate.desks.atomic.scene import Scene
 from tidegate.desks.atomic.schema import MAXIMUM_STEPS
 from tidegate.desks.atomic.syntax import ActionStep, FlashStep, Literal, Word
-from tidegate.model import SourcePosition
+from tidegate.desks.atomic.triggers import schedule_of
+from tidegate.model import ConfigError, SourcePosition
 
 MAXIMUM_NESTING = 4
 MANY_CALLS = 10
@@ -117,6 +118,10 @@ def this_release_can_build_it(scene: Scene) -> Iterable[Finding]:
                 RAW_CALL,
                 "an action of the catalogue",
             )
+    try:
+        schedule_of(scene.strategy.trigger)
+    except ConfigError as error:
+        yield Finding.of(error, scene.strategy.trigger.position, code="ATM190")
     for entry in scene.strategy.addresses.values():
         yield _later(
             entry.position,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tidegate.desks.atomic.findings import Finding, did_you_mean
 from tidegate.desks.atomic.safeguards import guard_parameters
@@ -45,7 +46,7 @@ def guards_are_sound(scene: Scene) -> Iterable[Finding]:
             guard = find_guard(use.name)
             guard_parameters(use, guard, blinds)
         except ConfigError as error:
-            yield Finding.of(error, use.position)
+            yield _at_its_parameter(use, Finding.of(error, use.position))
             continue
         for placement in use.placements:
             if placement not in guard.placements:
@@ -58,6 +59,14 @@ def guards_are_sound(scene: Scene) -> Iterable[Finding]:
                     f"remove {placement}",
                 )
         yield from _pair_is_declared(scene, use)
+
+
+def _at_its_parameter(use: GuardUse, finding: Finding) -> Finding:
+    # The guards' registry knows no files: it names the parameter, the file knows where that stands.
+    named = next((name for name in use.parameters if f" {name} " in f"{finding.message} "), None)
+    if named is None or finding.position != use.position:
+        return finding
+    return replace(finding, position=use.at(named))
 
 
 def _pair_is_declared(scene: Scene, guard: GuardUse) -> Iterable[Finding]:

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tidegate.desks.atomic import TEMPLATES, Explanation, as_text, explain, template_text
+
+from .samples import ARB, LEND, TABLES, changed, parsed
+
+TOKENS = TABLES["devnet"]
+
+
+def explained(text: str) -> Explanation:
+    return explain(parsed(text), TOKENS)
+
+
+def test_every_step_has_a_sentence_and_the_loan_its_repayment() -> None:
+    steps = [(step.number, step.id, step.sentence) for step in explained(ARB).steps]
+    assert steps == [
+        (
+            "1",
+            "loan",
+            "Borrow $size of WETH by flash loan from the cheapest lender that can serve it, "
+            "for a fee of at most 5 bps, and with it:",
+        ),
+        (
+            "1.1",
+            "sell",
+            "Swap $loan.amount of WETH into USDC on uniswap_v3 in the pool of fee 500, "
+            "for at least the quote less 30 bps.",
+        ),
+        (
+            "1.2",
+            "buy",
+            "Swap $sell.amount_out of USDC into WETH on uniswap_v3 in the pool of fee 3000, "
+            "for at least the quote less 30 bps.",
+        ),
+        ("1.3", "loan", "Repay $loan.repay of WETH: the loan and its fee."),
+    ]
+
+
+def test_tokens_flow_in_and_out() -> None:
+    flow = [(item.token, item.direction, item.amount, item.step) for item in explained(ARB).flow]
+    assert flow == [
+        ("WETH", "in", "$size", "loan"),
+        ("WETH", "out", "$loan.amount", "sell"),
+        ("USDC", "in", "$sell.amount_out", "sell"),
+        ("USDC", "out", "$sell.amount_out", "buy"),
+        ("WETH", "in", "$buy.amount_out", "buy"),
+        ("WETH", "out", "$loan.repay", "loan"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bound", "sentence"),
+    [
+        ("min: 0.01 WETH", "WETH: the executor ends with at least 0.01 WETH more than it began with."),
+        ("min: -1.5 WETH", "WETH: at most 1.5 WETH may be spent."),
+        ("payout: false", "WETH: the executor ends with no less than it began with."),
+        (
+            "min: 1 WETH, payout: true",
+            "WETH: the executor ends with at least 1 WETH more than it began with; "
+            "what is gained goes to the treasury.",
+        ),
+        (
+            "min: 1 WETH, net_of_gas: true",
+            "WETH: the executor ends with at least 1 WETH more than it began with, "
+            "and the highest possible cost of gas on top of that.",
+        ),
+    ],
+)
+def test_bounds_are_sentences_and_what_else_moves_is_named(bound: str, sentence: str) -> None:
+    whole = "min: 0.01 WETH, net_of_gas: true, payout: true"
+    assert explained(changed(ARB, (whole, bound))).bounds == (
+        sentence,
+        "USDC: the executor ends with no less than it began with.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("placed", "consequence"),
+    [
+        (
+            "place: [pre, in], on_failure: revert",
+            "nothing is sent (before sending); the run reverts (inside the transaction)",
+        ),
+        ("place: [pre, post], on_failure: warn", "an alert (before sending); an alert (after inclusion)"),
+    ],
+)
+def test_guards_say_where_they_stand_and_what_they_do(placed: str, consequence: str) -> None:
+    (guard,) = explained(changed(ARB, ("place: [pre, in], on_failure: revert", placed))).guards
+    assert (guard.guard, guard.parameters, guard.covers, guard.on_failure) == (
+        "oracle_sanity",
+        "pair WETH/USDC, max_deviation 100 bps",
+        "the whole strategy",
+        consequence,
+    )
+
+
+def test_what_reverts_names_limits_guards_deadline_and_fee() -> None:
+    reverts = explained(ARB).reverts
+    assert "sell executes worse than its quote by more than 30 bps." in reverts
+    assert "loan can not be repaid, or its fee is above 5 bps." in reverts
+    guard = "oracle_sanity (pair WETH/USDC, max_deviation 100 bps)"
+    assert f"The guard {guard} does not hold at execution." in reverts
+    assert "The block is later than 36 s after planning." in reverts
+    assert "The base fee is above 40 gwei." in reverts
+
+
+def test_a_guard_off_chain_reverts_nothing() -> None:
+    reverts = explained(changed(ARB, ("place: [pre, in]", "place: [pre]"))).reverts
+    assert not any("oracle_sanity" in sentence for sentence in reverts)
+
+
+def test_only_an_optional_group_skips() -> None:
+    dust = "{id: dust, use: erc20.transfer, in: {token: WETH, to: treasury, amount: 1}}"
+    steps = f"steps:\n  - group: {{id: extra, optional: true, steps: [{dust}]}}\n"
+    text = ARB[: ARB.index("steps:")] + steps
+    (skip,) = explained(text).skips
+    assert skip == "The optional group extra, if a guard in it that may skip does not pass."
+    assert explained(changed(text, ("optional: true", "optional: false"))).skips == ()
+
+
+def test_lending_transfers_and_wrapping_have_their_own_sentences() -> None:
+    more = """  - id: back
+    use: aave_v3.repay
+    in: {asset: USDC, amount: 50% of $borrow.amount}
+  - id: out
+    use: aave_v3.withdraw
+    in: {asset: WETH, amount: 115792089237316195423570985008687907853269984665640564039457584007913129639935}
+  - id: unwrap
+    use: weth.withdraw
+    in: {amount: 1 WETH}
+  - id: pay
+    use: erc20.transfer
+    in: {token: USDC, to: treasury, amount: balance(USDC)}
+"""
+    explanation = explained(changed(LEND, ("[WETH, USDC]", "[WETH, USDC, ETH]")) + more)
+    sentences = [step.sentence for step in explanation.steps]
+    assert sentences == [
+        "Supply 2 WETH to aave_v3 as collateral.",
+        "Borrow 1000 USDC from aave_v3 at the variable rate.",
+        "Repay 50% of $borrow.amount of USDC of the debt on aave_v3, or all of it if that is less.",
+        "Withdraw all WETH from aave_v3.",
+        "Turn 1 WETH into ETH, one to one.",
+        "Transfer balance(USDC) of USDC to the treasury.",
+    ]
+    flow = [(item.token, item.direction, item.step) for item in explanation.flow]
+    assert ("WETH", "out", "supply") in flow
+    assert ("USDC", "in", "borrow") in flow
+    assert ("ETH", "in", "unwrap") in flow
+    assert ("WETH", "out", "unwrap") in flow
+    assert ("USDC", "out", "pay") in flow
+
+
+@pytest.mark.parametrize(
+    ("trigger", "sentence"),
+    [
+        ("every_block: {}, cooldown: 1 block", "Looks at every block; rests 1 block after a run."),
+        (
+            "every_block: {interval: 5}, cooldown: 3 blocks",
+            "Looks every 5 blocks; rests 3 blocks after a run.",
+        ),
+        ("manual: {}, cooldown: 1 min", "Only when a person says so; rests 60 s after a run."),
+        (
+            "any: [{price: {pair: WETH/USDC, source: feed, above: 3000 USDC}}, {schedule: {cron: 0 0 * * *}}]",
+            "When WETH/USDC by feed is above 3000 USDC (hysteresis 10 bps) "
+            "or at the times 0 0 * * * (UTC); "
+            "rests 1 block after a run.",
+        ),
+        (
+            "health_factor: {protocol: aave_v3, user: executor, below: 1.2}",
+            "When the health factor of executor on aave_v3 is below 1.2; rests 1 block after a run.",
+        ),
+    ],
+)
+def test_when_is_a_sentence(trigger: str, sentence: str) -> None:
+    assert explained(changed(ARB, ("every_block: {}, cooldown: 2 blocks", trigger))).when == sentence
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_the_page_of_each_template_holds_every_part(template: str) -> None:
+    explanation = explained(template_text(template))
+    page = " ".join(as_text(explanation).split())
+    for step in explanation.steps:
+        assert step.sentence in page
+    for sentence in (*explanation.bounds, *explanation.reverts, *explanation.limits, explanation.digest):
+        assert sentence in page
+    assert max(len(line) for line in as_text(explanation).splitlines()) <= 100
+
+
+def test_the_record_is_plain_json() -> None:
+    record = explained(ARB).as_record()
+    assert json.loads(json.dumps(record))["steps"][1]["id"] == "sell"
