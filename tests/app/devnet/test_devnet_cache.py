@@ -135,6 +135,16 @@ def test_a_damaged_entry_is_built_again(cache: Path, part: str, damage: str) -> 
         assert world.code(devnet.weth)
 
 
+def test_building_twice_gives_the_same_chain() -> None:
+    heads = []
+    for _ in range(2):
+        with ExactWorld() as world:
+            build_devnet(world, SMALL)
+            heads.append(world.block())
+    assert heads[0] == heads[1]
+    assert heads[0].hash
+
+
 def test_another_spec_is_another_entry(cache: Path) -> None:
     first = cached_devnet(SMALL)
     other = cached_devnet(DevnetSpec(chain_id=5, pairs=(), pools=(), reserves=(), borrowers=()))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from tidegate.custody import ThrowAwayKey
 from tidegate.model import Address, Stage
+
+if TYPE_CHECKING:
+    from tidegate.custody import ThrowAwayKey
 
 ACCOUNTS = (
     "deployer",  # only creates contracts, so that their addresses are equal in every world
@@ -28,6 +31,9 @@ ACCOUNTS = (
 
 def devnet_key(name: str, *, chain_id: int) -> ThrowAwayKey:
     """Return the key of the devnet account called ``name``. Anyone can derive it."""
+    # What signs takes half a second to import, and most commands only read a cached devnet.
+    from tidegate.custody import ThrowAwayKey
+
     return ThrowAwayKey(f"devnet {name}", stage=Stage.PAPER, chain_ids=frozenset({chain_id}))
 
 
