@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cached_property
+
 from tidegate.model import Receipt, Revert, TidegateError
 
 
 class WorldReverted(TidegateError):
     """The EVM undid what was asked.
 
+    Decoding waits until someone asks why: a search that reads ``data`` itself never pays for it.
+
     Parameters
     ----------
-    revert
-        Why, decoded with the ABIs that the world knows (``register_abi``).
+    decode
+        Gives the decoded revert.
     data
         The revert data as it came; empty for a halt.
     receipt
@@ -20,11 +25,27 @@ class WorldReverted(TidegateError):
 
     default_code = "reverted"
 
-    def __init__(self, revert: Revert, data: bytes = b"", receipt: Receipt | None = None) -> None:
-        super().__init__(f"reverted: {revert}")
-        self.revert = revert
+    def __init__(
+        self, decode: Callable[[], Revert], data: bytes = b"", receipt: Receipt | None = None
+    ) -> None:
+        super().__init__("")
+        self._decode = decode
         self.data = data
         self.receipt = receipt
+
+    @cached_property
+    def revert(self) -> Revert:
+        """Return why, decoded with the ABIs that the world knows (``register_abi``)."""
+        return self._decode()
+
+    @property
+    def message(self) -> str:
+        """Return the revert in one line."""
+        return f"reverted: {self.revert}"
+
+    @message.setter
+    def message(self, _: str) -> None:
+        """Leave it to the revert: the base class would set what is not decoded yet."""
 
 
 def halted(reason: str) -> Revert:

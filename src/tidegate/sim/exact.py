@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from tidegate.chain import (
@@ -237,5 +238,5 @@ class ExactWorld(NodeWorld):
 
     def _reverted(self, error: CallReverted, receipt: Receipt | None = None) -> WorldReverted:
         if error.halt:
-            return WorldReverted(halted(error.halt), b"", receipt)
-        return WorldReverted(self._reverts.decode(error.data), error.data, receipt)
+            return WorldReverted(partial(halted, error.halt), b"", receipt)
+        return WorldReverted(partial(self._reverts.decode, error.data), error.data, receipt)

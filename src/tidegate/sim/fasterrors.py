@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import NoReturn
 
 from tidegate.chain import RevertDecoder
@@ -32,9 +33,9 @@ def failure_of(
         text = str(error)
         if match := _REVERT.fullmatch(text):
             data = bytes.fromhex(match[1])
-            return WorldReverted(decoder.decode(data), data)
+            return WorldReverted(partial(decoder.decode, data), data)
         if match := _HALT.fullmatch(text):
-            return WorldReverted(halted(match[1]))
+            return WorldReverted(partial(halted, match[1]))
         for name, code in _REFUSED.items():
             if name in text:
                 return Rejected(f"no node would take this transaction: {code}", code=code, found=text)
