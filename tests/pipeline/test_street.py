@@ -297,8 +297,7 @@ def test_killed_at_any_record_nothing_is_lost_and_nothing_repeated(
 
     second = Journal.open(tmp_path / "found" / "ledger.sqlite", clock=ManualClock())
     street = street_of(second, chain, desk)
-    left = [attempt.intent_id for attempt in second.attempts(open_only=True)]
-    asyncio.run(recover(street, second, left))
+    asyncio.run(recover(street, second, now_ms=0))
     for _ in range(3):
         asyncio.run(street.submit(intent()))
         chain.mine()
@@ -324,10 +323,22 @@ def test_an_intent_left_open_beyond_its_deadline_is_denied_and_nothing_leaves(
     first.close()
     chain.time_s = 1_000
     with Journal.open(tmp_path / "found" / "ledger.sqlite", clock=ManualClock()) as second:
-        (run,) = asyncio.run(recover(street_of(second, chain, desk), second, ["one"]))
+        (run,) = asyncio.run(recover(street_of(second, chain, desk), second, now_ms=0))
         assert run.outcome is not None
         assert run.outcome.reason is Reason.DEADLINE_PASSED
     assert chain.sends == 0
+
+
+def test_a_restart_resets_no_limit(journal: Journal, chain: FakeChain, desk: FakeDesk) -> None:
+    first = street_of(journal, chain, desk, max_runs_per_hour=1)
+    asyncio.run(first.submit(intent("one")))
+    chain.mine()
+    asyncio.run(first.follow())
+    second = street_of(journal, chain, desk, max_runs_per_hour=1)
+    asyncio.run(recover(second, journal, now_ms=0))
+    refused = asyncio.run(second.submit(intent("two")))
+    assert refused is not None
+    assert refused.reason is Reason.LIMIT
 
 
 @pytest.mark.parametrize("stage", list(Stage))

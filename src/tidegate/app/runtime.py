@@ -25,7 +25,7 @@ from tidegate.desks.atomic import (
     strategy_policy,
 )
 from tidegate.ledger import Journal
-from tidegate.model import Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
+from tidegate.model import Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
 from tidegate.pipeline import NodeChain, Rehearsal, Street, recover, rules_of
 from tidegate.risk.limits import RunLimits
 from tidegate.sim import ExactWorld, PinnedWorlds
@@ -95,16 +95,17 @@ class Session:
     """The atomic desk at work: looks, decides, walks the street, follows what it sent."""
 
     def __init__(
-        self, *, desk: AtomicDesk, street: Street, journal: Journal, clock: ManualClock, chain: NodeChain
+        self, *, desk: AtomicDesk, street: Street, journal: Journal, clock: Clock, chain: NodeChain
     ) -> None:
         self.desk, self.street, self.journal = desk, street, journal
         self._clock, self._chain = clock, chain
         self._last: dict[str, tuple[int, int]] = {}
 
     async def tick(self) -> None:
-        """Set the clock to the newest block's time; everything journaled until the next one bears it."""
-        head = await self._chain.block()
-        self._clock.set_ms(max(self._clock.now_ms(), head.timestamp * 1000))
+        """Set a manual clock to the newest block's time; what is journaled until the next one bears it."""
+        if isinstance(self._clock, ManualClock):
+            head = await self._chain.block()
+            self._clock.set_ms(max(self._clock.now_ms(), head.timestamp * 1000))
 
     def look(self, subject: str, event: Event) -> Look:
         """Look at the newest block for one strategy, decide, and journal the decision."""
@@ -127,13 +128,12 @@ class Session:
 
     async def recover(self) -> int:
         """Go on with what an earlier process left open; return how many runs that were."""
-        left = [attempt.intent_id for attempt in self.journal.attempts(open_only=True)]
-        return len(await recover(self.street, self.journal, left))
+        return len(await recover(self.street, self.journal, now_ms=self._clock.now_ms()))
 
 
 @asynccontextmanager
 async def open_session(
-    ground: Ground, journal: Journal, clock: ManualClock, *, stage: Stage, salt: str
+    ground: Ground, journal: Journal, clock: Clock, *, stage: Stage, salt: str
 ) -> AsyncIterator[Session]:
     """Put the desk and the street on a node.
 

@@ -7,21 +7,33 @@ anew if its deadline is not over.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from tidegate.ledger import Journal, RecoveryBody
 from tidegate.model import RecordKind
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.street import Street
+from tidegate.risk.limits import DAY_S
 
 
-async def recover(street: Street, journal: Journal, open_intents: Iterable[str]) -> list[Run]:
-    """Go on with every open intent; return the runs that were found, in the order given."""
+async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
+    """Count every run of the last day against its limits, then go on with the open ones.
+
+    Returns
+    -------
+    list of Run
+        The runs that were open, oldest first.
+    """
     found = []
-    for intent_id in open_intents:
-        run = read_run(journal.records(correlation_id=intent_id))
-        if run is None or run.outcome is not None:
+    for attempt in journal.attempts():
+        recent = attempt.intent_at_ms > now_ms - DAY_S * 1000
+        if attempt.outcome is not None and not recent:
             continue
+        run = read_run(journal.records(correlation_id=attempt.intent_id))
+        if run is None:
+            continue
+        if run.outcome is not None:
+            street.remember(run, ended_at_ms=attempt.settled_at_ms or attempt.intent_at_ms)
+            continue
+        intent_id = attempt.intent_id
         body = RecoveryBody(found=_how_far(run), done=_what_next(run))
         journal.append(body.KIND, body.to_body(), actor="recovery", correlation_id=intent_id)
         await street.take_up(run)

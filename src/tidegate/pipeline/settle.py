@@ -32,7 +32,7 @@ from tidegate.pipeline.chain import ChainPort
 from tidegate.pipeline.desk import Desk
 from tidegate.pipeline.run import Run
 
-Write = Callable[[Run, Body], None]
+Write = Callable[[Run, Body], object]
 
 
 async def settle(run: Run, *, desk: Desk, chain: ChainPort, write: Write) -> Outcome | None:

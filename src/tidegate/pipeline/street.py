@@ -18,6 +18,7 @@ from tidegate.ledger import (
     NonceBody,
     OutcomeBody,
     PlanBody,
+    Record,
     SentBody,
     SignatureBody,
 )
@@ -106,6 +107,12 @@ class Street:
             return known.outcome
         return await self.take_up(known)
 
+    def remember(self, run: Run, *, ended_at_ms: int) -> None:
+        """Count a run that ended before this process began: a restart resets no limit."""
+        subject, intent_id = run.intent.subject, run.intent.id
+        self._book.restore(subject, intent_id, at_s=run.accepted_at_ms // 1000)
+        self._book.close(subject, intent_id, value_usd_e6=run.booked_value_usd_e6, now_s=ended_at_ms // 1000)
+
     async def take_up(self, run: Run) -> Outcome | None:
         """Go on with a run that an earlier process left open, from what it made durable.
 
@@ -143,9 +150,9 @@ class Street:
     async def _accept(self, run: Run) -> None:
         head = await self._chain.block()
         intent = run.intent
-        run.accepted_at_ms = head.timestamp * 1000
         if RecordKind.INTENT not in run.written:
-            self._write(run, IntentBody(intent=intent, stage=self.rules.stage))
+            body = IntentBody(intent=intent, stage=self.rules.stage)
+            run.accepted_at_ms = self._write(run, body).at_ms
         if head.timestamp >= intent.deadline_s:
             raise Denied(
                 Reason.DEADLINE_PASSED,
@@ -154,7 +161,7 @@ class Street:
                 allowed=f"before {intent.deadline_s}",
             )
         limits = self._limits.get(intent.subject, RunLimits())
-        checked = self._book.reserve(intent.subject, intent.id, limits, now_s=head.timestamp)
+        checked = self._book.reserve(intent.subject, intent.id, limits, now_s=run.accepted_at_ms // 1000)
         self._write(run, LimitsBody(checked=checked))
 
     async def _prepare(self, run: Run) -> Plan:
@@ -225,19 +232,20 @@ class Street:
         detail: str,
         settlement: Outcome | None = None,
     ) -> Outcome:
-        self._write(run, OutcomeBody(kind=kind, reason=reason, detail=detail))
+        record = self._write(run, OutcomeBody(kind=kind, reason=reason, detail=detail))
         self._open.pop(run.intent.id, None)
         self._book.close(
             run.intent.subject,
             run.intent.id,
             value_usd_e6=run.booked_value_usd_e6,
-            now_s=run.accepted_at_ms // 1000,
+            now_s=record.at_ms // 1000,
         )
         run.outcome = settlement or Outcome(intent_id=run.intent.id, kind=kind, reason=reason, detail=detail)
         return run.outcome
 
-    def _write(self, run: Run, body: Body) -> None:
-        self._journal.append(
-            body.KIND, body.to_body(), actor=f"street:{self._desk.name}", correlation_id=run.intent.id
+    def _write(self, run: Run, body: Body) -> Record:
+        record = self._journal.append(
+            body.KIND, body, actor=f"street:{self._desk.name}", correlation_id=run.intent.id
         )
         run.written.add(body.KIND)
+        return record

@@ -26,10 +26,11 @@ app = typer.Typer()
 LedgerOption = Annotated[
     Path | None,
     typer.Option(
-        "--ledger", help="The ledger's file; by default ledger.sqlite in $TIDEGATE_HOME or ./.tidegate."
+        "--ledger",
+        help="The ledger's file; else that of $TIDEGATE_HOME or ./.tidegate, else the newest demo's.",
     ),
 ]
-IntentArgument = Annotated[str, typer.Argument(help="The intent's id, or enough of its beginning.")]
+IntentArgument = Annotated[str, typer.Argument(help="The intent's id, enough of its beginning, or: newest.")]
 
 _FOLLOW_S = 0.5
 
@@ -73,7 +74,7 @@ def show(intent: IntentArgument, ledger: LedgerOption = None, as_json: JsonFlag 
 
 @app.command(name="replay")
 def replay_command(
-    intent: Annotated[str | None, typer.Argument(help="An intent's id, or enough of it.")] = None,
+    intent: Annotated[str | None, typer.Argument(help="An intent's id, enough of it, or: newest.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every decision in the journal.")] = False,
     ledger: LedgerOption = None,
     as_json: JsonFlag = False,
@@ -126,8 +127,8 @@ def verify(
             found="; ".join(rebuilt.differences),
             fix="tidegate journal rebuild --output COPY, then put the copy in the ledger's place",
         )
-    value = {"ok": True, **msgspec.to_builtins(report), "projections": rebuilt.rows}
-    emit(value, as_json=as_json, render=lambda out: _print_whole(out, report))
+    value = {"ok": True, "ledger": reader.path, **msgspec.to_builtins(report), "projections": rebuilt.rows}
+    emit(value, as_json=as_json, render=lambda out: _print_whole(out, report, reader.path))
 
 
 @app.command()
@@ -165,7 +166,14 @@ def rebuild_command(
 
 
 def _open(ledger: Path | None) -> JournalReader:
-    return JournalReader.open(ledger or home() / "ledger.sqlite")
+    return JournalReader.open(ledger or _usual_ledger())
+
+
+def _usual_ledger() -> Path:
+    """Return the ledger of the project; where there is none, that of the newest demo."""
+    own = home() / "ledger.sqlite"
+    demos = sorted((home() / "demo").glob("run-*/ledger.sqlite"))
+    return demos[-1] if demos and not own.exists() else own
 
 
 def _working(what: str) -> Any:
@@ -174,12 +182,14 @@ def _working(what: str) -> Any:
 
 
 def _attempt(reader: JournalReader, intent: str) -> Attempt:
-    wanted = intent.lower()
-    found = [attempt for attempt in reader.attempts() if attempt.intent_id.lower().startswith(wanted)]
+    wanted, attempts = intent.lower(), reader.attempts()
+    if wanted == "newest" and attempts:
+        return attempts[-1]
+    found = [attempt for attempt in attempts if attempt.intent_id.lower().startswith(wanted)]
     exact = [attempt for attempt in found if attempt.intent_id.lower() == wanted]
     if len(exact or found) == 1:
         return (exact or found)[0]
-    newest = [short(attempt.intent_id, 16) for attempt in reader.attempts()[-3:]]
+    newest = [short(attempt.intent_id, 16) for attempt in attempts[-3:]]
     raise ConfigError(
         f"no intent begins with {intent!r}" if not found else f"{len(found)} intents begin with {intent!r}",
         code="no_such_intent" if not found else "ambiguous_intent",
@@ -253,9 +263,10 @@ def _print_replayed(out: Console, replayed: list[Replayed]) -> None:
     out.print(f"[bold]{len(replayed)}[/] decisions recomputed, every answer the same")
 
 
-def _print_whole(out: Console, report: VerifyReport) -> None:
+def _print_whole(out: Console, report: VerifyReport, path: Path) -> None:
     head = f"head [bold]{report.head_seq}[/] {report.head_hash}"
     out.print(f"[bold green]whole[/]: {report.records:,} records, {head}")
+    out.print(f"  {path}", style="dim", markup=False)
 
 
 def _print_rebuilt(out: Console, value: dict[str, Any]) -> None:

@@ -12,7 +12,15 @@ from dataclasses import replace
 from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.govern import change_executor
-from tidegate.app.devnet.seed import FUNDED, fund_account, seed_aave, seed_loans, seed_pairs, seed_pools
+from tidegate.app.devnet.seed import (
+    FUNDED,
+    fund_account,
+    let_time_pass,
+    seed_aave,
+    seed_loans,
+    seed_pairs,
+    seed_pools,
+)
 from tidegate.app.devnet.spec import DevnetSpec
 from tidegate.model import Address, ConfigError
 from tidegate.sim import Artifacts, World
@@ -57,6 +65,7 @@ def build_devnet(
         fund_account(world, spec, devnet, devnet.accounts[name])
     seed_loans(world, spec, devnet)
     pairs, pools = seed_pairs(world, spec, devnet), seed_pools(world, spec, devnet)
+    let_time_pass(world, spec, devnet)
     seed_aave(world, spec, devnet)
     return replace(devnet, uniswap_v2_pairs=pairs, uniswap_v3_pools=pools)
 

@@ -7,10 +7,17 @@ from tidegate.app.devnet.spec import BorrowerSpec, DevnetSpec
 from tidegate.model import UINT256_MAX, Address, mul_div_down
 from tidegate.sim import World
 from tidegate.venues.aave_v3 import borrow, supply
+from tidegate.venues.chainlink import set_answer
 from tidegate.venues.erc3156 import list_token
 from tidegate.venues.tokens import approve, mint, transfer
 from tidegate.venues.uniswap_v2 import UniswapV2Pair, add_liquidity, create_pair
-from tidegate.venues.uniswap_v3 import UniswapV3Pool, add_range, create_pool, sqrt_price_x96
+from tidegate.venues.uniswap_v3 import (
+    UniswapV3Pool,
+    add_range,
+    create_pool,
+    keep_observations,
+    sqrt_price_x96,
+)
 from tidegate.venues.weth import wrap
 
 FUNDED = (
@@ -21,6 +28,9 @@ FUNDED = (
 
 _FUNDS_USD = 100_000_000
 """What each of them holds of every token, in dollars: more than any pool has."""
+
+_OBSERVATIONS = 64
+_PAST_S = 1_800
 
 
 def fund_account(world: World, spec: DevnetSpec, devnet: Devnet, account: Address) -> None:
@@ -67,11 +77,19 @@ def seed_pools(world: World, spec: DevnetSpec, devnet: Devnet) -> tuple[UniswapV
         low, high = _sorted(devnet, item.tokens)
         price = _start_price(spec, low, high)
         pool = create_pool(world, venue, first, second, fee=item.fee, sqrt_price=price, sender=provider)
+        keep_observations(world, pool, _OBSERVATIONS, sender=provider)
         for one in item.ranges:
             amounts = spec.worth(low, one.side_usd), spec.worth(high, one.side_usd)
             add_range(world, venue, pool, *amounts, width_ticks=one.width_ticks, provider=provider)
         made.append(pool)
     return tuple(made)
+
+
+def let_time_pass(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
+    """Give the pools a past of half an hour, so that mean prices exist, and the feeds a fresh answer."""
+    world.mine(timestamp=world.block().timestamp + _PAST_S)
+    for token in spec.tokens:
+        set_answer(world, devnet.feeds[token.pair], token.price_usd_e8)
 
 
 def seed_aave(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
