@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,12 @@ def test_show_tells_the_story_from_the_decision_on(journal: Any) -> None:
     assert code == 0
     assert value["attempt"]["outcome"] == "landed"
     assert [record["kind"] for record in value["records"]] == ["decision", "intent", "outcome", "booking"]
+
+
+def test_show_and_replay_know_the_newest(journal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert journal("show", "newest")[1]["attempt"]["intent_id"] == DENIED
+    monkeypatch.setitem(REPLAYERS, "adder", adder)
+    assert journal("replay", "newest")[0] == 0
 
 
 def test_show_for_people_has_a_line_an_arrow(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,3 +165,14 @@ def test_no_ledger_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_the_ledger_of_the_home_is_the_default(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIDEGATE_HOME", str(ledger.parent))
     assert run(["journal", "verify", "--json"]) == 0
+
+
+def test_without_a_ledger_of_its_own_the_newest_demos_is_read(
+    ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
+    for run_name in ("run-0001", "run-0002"):
+        (tmp_path / "home" / "demo" / run_name).mkdir(parents=True)
+        shutil.copy(ledger, tmp_path / "home" / "demo" / run_name / "ledger.sqlite")
+    assert run(["journal", "verify", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["ledger"].endswith("run-0002/ledger.sqlite")
