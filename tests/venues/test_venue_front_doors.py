@@ -17,7 +17,15 @@ NAMES = {
     },
     "uniswap_v3": {
         *("POOL_INIT_CODE_HASH", "TICK_SPACINGS", "UniswapV3", "UniswapV3Pool", "add_range", "create_pool"),
-        *("deploy_uniswap_v3", "pool_address", "quote_exact_in", "slot0", "sqrt_price_x96", "swap_exact_in"),
+        *(
+            "deploy_uniswap_v3",
+            "keep_observations",
+            "pool_address",
+            "quote_exact_in",
+            "slot0",
+            "sqrt_price_x96",
+            "swap_exact_in",
+        ),
     },
     "aave_v3": {
         *("AaveV3", "AccountData", "RateCurve", "ReserveSettings", "ReserveTokens", "account_data"),

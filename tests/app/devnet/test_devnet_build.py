@@ -31,6 +31,7 @@ from tidegate.venues import load_book
 from tidegate.venues.calls import read
 from tidegate.venues.executor import Change, apply_changes
 from tidegate.venues.tokens import balance_of, mint
+from tidegate.venues.uniswap_v3 import swap_exact_in
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +224,18 @@ def test_the_lens_reads_the_feeds(built: tuple[FastWorld, Devnet]) -> None:
         world.mine(timestamp=world.block().timestamp + 3_601)
         with pytest.raises(WorldReverted):
             read(world, devnet.guard_lens, *view, 3_600)
+
+
+def test_the_pools_have_a_past_and_a_memory(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    pool, trader = devnet.pool("WETH", "USDC", 500), devnet.accounts["trader"]
+    gap = ("tick_gap(address,uint32)(uint256)", pool.address)
+    pair = (devnet.weth, devnet.token("USDC"))
+    with world.snapshot():
+        assert read(world, devnet.guard_lens, *gap, 1_800) == 0
+        swap_exact_in(world, devnet.uniswap_v3, *pair, 400 * 10**18, fee=500, trader=trader)
+        world.mine(10)
+        swap_exact_in(world, devnet.uniswap_v3, *pair, 10**18, fee=500, trader=trader)
+        assert read(world, devnet.guard_lens, *gap, 1_800) > 10  # the mean follows the price slowly
+        with pytest.raises(WorldReverted):
+            read(world, devnet.guard_lens, *gap, 10_000)  # nobody remembers that far back

@@ -152,8 +152,9 @@ def test_another_spec_is_another_entry(cache: Path) -> None:
     assert first.world_file.parent != other.world_file.parent
 
 
-def test_old_entries_are_cleared_away(cache: Path) -> None:
-    for chain_id in range(1, 9):
+def test_old_entries_are_cleared_away(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.app.devnet.cache._ENTRIES_KEPT", 2)
+    for chain_id in range(1, 5):
         cached_devnet(DevnetSpec(chain_id=chain_id, pairs=(), pools=(), reserves=(), borrowers=()))
-    assert len(list((cache / "devnet").iterdir())) == 6
-    assert not cached_devnet(DevnetSpec(chain_id=8, pairs=(), pools=(), reserves=(), borrowers=())).was_built
+    assert len(list((cache / "devnet").iterdir())) == 2
+    assert not cached_devnet(DevnetSpec(chain_id=4, pairs=(), pools=(), reserves=(), borrowers=())).was_built

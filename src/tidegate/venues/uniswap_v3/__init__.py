@@ -7,6 +7,7 @@ from tidegate.venues.uniswap_v3.deploy import (
     UniswapV3Pool,
     create_pool,
     deploy_uniswap_v3,
+    keep_observations,
     pool_address,
     sqrt_price_x96,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "add_range",
     "create_pool",
     "deploy_uniswap_v3",
+    "keep_observations",
     "pool_address",
     "quote_exact_in",
     "slot0",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isqrt
 
 from tidegate.chain import address, encode_arguments, keccak256
-from tidegate.model import Address, Tampered
+from tidegate.model import Address, Receipt, Tampered
 from tidegate.sim import Artifacts, World
 from tidegate.venues.calls import create, read, send
 from tidegate.venues.uniswap_v2 import sorted_tokens
@@ -114,6 +114,11 @@ def create_pool(
     send(world, venue.position_manager, signature, token0, token1, fee, sqrt_price, sender=sender)
     where = read(world, venue.factory, "getPool(address,address,uint24)(address)", token0, token1, fee)
     return UniswapV3Pool(where, token0, token1, fee)
+
+
+def keep_observations(world: World, pool: UniswapV3Pool, count: int, *, sender: Address) -> Receipt:
+    """Let the pool remember its last ``count`` observations, so that mean prices can be asked for."""
+    return send(world, pool.address, "increaseObservationCardinalityNext(uint16)", count, sender=sender)
 
 
 def pool_address(factory: Address, token_a: Address, token_b: Address, fee: int) -> Address:
