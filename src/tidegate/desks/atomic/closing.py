@@ -9,6 +9,7 @@ from tidegate.desks.atomic.loans import flash_steps
 from tidegate.desks.atomic.names import Names
 from tidegate.desks.atomic.prospect import Prospect
 from tidegate.desks.atomic.quoting import Assignment, Quoted
+from tidegate.desks.atomic.scene import Scene
 from tidegate.desks.atomic.terms import Closed
 from tidegate.desks.atomic.valuation import net_floor
 from tidegate.model import BPS, ConfigError, maximum_in, minimum_out, mul_div_up
@@ -31,14 +32,15 @@ def floors_of(
 
 
 def slippage_bps_of(step: syntax.ActionStep, strategy: syntax.Strategy) -> int:
-    """Return the slippage that a limited step may have.
+    """Return the slippage that a limited step may have: its own, else that of the guards over it.
 
     Raises
     ------
     ConfigError
         ATM101 if the step does not say: there is no plan without tolerance.
     """
-    if step.slippage_bps is None:
+    slippage_bps = Scene.of(strategy).slippage_bps_of(step)
+    if slippage_bps is None:
         raise ConfigError(
             f"{step.id} has no slippage",
             code="ATM101",
@@ -47,7 +49,7 @@ def slippage_bps_of(step: syntax.ActionStep, strategy: syntax.Strategy) -> int:
             fix=f"add `slippage:` to {step.id} of {strategy.name}",
             position=step.position,
         )
-    return step.slippage_bps
+    return slippage_bps
 
 
 def limits_of(strategy: syntax.Strategy, quoted: Quoted) -> dict[str, int]:

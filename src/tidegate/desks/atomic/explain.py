@@ -214,8 +214,8 @@ def _reverts(scene: Scene, decimals_of: Mapping[str, int]) -> Iterator[str]:
     yield "Any step fails."
     for step, spec in scene.action_steps():
         if spec.limit is not None:
-            limit = f"{step.slippage_bps} bps" if step.slippage_bps is not None else "its slippage guard"
-            yield f"{step.id} executes worse than its quote by more than {limit}."
+            limit = scene.slippage_bps_of(step)
+            yield f"{step.id} executes worse than its quote by more than {limit} bps."
     for flash in scene.flash_steps():
         fee = f", or its fee is above {flash.max_fee_bps} bps" if flash.max_fee_bps is not None else ""
         yield f"{flash.id} can not be repaid{fee}."

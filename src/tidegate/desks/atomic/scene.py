@@ -77,6 +77,16 @@ class Scene:
         groups = [scope for scope in self.places[step.id].around if isinstance(scope, GroupStep)]
         return (*self.strategy.guards, *(guard for group in groups for guard in group.guards), *step.guards)
 
+    def slippage_bps_of(self, step: ActionStep) -> int | None:
+        """Return how much worse than its quote a step may execute: its own slippage, else its guards'.
+
+        Of several slippage guards the tightest counts. None means that nothing says.
+        """
+        if step.slippage_bps is not None:
+            return step.slippage_bps
+        limits = [guard.parameters.get("max") for guard in self.guards_of(step) if guard.name == "slippage"]
+        return min((limit.base_units for limit in limits if isinstance(limit, Literal)), default=None)
+
     def all_guards(self) -> Iterator[tuple[GuardUse, StepNode | None]]:
         """Yield every guard with the step or group that carries it; None for the strategy's own."""
         for guard in self.strategy.guards:

@@ -79,7 +79,7 @@ class Sentences:
         token_in = self.scene.input_token(step, "token_in")
         token_out = self.scene.input_token(step, "token_out")
         amount = written(step.inputs[spec.amount_input], self.decimals_of)
-        rate = f"{step.slippage_bps} bps" if step.slippage_bps is not None else "what its guard allows"
+        rate = f"{self.scene.slippage_bps_of(step)} bps"
         fee = step.inputs.get("fee")
         pool = f" in the pool of fee {written(fee, self.decimals_of)}" if fee is not None else ""
         via = step.inputs.get("via")

@@ -164,8 +164,8 @@ def test_lending_transfers_and_wrapping_have_their_own_sentences() -> None:
         ),
         ("manual: {}, cooldown: 1 min", "Only when a person says so; rests 60 s after a run."),
         (
-            "any: [{price: {pair: WETH/USDC, source: feed, above: 3000 USDC}}, {schedule: {cron: 0 0 * * *}}]",
-            "When WETH/USDC by feed is above 3000 USDC (hysteresis 10 bps) "
+            "any: [{price: {pair: WETH/USDC, source: f, above: 3000 USDC}}, {schedule: {cron: 0 0 * * *}}]",
+            "When WETH/USDC by f is above 3000 USDC (hysteresis 10 bps) "
             "or at the times 0 0 * * * (UTC); "
             "rests 1 block after a run.",
         ),
@@ -193,3 +193,10 @@ def test_the_page_of_each_template_holds_every_part(template: str) -> None:
 def test_the_record_is_plain_json() -> None:
     record = explained(ARB).as_record()
     assert json.loads(json.dumps(record))["steps"][1]["id"] == "sell"
+
+
+def test_a_swap_without_its_own_slippage_has_that_of_the_tightest_guard() -> None:
+    guards = "guards:\n  - {slippage: {max: 50 bps}}\n  - {slippage: {max: 20 bps}}\n"
+    explanation = explained(changed(ARB, ("          slippage: 30 bps\n", ""), ("guards:\n", guards)))
+    assert "sell executes worse than its quote by more than 20 bps." in explanation.reverts
+    assert "buy executes worse than its quote by more than 30 bps." in explanation.reverts

@@ -18,8 +18,7 @@ _GIVES = frozenset({ActionKind.SWAP, ActionKind.WITHDRAW, ActionKind.BORROW, Act
 def swaps_have_a_slippage_rule(scene: Scene) -> Iterable[Finding]:
     """ATM101: each swap has ``slippage``, or a slippage guard covers it."""
     for step, spec in scene.action_steps():
-        covered = any(guard.name == "slippage" for guard in scene.guards_of(step))
-        if spec.kind is ActionKind.SWAP and step.slippage_bps is None and not covered:
+        if spec.kind is ActionKind.SWAP and scene.slippage_bps_of(step) is None:
             yield Finding(
                 "ATM101",
                 step.position,
