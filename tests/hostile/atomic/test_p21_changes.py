@@ -95,7 +95,6 @@ def test_p21_not_before_its_eta(slow):
     for sender in (OWNER, GUARDIAN):  # in the blocks of eta - 2 and eta - 1
         assert slow.refused(encode_apply([slow.change]), sender) == "atomic: not ready"
         assert slow.word() == 0
-    slow.at(eta)
     slow.send(encode_apply([slow.change]), GUARDIAN)
     assert (slow.word(), slow.eta()) == (slow.change.word, 0)
 
