@@ -6,14 +6,14 @@ a decision record and returns the body that the desk's code gives for it today.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from tidegate.desks.atomic import replay as replay_atomic
-from tidegate.ledger import JournalReader, Record
-from tidegate.model import ConfigError, RecordKind, Tampered, digest
+from tidegate.ledger import Record
+from tidegate.model import ConfigError, Tampered, digest
 
 Replayer = Callable[[dict[str, Any]], dict[str, Any]]
 """From the body of a decision record to the body recomputed from its inputs and config."""
@@ -37,13 +37,6 @@ class Replayed(msgspec.Struct, frozen=True):
     def is_same(self) -> bool:
         """Say whether the code of today decides as it was decided then."""
         return self.recorded_digest == self.replayed_digest
-
-
-def decisions_of(reader: JournalReader, intent_id: str) -> Iterator[Record]:
-    """Yield the decisions that an intent came from."""
-    for record in reader.records(kind=RecordKind.DECISION):
-        if record.correlation_id == intent_id or record.body.get("intent_id") == intent_id:
-            yield record
 
 
 def replay(record: Record, replayers: dict[str, Replayer]) -> Replayed:

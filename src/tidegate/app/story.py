@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from tidegate.ledger import Record
+from tidegate.ledger import JournalReader, Record
 from tidegate.model import Reason, RecordKind, format_units
 
 _GWEI = 9
@@ -32,6 +32,13 @@ def details(record: Record) -> list[str]:
     except (KeyError, TypeError, ValueError):
         pass
     return []
+
+
+def decisions_of(reader: JournalReader, intent_id: str) -> Iterator[Record]:
+    """Yield the decisions that an intent came from."""
+    for record in reader.records(kind=RecordKind.DECISION):
+        if record.correlation_id == intent_id or record.body.get("intent_id") == intent_id:
+            yield record
 
 
 def short(identifier: str, length: int = 10) -> str:

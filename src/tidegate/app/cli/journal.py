@@ -7,7 +7,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -16,10 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit, home
-from tidegate.app.replay import REPLAYERS, Replayed, decisions_of, replay
-from tidegate.app.story import details, short, summary
+from tidegate.app.story import decisions_of, details, short, summary
 from tidegate.ledger import Attempt, JournalReader, Record, VerifyReport, rebuild
 from tidegate.model import ConfigError, Divergence, RecordKind
+
+if TYPE_CHECKING:
+    from tidegate.app.replay import Replayed
 
 app = typer.Typer()
 
@@ -80,6 +82,8 @@ def replay_command(
     as_json: JsonFlag = False,
 ) -> None:
     """Recompute decisions from their journaled inputs; exit 13 if an answer differs."""
+    from tidegate.app.replay import REPLAYERS, replay  # the desks take half a second to import
+
     if (intent is None) is not every:
         raise ConfigError("say which decisions", allowed="an INTENT, or --all", fix="tidegate journal show")
     with _open(ledger) as reader:
