@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from tidegate.chain import abi_types, decode_output, encode_arguments, encode_call
@@ -95,20 +96,21 @@ def constructor_types(abi: Sequence[Any]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def _split(signature: str) -> tuple[str, tuple[str, ...]]:
-    depth = 0
+    """Return the part that is called, and the types of the list in parentheses after it."""
+    ends, commas, depth = [], [], 0
     for position, letter in enumerate(signature):
         depth += (letter == "(") - (letter == ")")
         if letter == ")" and depth == 0:
-            inputs, outputs = signature[: position + 1], signature[position + 1 :]
-            return inputs, _listed(outputs)
-    raise ConfigError("not a signature with outputs", code="signature", found=repr(signature))
-
-
-def _listed(outputs: str) -> tuple[str, ...]:
-    parts, depth, start = [], 0, 1
-    for position, letter in enumerate(outputs):
-        depth += (letter == "(") - (letter == ")")
-        if (letter == "," and depth == 1) or (letter == ")" and depth == 0):
-            parts.append(outputs[start:position])
-            start = position + 1
-    return tuple(part for part in parts if part)
+            ends.append(position + 1)
+        elif letter == "," and depth == 1:
+            commas.append(position)
+    if depth or len(ends) != 2 or ends[1] != len(signature) or signature[ends[0]] != "(":
+        raise ConfigError(
+            "not a signature with outputs",
+            code="signature",
+            found=repr(signature),
+            allowed='like "balanceOf(address)(uint256)"',
+        )
+    edges = [ends[0], *(comma for comma in commas if comma > ends[0]), len(signature) - 1]
+    types = (signature[start + 1 : end] for start, end in pairwise(edges))
+    return signature[: ends[0]], tuple(kind for kind in types if kind)
