@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,21 @@ def test_a_group_is_not_kept_waiting_past_its_age(path: Path, clock: ManualClock
 def test_a_read_through_the_writer_sees_its_open_group(journal: Journal) -> None:
     journal.append(RecordKind.EVENT, {"a": 1}, actor="x")
     assert [record.body for record in journal.records()] == [{"a": 1}]
+
+
+def test_threads_share_one_chain(journal: Journal) -> None:
+    def write_many(thread: int) -> None:
+        for number in range(150):
+            kind = RecordKind.NONCE if number % 50 == 0 else RecordKind.EVENT
+            journal.append(kind, {"thread": thread, "number": number}, actor=f"thread {thread}")
+            if number % 40 == 0:
+                list(journal.records(after=journal.head()[0] - 3))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write_many, range(4)))
+    assert journal.verify().records == 600
+    by_thread = [[r.body["number"] for r in journal.records() if r.body["thread"] == n] for n in range(4)]
+    assert by_thread == [list(range(150))] * 4
 
 
 def test_opening_again_goes_on_where_it_ended(path: Path, clock: ManualClock) -> None:
