@@ -177,6 +177,21 @@ def test_one_unreadable_file_decides_the_exit_code_of_many(
     ]
 
 
+def test_two_files_of_one_name_are_an_error_at_the_second(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = written(tmp_path, GOOD, "a.yaml"), written(tmp_path, GOOD, "b.yaml")
+    assert run(["strategy", "check", str(tmp_path), "--json"]) == 3
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert [file["ok"] for file in files] == [True, False]
+    (finding,) = files[1]["findings"]
+    assert (finding["code"], finding["file"], finding["found"]) == (
+        "ATM002",
+        str(second),
+        f"arb, also in {first}",
+    )
+
+
 def test_an_empty_folder_is_an_error_not_a_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["strategy", "check", str(tmp_path), "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["message"] == "there is no strategy file"

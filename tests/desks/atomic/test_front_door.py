@@ -34,6 +34,7 @@ def test_exported_names() -> None:
         "Tried",
         "as_text",
         "check_file",
+        "check_files",
         "compile_program",
         "compile_quote",
         "complete_blinds",

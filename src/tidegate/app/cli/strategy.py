@@ -19,9 +19,11 @@ from tidegate.desks.atomic import (
     TEMPLATES,
     UNREADABLE,
     Finding,
+    Strategy,
     TokenTables,
     as_text,
     check_file,
+    check_files,
     explain,
     json_schema,
     new_strategy,
@@ -73,12 +75,11 @@ def new(
 @app.command()
 def check(files: Files, as_json: JsonFlag = False) -> None:
     """Find what is wrong with strategies. Exit 0 if nothing is, 1 on an error, 3 if unreadable."""
-    tables = token_tables()
-    results = [_checked(path, tables) for path in _found(files)]
+    results = check_files(_found(files), token_tables())
     findings = [finding for _, _, found in results for finding in found]
     value = {
         "ok": not any(finding.is_error for finding in findings),
-        "files": [_record(path, name, found) for path, name, found in results],
+        "files": [_record(*result) for result in results],
     }
     emit(value, as_json=as_json, render=lambda out: _print_results(out, results))
     raise typer.Exit(_exit_code(findings))
@@ -126,15 +127,10 @@ def _found(files: list[Path]) -> list[Path]:
     return paths
 
 
-def _checked(path: Path, tables: TokenTables) -> tuple[Path, str | None, tuple[Finding, ...]]:
-    strategy, findings = check_file(path, tables)
-    return path, None if strategy is None else strategy.name, findings
-
-
-def _record(path: Path, name: str | None, findings: tuple[Finding, ...]) -> Mapping[str, Any]:
+def _record(path: Path, strategy: Strategy | None, findings: tuple[Finding, ...]) -> Mapping[str, Any]:
     return {
         "file": str(path),
-        "name": name,
+        "name": None if strategy is None else strategy.name,
         "ok": not any(finding.is_error for finding in findings),
         "findings": [finding.as_record() for finding in findings],
     }
@@ -146,7 +142,7 @@ def _exit_code(findings: list[Finding]) -> int:
     return int(any(finding.is_error for finding in findings))
 
 
-def _print_results(out: Console, results: list[tuple[Path, str | None, tuple[Finding, ...]]]) -> None:
+def _print_results(out: Console, results: list[tuple[Path, Strategy | None, tuple[Finding, ...]]]) -> None:
     for path, _, findings in results:
         if not findings:
             out.print(Text.assemble((f"{path}", "bold"), (" no findings", "green")))

@@ -20,7 +20,7 @@ from tidegate.desks.atomic.decide import (
 from tidegate.desks.atomic.desk import AtomicDesk, Look, Situation
 from tidegate.desks.atomic.explain import Explanation, explain
 from tidegate.desks.atomic.findings import MEANINGS, UNREADABLE, Finding
-from tidegate.desks.atomic.lint import check_file, lint
+from tidegate.desks.atomic.lint import check_file, check_files, lint
 from tidegate.desks.atomic.loader import TokenTables, load_strategy, parse_strategy
 from tidegate.desks.atomic.page import as_text
 from tidegate.desks.atomic.planner import Draft, draft_plan, finish_plan, refuse_reverted
@@ -61,6 +61,7 @@ __all__ = [
     "Tried",
     "as_text",
     "check_file",
+    "check_files",
     "compile_program",
     "compile_quote",
     "complete_blinds",

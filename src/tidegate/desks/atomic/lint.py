@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tidegate.desks.atomic.dry_compile import compile_dry
@@ -24,6 +24,31 @@ def lint(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Finding, .
     if not any(finding.is_error for finding in findings):
         findings += compile_dry(strategy, decimals_of)
     return in_order(findings)
+
+
+def check_files(
+    paths: Iterable[Path], tables: TokenTables
+) -> list[tuple[Path, Strategy | None, tuple[Finding, ...]]]:
+    """Return, for each file, what it says and every finding; no two may have the same name."""
+    results: list[tuple[Path, Strategy | None, tuple[Finding, ...]]] = []
+    first: dict[str, Path] = {}
+    for path in paths:
+        strategy, findings = check_file(path, tables)
+        if strategy is not None and first.setdefault(strategy.name, path) != path:
+            findings = in_order((*findings, _name_taken(strategy, first[strategy.name])))
+        results.append((path, strategy, findings))
+    return results
+
+
+def _name_taken(strategy: Strategy, first: Path) -> Finding:
+    return Finding(
+        "ATM002",
+        strategy.at("name"),
+        "two strategies have the same name",
+        f"{strategy.name}, also in {first}",
+        "one name for one strategy",
+        "rename one of them",
+    )
 
 
 def check_file(path: Path, tables: TokenTables) -> tuple[Strategy | None, tuple[Finding, ...]]:

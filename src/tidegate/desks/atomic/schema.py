@@ -5,6 +5,7 @@ What depends on names, units or the order of steps is not form; the loader and t
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from tidegate.desks.atomic.document import Content
@@ -17,6 +18,7 @@ from tidegate.model import UINT256_MAX
 VERSION = 1
 CHAINS = ("ethereum", "arbitrum", "optimism", "base", "sepolia", "devnet")
 MAXIMUM_STEPS = 120
+MAXIMUM_FINDINGS = 100
 
 _NUMBER = r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
 SLUG = r"[a-z](?:[a-z0-9]|[_-](?=[a-z0-9]))*"
@@ -249,8 +251,11 @@ STRATEGY = Record(
 
 
 def check_form(content: Content) -> list[Finding]:
-    """Return every breach of the form, in the order of the declaration."""
-    return list(STRATEGY.check(content, "", "ATM002"))
+    """Return the breaches of the form, in the order of the declaration, at most a hundred.
+
+    A file of twenty thousand wrong keys is not worth twenty thousand searches for the nearest.
+    """
+    return list(islice(STRATEGY.check(content, "", "ATM002"), MAXIMUM_FINDINGS))
 
 
 def json_schema() -> dict[str, Any]:
