@@ -21,13 +21,13 @@ from tidegate.venues.executor import TokenPrice
 def floors_of(
     strategy: syntax.Strategy, prices: Mapping[str, TokenPrice], *, gas_limit: int, max_fee_wei: int
 ) -> dict[str, int]:
-    """Return the floor of each bounded token; of two bounds on one token the higher stands."""
+    """Return the floor of each bounded token."""
     floors: dict[str, int] = {}
     for bound in strategy.bounds:
         floor = bound.minimum
         if bound.net_of_gas:
             floor = net_floor(floor, gas_limit, max_fee_wei, prices[NATIVE], prices[bound.token])
-        floors[bound.token] = max(floor, floors.get(bound.token, floor))
+        floors[bound.token] = floor
     return floors
 
 

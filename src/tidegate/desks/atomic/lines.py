@@ -29,19 +29,18 @@ def moved_tokens(steps: tuple[syntax.StepNode, ...], names: Names) -> dict[str, 
 def bounds_of(strategy: syntax.Strategy, names: Names, terms: Terms) -> tuple[Bound, ...]:
     """Return the program's bounds, by token address ascending.
 
-    Two bounds of one token become one with the higher floor. A quote's floors are open.
+    A quote's floors are open, and it pays nothing out.
 
     Raises
     ------
     ConfigError
         ATM116 if there are more than eight.
     """
-    payouts: dict[str, bool] = {}
     tokens = moved_tokens(strategy.steps, names)
+    paid_out = {bound.token for bound in strategy.bounds if bound.payout and isinstance(terms, Closed)}
     for bound in strategy.bounds:
         with located(bound.at("token")):
             tokens[bound.token] = names.book.token(bound.token)
-        payouts[bound.token] = payouts.get(bound.token, False) or bound.payout
     if len(tokens) > LINES_MAX:
         raise ConfigError(
             "too many tokens move",
@@ -58,7 +57,7 @@ def bounds_of(strategy: syntax.Strategy, names: Names, terms: Terms) -> tuple[Bo
             symbol=symbol,
             decimals=token.decimals,
             floor=terms.floors.get(symbol, 0) if isinstance(terms, Closed) else OPEN_FLOOR,
-            payout=payouts.get(symbol, False) and isinstance(terms, Closed),
+            payout=symbol in paid_out,
         )
         for symbol, token in ordered
     )

@@ -177,7 +177,7 @@ class Lowering:
             divide = mul_div_down if rounding is Rounding.DOWN else mul_div_up
             return Constant(divide(limit.value, new.value, old.value))
         function = MathFunction.MUL_DIV_DOWN if rounding is Rounding.DOWN else MathFunction.MUL_DIV_UP
-        if isinstance(limit, Constant):
+        if isinstance(limit, Constant) and isinstance(new, Held):
             limit, new = new, limit
         return self._math(function, limit, new, step_id, divisor=old)
 

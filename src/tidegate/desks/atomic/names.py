@@ -99,8 +99,6 @@ class Names:
             ATM119 for a recipient who is neither the executor nor the treasury.
         """
         wanted, value = spec.inputs[name], step.inputs.get(name)
-        if value is None and isinstance(wanted.default, int):
-            return wanted.default
         if wanted.type is InputType.TOKEN and value is not None:
             return int(self.token_of(value).address, 16)
         if wanted.type is InputType.RECIPIENT and isinstance(value, syntax.Word):
