@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tidegate.app.devnet import Devnet, DevnetSpec, build_devnet, cached_devnet, start_devnet
 from tidegate.model import UINT256_MAX
@@ -154,7 +155,13 @@ def test_another_spec_is_another_entry(cache: Path) -> None:
 
 def test_old_entries_are_cleared_away(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tidegate.app.devnet.cache._ENTRIES_KEPT", 2)
-    for chain_id in range(1, 5):
-        cached_devnet(DevnetSpec(chain_id=chain_id, pairs=(), pools=(), reserves=(), borrowers=()))
+    small = [replace(SMALL, chain_id=chain_id) for chain_id in range(1, 5)]
+    for spec in small[:2]:
+        cached_devnet(spec)
+    assert not cached_devnet(small[0]).was_built
+    cached_devnet(small[2])
+    assert not cached_devnet(small[0]).was_built  # used after the second one, which had to go
+    cached_devnet(small[3])
     assert len(list((cache / "devnet").iterdir())) == 2
-    assert not cached_devnet(DevnetSpec(chain_id=4, pairs=(), pools=(), reserves=(), borrowers=())).was_built
+    assert not cached_devnet(small[3]).was_built
+    assert cached_devnet(small[1]).was_built

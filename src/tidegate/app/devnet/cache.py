@@ -24,7 +24,7 @@ from tidegate.model import digest, sha256_hex
 from tidegate.sim import Artifacts, ExactWorld, anvil_binary, cache_dir, compile_contract
 from tidegate.venues import AddressBook
 
-_ENTRIES_KEPT = 6
+_ENTRIES_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,10 @@ def _read(folder: Path) -> _Entry | None:
         )
     except (OSError, msgspec.DecodeError):
         return None
-    return entry if whole else None
+    if not whole:
+        return None
+    folder.touch()  # those used last are kept longest
+    return entry
 
 
 def _build(spec: DevnetSpec, artifacts: Artifacts, folder: Path) -> _Entry:
