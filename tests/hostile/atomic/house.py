@@ -280,7 +280,13 @@ def build_house(deploy: Callable[[FastWorld], Address] | None = None) -> House:
         for token in (a, b):
             house.mint(token, FUNDS, holder)
         world.set_balance(holder, ETHER)
-    house.allow(
+    house.allow(*standard_policy(house))
+    return house
+
+
+def standard_policy(house: House) -> list[Change]:
+    """Return what the executor of a house is allowed."""
+    return [
         Change.role(OPERATOR, Role.OPERATOR),
         Change.role(RESCUER, Role.RESCUER),
         *(
@@ -293,14 +299,13 @@ def build_house(deploy: Callable[[FastWorld], Address] | None = None) -> House:
         ),
         Change.policy(house.target, selector(LOOK), READ),
         Change.policy(house.puppet, selector(POKE), Permission(call=True, value=True)),
-        *(Change.policy(token, selector(TRANSFER), TO_SELF_OR_TREASURY) for token in (a, b)),
-        *(Change.approval(token) for token in (a, b)),
+        *(Change.policy(token, selector(TRANSFER), TO_SELF_OR_TREASURY) for token in (house.a, house.b)),
+        *(Change.approval(token) for token in (house.a, house.b)),
         Change.spender(house.target),
         Change.lender(house.pool, FlashKind.AAVE_V3, FlashKind.ERC3156, FlashKind.UNISWAP_V3),
         Change.lender(house.morpho, FlashKind.MORPHO_BLUE),
         Change.lender(house.balancer, FlashKind.BALANCER_V2),
-    )
-    return house
+    ]
 
 
 def _deploy_executor(world: FastWorld) -> Address:
