@@ -3,7 +3,8 @@
 The gain of an arbitrage over its size is zero at zero, rises, and falls again, because each further unit
 meets a worse price. So a smallest size that gains nothing settles it at once, and else three sizes with
 the best in the middle hold the optimum between them. They are found on a logarithmic scale, for sizes
-span orders of magnitude, and closed in by parabolas, for near its top the gain is one.
+span orders of magnitude, and closed in by parabolas, for near its top the gain is one. A parabola that
+does not halve the distance is followed by one more step on the logarithmic scale.
 """
 
 from __future__ import annotations
@@ -120,19 +121,26 @@ class _Search:
         if self._worth(self._low) <= 0:
             return self._result()
         left, best, right = self._bracket()
-        vertex = best
+        vertex, has_stalled = best, False
         while len(self._tried) < self._most:
-            previous, vertex = vertex, self._next(left, best, right)
-            if vertex in self._tried:
+            is_closed = self._is_known(left) and self._is_known(right)
+            size = self._outwards(left, best, right)
+            settled = False
+            if is_closed and not has_stalled:
+                previous, vertex = vertex, self._vertex(left, best, right)
+                size, settled = vertex, abs(vertex - previous) * SETTLED_PARTS <= vertex
+            if size in self._tried:
                 break
-            if self._worth(vertex) > self._worth(best):
-                left, best, right = (left, vertex, best) if vertex < best else (best, vertex, right)
-            elif vertex < best:
-                left = vertex
+            width = right - left
+            if self._worth(size) > self._worth(best):
+                left, best, right = (left, size, best) if size < best else (best, size, right)
+            elif size < best:
+                left = size
             else:
-                right = vertex
-            if self._is_known(right) and abs(vertex - previous) * SETTLED_PARTS <= vertex:
+                right = size
+            if settled:
                 break
+            has_stalled = is_closed and not has_stalled and 2 * (right - left) > width
         return self._result()
 
     def _bracket(self) -> tuple[int, int, int]:
@@ -145,14 +153,19 @@ class _Search:
             right, middle = middle, isqrt(left * middle)
         return left, left, right
 
-    def _next(self, left: int, best: int, right: int) -> int:
-        """Return the size to try next: the parabola's top, or the way out to the right."""
-        if not self._is_known(right):
+    def _outwards(self, left: int, best: int, right: int) -> int:
+        """Return the middle of the longer side on the logarithmic scale, or the end of the range itself.
+
+        The right side comes first while what lies at its end reverts, or was never tried.
+        """
+        if not self._is_known(right) or best * best < left * right:
             middle = isqrt(best * right)
             return right if right not in self._tried and right - middle <= right // 16 else middle
-        if not self._is_known(left):
-            return isqrt(left * best)
-        return _vertex((left, self._worth(left)), (best, self._worth(best)), (right, self._worth(right)))
+        return isqrt(left * best)
+
+    def _vertex(self, left: int, best: int, right: int) -> int:
+        points = [(size, self._worth(size)) for size in (left, best, right)]
+        return _vertex(*points)
 
     def _worth(self, size: int) -> int:
         """Return the gain of ``size``; a run that reverts is worse than anything."""

@@ -1,0 +1,163 @@
+"""The size search: few simulations, close to brute force, the same answer every time."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from tests.desks.atomic.machine.conftest import Ground
+
+from tidegate.desks.atomic import Assignment, search_size
+from tidegate.desks.atomic.loans import attempts, candidates, known_amounts
+from tidegate.desks.atomic.prospect import priced_symbols
+from tidegate.desks.atomic.quoting import quote_deltas
+from tidegate.desks.atomic.search import SIMULATIONS_MAX, maximise, objective_of
+from tidegate.desks.atomic.valuation import read_prices
+from tidegate.model import ConfigError, Denied, Reason
+from tidegate.venues.aave_v3 import set_flash_loans
+
+WETH, USDC = 10**18, 10**6
+LOW, HIGH = 5 * 10**16, 100 * WETH
+NEAR_ENOUGH_PPM = 999_900
+"""What the search finds is at least 99.99 % of the best of a brute force."""
+
+
+def brute_force(ground: Ground, job: Assignment) -> int:
+    """The best gain of 160 sizes over the whole range and 80 more around the best of them."""
+    prices = read_prices(priced_symbols(job), ground.book, ground.world)
+    sized = job.with_blind("size", WETH)
+    loans = next(attempts(candidates(sized, known_amounts(sized), ground.world, prices, 0)))
+
+    def gain(size: int) -> int:
+        try:
+            return quote_deltas(job.with_blind("size", size), loans, ground.world)["WETH"]
+        except Denied:
+            return -1
+
+    sizes = [int(LOW * (HIGH / LOW) ** (step / 160)) for step in range(161)]
+    best = max(sizes, key=gain)
+    around = [min(max(best * (1_000 + step) // 1_000, LOW), HIGH) for step in range(-40, 41)]
+    return max(gain(size) for size in (*around, best))
+
+
+@pytest.mark.parametrize(
+    ("template", "token_in", "amount", "token_out"),
+    [
+        ("flash-arb", "USDC", 30_000 * USDC, "WETH"),
+        ("flash-arb", "USDC", 250_000 * USDC, "WETH"),
+        ("flash-arb-reverse", "WETH", 60 * WETH, "USDC"),
+    ],
+)
+def test_the_search_finds_what_brute_force_finds(
+    ground: Ground, template: str, token_in: str, amount: int, token_out: str
+) -> None:
+    ground.push_v2(token_in, amount, token_out)
+    job = ground.shipped(template)
+    found = search_size(job, ground.world)
+    assert found.best is not None
+    assert found.best.gain is not None
+    assert len(found.tried) <= SIMULATIONS_MAX
+    assert found.best.gain * 1_000_000 >= brute_force(ground, job) * NEAR_ENOUGH_PPM
+    assert search_size(job, ground.world) == found
+
+
+def test_no_gap_is_settled_by_one_simulation(ground: Ground) -> None:
+    ground.push_v2("WETH", 30 * WETH, "USDC")
+    found = search_size(ground.shipped("flash-arb"), ground.world)
+    assert (found.best, len(found.tried)) == (None, 1)
+
+
+def test_an_optimum_beyond_the_range_ends_at_its_edge(ground: Ground) -> None:
+    ground.push_v2("USDC", 900_000 * USDC, "WETH")
+    found = search_size(ground.shipped("flash-arb"), ground.world)
+    assert found.best is not None
+    assert found.best.size == HIGH
+
+
+def test_nobody_who_lends_is_a_refusal(ground: Ground) -> None:
+    world, devnet = ground.world, ground.devnet
+    for symbol in ("WETH", "USDC"):
+        set_flash_loans(
+            world,
+            devnet.aave_v3.configurator,
+            devnet.token(symbol),
+            enabled=False,
+            admin=devnet.accounts["admin"],
+        )
+    with pytest.raises(Denied) as caught:
+        search_size(ground.shipped("flash-arb"), ground.world)
+    assert caught.value.reason is Reason.FLASH_LIQUIDITY
+
+
+def test_a_refusal_of_the_executor_is_no_size_that_fails(ground: Ground) -> None:
+    job = dataclasses.replace(ground.shipped("flash-arb"), operator=ground.devnet.accounts["trader"])
+    with pytest.raises(Denied) as caught:
+        search_size(job, ground.world)
+    assert caught.value.reason is Reason.ROLE_MISSING
+
+
+def test_a_strategy_without_a_searched_blind_has_nothing_to_search(ground: Ground) -> None:
+    with pytest.raises(ConfigError, match="leaves nothing to search"):
+        search_size(ground.shipped("leverage-open"), ground.world)
+
+
+def test_what_is_maximised_is_the_first_net_bound(ground: Ground) -> None:
+    assert objective_of(ground.shipped("flash-arb").strategy).net_of_gas
+    plain = ground.shipped("leverage-open").strategy
+    assert objective_of(plain) is plain.bounds[0]
+    with pytest.raises(ConfigError):
+        objective_of(dataclasses.replace(plain, bounds=()))
+
+
+@given(
+    top=some.integers(LOW, 10**21),
+    scale=some.integers(1, 10**6),
+    wall=some.integers(1, 4),
+)
+def test_any_parabola_is_climbed(top: int, scale: int, wall: int) -> None:
+    """gain = scale·(top² − (size − top)²), None beyond wall·top/2 + top."""
+
+    def gain(size: int) -> int | None:
+        return None if 2 * size > (wall + 2) * top else scale * size * (2 * top - size)
+
+    found = maximise(gain, LOW, HIGH)
+    assert len(found.tried) <= SIMULATIONS_MAX
+    best = gain(min(top, HIGH))
+    assert best is not None
+    assert found.best is not None
+    assert (found.best.gain or 0) * 10_000 >= best * 9_990
+
+
+@given(depth=some.integers(10**18, 10**22), gap_bps=some.integers(1, 3_000))
+def test_the_gain_between_two_constant_products_is_climbed(depth: int, gap_bps: int) -> None:
+    """Sell into one pool, buy from another of the same depth whose price is ``gap_bps`` lower."""
+
+    def gain(size: int) -> int | None:
+        received = depth * (10_000 + gap_bps) * size // (10_000 * (depth + size))
+        bought = depth * received // (depth + received)
+        return bought - size if bought > size * 9 // 10 else None
+
+    found = maximise(gain, depth // 10**6, depth)
+    best = max(gain(depth * gap_bps * step // 40_000_000) or 0 for step in range(500, 1_100))
+    if found.best is None:
+        assert best <= depth // 10**6
+        return
+    assert len(found.tried) <= SIMULATIONS_MAX
+    assert (found.best.gain or 0) * 1_000_000 >= best * NEAR_ENOUGH_PPM
+
+
+def test_one_size_is_tried_once_and_bad_ranges_are_refused() -> None:
+    found = maximise(lambda size: size, 7, 7)
+    assert found.best is not None
+    assert (found.best.size, len(found.tried)) == (7, 1)
+    for low, high in ((0, 5), (6, 5)):
+        with pytest.raises(ValueError, match="1 <= low <= high"):
+            maximise(lambda size: size, low, high)
+
+
+def test_a_straight_line_ends_at_the_top_of_the_range() -> None:
+    found = maximise(lambda size: 3 * size, 10, 10**9)
+    assert found.best is not None
+    assert found.best.size == 10**9
