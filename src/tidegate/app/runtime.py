@@ -6,6 +6,7 @@ else differs: the same desk, the same street, the same client of ``chain/``.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -25,14 +26,16 @@ from tidegate.desks.atomic import (
     strategy_policy,
 )
 from tidegate.ledger import Journal
-from tidegate.model import Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
+from tidegate.model import Address, Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
 from tidegate.pipeline import NodeChain, Rehearsal, Street, recover, rules_of
 from tidegate.risk.limits import RunLimits
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView
 from tidegate.venues.executor import ExecutorReader, merge_policies
+from tidegate.venues.tokens import transfer
 
 BLOCK_TIME_S = 12
+INVENTORY_WETH = 2 * 10**18
 Blinds = Mapping[str, int | bool | str]
 
 
@@ -91,12 +94,27 @@ def forked(ground: Ground, *, mining: str = "auto") -> Iterator[Ground]:
         yield Ground(world, ground.devnet, ground.book, ground.assignments)
 
 
+def give_inventory(ground: Ground) -> None:
+    """Give the paper executor funds of its own: enough for the strategies that ship."""
+    devnet = ground.devnet
+    holder = devnet.accounts["trader"]
+    transfer(ground.world, devnet.weth, devnet.executor, INVENTORY_WETH, holder=holder)
+
+
 class Session:
     """The atomic desk at work: looks, decides, walks the street, follows what it sent."""
 
     def __init__(
-        self, *, desk: AtomicDesk, street: Street, journal: Journal, clock: Clock, chain: NodeChain
+        self,
+        *,
+        desk: AtomicDesk,
+        street: Street,
+        journal: Journal,
+        clock: Clock,
+        chain: NodeChain,
+        operator: Address,
     ) -> None:
+        self._operator = operator
         self.desk, self.street, self.journal = desk, street, journal
         self._clock, self._chain = clock, chain
         self._last: dict[str, tuple[int, int]] = {}
@@ -125,6 +143,15 @@ class Session:
     async def act(self, intent: Intent) -> Outcome | None:
         """Walk an intent down the street as far as sending."""
         return await self.street.submit(intent)
+
+    def by_hand(self) -> Event:
+        """Return a new event that says: a person asked for this run."""
+        return Event(id=f"by hand {secrets.token_hex(16)}", kind="manual")
+
+    async def rehearse(self, plan: Plan) -> Rehearsal:
+        """Run a plan's own bytes and its probe on the newest block, sending nothing."""
+        probe_data = self.desk.reader.probe_data(plan)
+        return await self._chain.simulate(plan, sender=self._operator, probe_data=probe_data)
 
     async def recover(self) -> int:
         """Go on with what an earlier process left open; return how many runs that were."""
@@ -179,7 +206,9 @@ async def open_session(
                     for one in ground.assignments
                 },
             )
-            session = Session(desk=desk, street=street, journal=journal, clock=clock, chain=chain)
+            session = Session(
+                desk=desk, street=street, journal=journal, clock=clock, chain=chain, operator=signer.address
+            )
             await session.tick()
             yield session
     finally:

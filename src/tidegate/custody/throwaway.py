@@ -6,6 +6,8 @@ that paper and fork walk the same code as a live stage.
 
 from __future__ import annotations
 
+from typing import Any
+
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -95,19 +97,18 @@ class ThrowAwayKey:
                 allowed=", ".join(str(one) for one in sorted(self._chain_ids)),
             )
         self._refuse_other_content(transaction, intent_id)
-        signed = self._account.sign_transaction(
-            {
-                "type": 2,
-                "chainId": transaction.chain_id,
-                "nonce": transaction.nonce,
-                "to": b"" if transaction.to is None else transaction.to,
-                "data": transaction.data,
-                "value": transaction.value_wei,
-                "gas": transaction.gas_limit,
-                "maxFeePerGas": transaction.max_fee_wei,
-                "maxPriorityFeePerGas": transaction.max_priority_fee_wei,
-            }
-        )
+        fields: dict[str, Any] = {
+            "type": 2,
+            "chainId": transaction.chain_id,
+            "nonce": transaction.nonce,
+            "to": b"" if transaction.to is None else transaction.to,
+            "data": transaction.data,
+            "value": transaction.value_wei,
+            "gas": transaction.gas_limit,
+            "maxFeePerGas": transaction.max_fee_wei,
+            "maxPriorityFeePerGas": transaction.max_priority_fee_wei,
+        }
+        signed = self._account.sign_transaction(fields)
         self._signed[transaction.chain_id, transaction.nonce] = transaction
         return SignedTransaction(
             hash=bytes(signed.hash), raw=bytes(signed.raw_transaction), sender=self.address

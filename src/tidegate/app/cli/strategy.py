@@ -14,13 +14,15 @@ from rich.console import Console
 from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
-from tidegate.app.devnet import DevnetSpec
+from tidegate.app.cli.strategy_run import BlindsFile, Moves, Seed, plan_command, run_command, simulate_command
+from tidegate.app.cli.strategy_run import Files as RunFiles
+from tidegate.app.devnet.tables import token_tables
+from tidegate.app.paper import PaperMarket
 from tidegate.desks.atomic import (
     TEMPLATES,
     UNREADABLE,
     Finding,
     Strategy,
-    TokenTables,
     as_text,
     check_file,
     check_files,
@@ -28,14 +30,12 @@ from tidegate.desks.atomic import (
     json_schema,
     new_strategy,
 )
-from tidegate.model import ConfigError
-from tidegate.venues import NATIVE
+from tidegate.model import ConfigError, Stage
 
 app = typer.Typer()
 
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|[_-](?=[a-z0-9])){0,63}")
-_NATIVE_DECIMALS = 18
 
 Files = Annotated[list[Path], typer.Argument(help="Strategy files, or folders of them.")]
 File = Annotated[Path, typer.Argument(help="A strategy file.")]
@@ -103,11 +103,33 @@ def schema(as_json: JsonFlag = False) -> None:
     sys.stdout.write(json.dumps(json_schema(), indent=None if as_json else 2) + "\n")
 
 
-def token_tables() -> TokenTables:
-    """Return the tokens of every chain that strategies can name, with their decimals."""
-    devnet = DevnetSpec()
-    tokens = {token.symbol: token.decimals for token in devnet.tokens}
-    return {devnet.chain: {**tokens, NATIVE: _NATIVE_DECIMALS}}
+@app.command()
+def plan(
+    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 12, as_json: JsonFlag = False
+) -> None:
+    """Plan a strategy in a paper world: lenders, quotes, floors, bytes, what is at risk. Sends nothing."""
+    plan_command(token_tables(), file, blinds, PaperMarket(seed, moves), as_json)
+
+
+@app.command()
+def simulate(
+    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 12, as_json: JsonFlag = False
+) -> None:
+    """Run a plan's very bytes in a paper world without sending them: changes, margins, gas by step."""
+    simulate_command(token_tables(), file, blinds, PaperMarket(seed, moves), as_json)
+
+
+@app.command()
+def run(
+    files: RunFiles,
+    stage: Annotated[Stage, typer.Option(help="Where to run; live stages are refused.")] = Stage.PAPER,
+    blinds: BlindsFile = None,
+    seed: Seed = 7,
+    moves: Moves = 12,
+    as_json: JsonFlag = False,
+) -> None:
+    """Walk strategies down the whole street, in order. Exit 0 if the last one landed, 10 if denied."""
+    run_command(token_tables(), files, blinds, PaperMarket(seed, moves), stage, as_json)
 
 
 def _found(files: list[Path]) -> list[Path]:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from tidegate.app.demo.crowd import Crowd
-from tidegate.app.demo.market import Market
 from tidegate.app.demo.observe import market_body
+from tidegate.app.market import Crowd, Market
 from tidegate.ledger import Journal, MarketBody, SignatureBody
 from tidegate.model import Divergence, RecordKind, Rejected
 from tidegate.sim import ExactWorld
@@ -39,8 +38,7 @@ def rebuild_chain(journal: Journal, market: Market, crowd: Crowd, world: ExactWo
                 with suppress(Rejected):  # it was refused then, too
                     world.send_raw(raw)
             signed.clear()
-            crowd.send(market.moves(world, event.block))
-            world.mine()
+            crowd.advance(market)
         found = market_body(world, market)
         if found != event:
             raise Divergence(

@@ -14,24 +14,21 @@ from typing import Any
 import msgspec
 
 from tidegate import __version__
-from tidegate.app.cli.strategy import token_tables
-from tidegate.app.demo.crowd import Crowd
 from tidegate.app.demo.history import rebuild_chain
-from tidegate.app.demo.market import Market
 from tidegate.app.demo.observe import market_body
 from tidegate.app.demo.place import Place, Settings, choose_place, open_journal
 from tidegate.app.demo.progress import Progress
 from tidegate.app.devnet import DevnetSpec
+from tidegate.app.devnet.tables import token_tables
+from tidegate.app.market import Crowd, Market
 from tidegate.app.report import render_report
-from tidegate.app.runtime import Ground, Job, Session, devnet_ground, open_session
+from tidegate.app.runtime import Ground, Job, Session, devnet_ground, give_inventory, open_session
 from tidegate.desks.atomic import Event, Strategy, parse_strategy, template_text
 from tidegate.ledger import DecisionBody, Journal
 from tidegate.model import Intent, ManualClock, RecordKind, Stage
-from tidegate.venues.tokens import transfer
 
 ARBITRAGE = ("v2-v3-arb", "v3-v2-arb")
 LEVERAGE_OPEN, LEVERAGE_CLOSE = "leverage-open", "leverage-close"
-_INVENTORY_WETH = 2 * 10**18
 _BLOCKS_TO_SETTLE = 5
 
 
@@ -83,7 +80,7 @@ async def run_demo(options: Options, watch: Watch, stop: asyncio.Event) -> Resul
     place = choose_place(options.home, settings, fresh=options.fresh)
     clock = ManualClock()
     with devnet_ground([Job(one) for one in strategies]) as ground:
-        _fund(ground)
+        give_inventory(ground)
         ground.world.set_mining("manual")
         clock.set_ms(ground.world.block().timestamp * 1000)
         with open_journal(place, settings, clock) as journal:
@@ -151,8 +148,7 @@ class _Demo:
         return due
 
     async def _next_block(self) -> None:
-        self._crowd.send(self._market.moves(self._world, self.progress.block + 1))
-        self._world.mine()
+        self._crowd.advance(self._market)
         await self._session.tick()
         self._observe()
 
@@ -178,13 +174,6 @@ class _Demo:
 
 def _by_hand(what: str) -> Event:
     return Event(id=f"demo {what} the loop", kind="manual")
-
-
-def _fund(ground: Ground) -> None:
-    """Give the executor the WETH that the leveraged loop uses of its own."""
-    devnet = ground.devnet
-    holder = devnet.accounts["trader"]
-    transfer(ground.world, devnet.weth, devnet.executor, _INVENTORY_WETH, holder=holder)
 
 
 def _finish(journal: Journal, progress: Progress, settings: Settings, place: Place) -> Result:

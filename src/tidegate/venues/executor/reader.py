@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from tidegate.chain import Abi, address, event_topic
 from tidegate.model import ZERO_ADDRESS, Address, Divergence, Plan, Probe, Receipt, Revert
 from tidegate.venues.executor.abi import (
+    Simulated,
     decode_execute,
     decode_executed,
     decode_simulated,
@@ -15,6 +16,7 @@ from tidegate.venues.executor.abi import (
 )
 from tidegate.venues.executor.disassembler import disassemble
 from tidegate.venues.executor.errors import decode_error
+from tidegate.venues.executor.program import Flash, Program, walk
 
 _TRANSFER = event_topic("Transfer(address,address,uint256)")
 _WRAPPED = event_topic("Deposit(address,uint256)")
@@ -52,16 +54,16 @@ class ExecutorReader:
         return encode_simulate(decode_execute(plan.data))
 
     def read_probe(self, plan: Plan, revert_data: bytes) -> Probe | None:
-        """Return deltas and gas by step, or None if the probe failed before its end."""
+        """Return deltas and gas by step, or None if the probe failed before its end.
+
+        Gas is summed by step id; checks of the strategy's own guards stand under ``guards``. What
+        the trace can not tell apart (the last step of a frame, repayment, settlement) is ``rest``.
+        """
         simulated = decode_simulated(revert_data)
         if simulated is None:
             return None
-        gas = gas_by_tag(simulated, disassemble(decode_execute(plan.data)))
-        names = {step.tag: step.step_id for step in plan.steps}
-        return Probe(
-            deltas=simulated.deltas,
-            gas_by_step=tuple((names.get(tag, str(tag)), used) for tag, used in sorted(gas.items())),
-        )
+        program = disassemble(decode_execute(plan.data))
+        return Probe(deltas=simulated.deltas, gas_by_step=_gas_by_step(plan, program, simulated))
 
     def explain(self, plan: Plan, revert_data: bytes) -> tuple[Revert, str | None]:
         """Return the innermost revert and the id of the step that failed."""
@@ -108,3 +110,17 @@ class ExecutorReader:
             elif token == self._weth and who == [executor]:
                 moved += amount * ((log.topics[0] == _WRAPPED) - (log.topics[0] == _UNWRAPPED))
         return moved
+
+
+def _gas_by_step(plan: Plan, program: Program, simulated: Simulated) -> tuple[tuple[str, int], ...]:
+    known = gas_by_tag(simulated, program)
+    own = dict(known)
+    for op in walk(program.ops):
+        if isinstance(op, Flash) and op.tag in own:  # its figure holds what its scope took
+            own[op.tag] -= sum(known.get(inner.tag, 0) for inner in op.ops)
+    steps: dict[str, int] = {}
+    for step in plan.steps:
+        if step.tag in own:
+            name = step.step_id or "guards"
+            steps[name] = steps.get(name, 0) + own[step.tag]
+    return (*steps.items(), ("rest", simulated.gas_used - sum(own.values())))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tidegate.app.demo.market import Move
 from tidegate.app.devnet import Devnet, devnet_key
-from tidegate.model import Address, UnsignedTransaction
+from tidegate.app.market.simulator import Market, Move
+from tidegate.model import Address, Block, UnsignedTransaction
 from tidegate.sim import ExactWorld
 
 _GAS_LIMIT = 600_000
+_MAX_FEE_WEI = 100 * 10**9
 
 
 class Crowd:
@@ -23,9 +24,18 @@ class Crowd:
             for name in ("trader", "arbitrageur", "admin")
         }
 
-    def send(self, moves: Iterable[Move]) -> None:
-        """Send every move for the next block; who pays more is included first."""
-        base_fee_wei = self._world.block().base_fee_wei
+    def advance(self, market: Market) -> Block:
+        """Let everyone else move, mine one block at the market's base fee, and return it.
+
+        What was handed to the node before competes with the moves by its priority fee. Mining must be
+        manual.
+        """
+        number = self._world.block().number + 1
+        self._send(market.moves(self._world, number))
+        self._world.set_base_fee(market.base_fee_wei(number))
+        return self._world.mine()
+
+    def _send(self, moves: Iterable[Move]) -> None:
         nonces: dict[Address, int] = {}
         for move in moves:
             nonce = nonces.get(move.sender, self._world.nonce(move.sender))
@@ -37,7 +47,7 @@ class Crowd:
                 data=move.data,
                 value_wei=0,
                 gas_limit=_GAS_LIMIT,
-                max_fee_wei=2 * base_fee_wei + move.priority_fee_wei,
+                max_fee_wei=_MAX_FEE_WEI,
                 max_priority_fee_wei=move.priority_fee_wei,
             )
             signed = self._keys[move.sender].sign_transaction(

@@ -67,6 +67,12 @@ class Market:
         self._pair = devnet.pair("WETH", "USDC")
         self._pool = devnet.pool("WETH", "USDC", 500)
 
+    def base_fee_wei(self, block: int) -> int:
+        """Return what the rest of the chain makes ``block`` cost: 6 to 24 gwei, in waves with noise."""
+        rng = Random(f"tidegate base fee {self._seed} {block}")  # noqa: S311
+        wave = abs(block % 80 - 40)
+        return (6_000 + 300 * wave + rng.randint(0, 6_000)) * _GWEI // 1_000
+
     def prices(self, world: World) -> Prices:
         """Return the prices as they stand at the newest block."""
         weth = self._devnet.weth

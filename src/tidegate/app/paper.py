@@ -1,0 +1,105 @@
+"""A strategy's own paper world: a devnet node, a market that has moved for a while, a session on it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from tidegate.app.devnet import DevnetSpec
+from tidegate.app.market import Crowd, Market
+from tidegate.app.runtime import Ground, Job, Session, devnet_ground, forked, give_inventory, open_session
+from tidegate.ledger import Journal
+from tidegate.model import ConfigError, Stage, SystemClock, Unavailable
+from tidegate.pipeline import rules_of
+
+
+class PaperMarket(msgspec.Struct, frozen=True):
+    """The market that a paper world starts from: ``moves`` blocks of the seeded simulator."""
+
+    seed: int = 7
+    moves: int = 12
+
+
+@asynccontextmanager
+async def paper_session(
+    jobs: Iterable[Job], *, stage: Stage, market: PaperMarket, ledger: Path, home: Path
+) -> AsyncIterator[tuple[Session, Ground]]:
+    """Start a node of ours, let its market move, and open a session of the desk on it.
+
+    Stage fork runs on a second node that forks the first.
+
+    Raises
+    ------
+    Denied
+        ``stage`` if the stage can not be walked.
+    ConfigError
+        If a strategy names a chain that no node of ours holds.
+    Unavailable
+        If anvil or the canonical contracts are not installed, or another process holds the ledger.
+    """
+    rules_of(stage)
+    jobs = tuple(jobs)
+    _require_devnet(jobs)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.open(ledger, clock=SystemClock()))
+        ground = stack.enter_context(devnet_ground(jobs))
+        prepare_market(ground, market)
+        if stage is Stage.FORK:
+            ground = stack.enter_context(forked(ground))
+        salt = blinds_salt(home)
+        async with open_session(ground, journal, SystemClock(), stage=stage, salt=salt) as session:
+            yield session, ground
+
+
+def prepare_market(ground: Ground, market: PaperMarket) -> None:
+    """Give the executor its inventory and let everyone else trade for a while."""
+    devnet, world = ground.devnet, ground.world
+    give_inventory(ground)
+    start = DevnetSpec().token("WETH").price_usd_e8
+    simulator, crowd = Market(devnet, seed=market.seed, start_usd_e8=start), Crowd(devnet, world)
+    world.set_mining("manual")
+    for _ in range(market.moves):
+        crowd.advance(simulator)
+    world.set_mining("auto")
+
+
+def blinds_salt(home: Path) -> str:
+    """Return this home's secret salt for hashing blinds, made at its first use, readable by its owner alone.
+
+    Raises
+    ------
+    Unavailable
+        If it can neither be read nor made.
+    """
+    path = home / "blinds.salt"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise Unavailable(
+            f"{path} can not be made", found=str(error), fix="choose another TIDEGATE_HOME"
+        ) from error
+    salt = secrets.token_hex(32)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(salt)
+    return salt
+
+
+def _require_devnet(jobs: Iterable[Job]) -> None:
+    ours = DevnetSpec().chain
+    for job in jobs:
+        if job.strategy.chain != ours:
+            raise ConfigError(
+                f"{job.strategy.name} is written for a chain that no node of ours holds",
+                found=job.strategy.chain,
+                allowed=ours,
+                fix=f"set `chain: {ours}` to run it in paper",
+                position=job.strategy.at("chain"),
+            )
