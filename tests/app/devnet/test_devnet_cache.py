@@ -96,12 +96,18 @@ def test_a_flash_loan_works_on_the_node(exact: tuple[ExactWorld, Devnet]) -> Non
         assert read(world, receiver, "held_during()(uint256)") == 1_000_500 * 10**6
 
 
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty cache of devnets; builds and artifacts are those of every other test."""
+@pytest.fixture(scope="module")
+def shared() -> Path:
+    """Return the real cache, builds and artifacts in it: these tests are about devnets."""
     compile_contract("test_token"), Artifacts.load()
-    for shared in ("artifacts", "builds"):
-        (tmp_path / shared).symlink_to(cache_dir() / shared)
+    return cache_dir()
+
+
+@pytest.fixture
+def cache(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache that holds no devnet yet."""
+    for part in ("artifacts", "builds"):
+        (tmp_path / part).symlink_to(shared / part)
     monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
     return tmp_path
 
@@ -117,23 +123,23 @@ def test_the_second_time_it_is_only_loaded(cache: Path) -> None:
     assert first.book.entry("weth.weth9").code_hash
     assert first.world_file == second.world_file
     assert cache in first.world_file.parents
-
-
-@pytest.mark.parametrize("part", ["world_file", "state_file"])
-@pytest.mark.parametrize("damage", ["gone", "cut", "changed"])
-def test_a_damaged_entry_is_built_again(cache: Path, part: str, damage: str) -> None:
-    path: Path = getattr(cached_devnet(SMALL), part)
-    content = path.read_bytes()
-    if damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(content[:-1] if damage == "cut" else bytes([content[0] ^ 1]) + content[1:])
-    again = cached_devnet(SMALL)
-    assert again.was_built
-    assert not cached_devnet(SMALL).was_built
     world, devnet = start_devnet(SMALL)
     with world:
         assert world.code(devnet.weth)
+        assert world.block().number == first.height
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "changed"])
+def test_a_damaged_entry_is_built_again(cache: Path, damage: str) -> None:
+    for part in ("world_file", "state_file"):
+        path: Path = getattr(cached_devnet(SMALL), part)
+        content = path.read_bytes()
+        if damage == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(content[:-1] if damage == "cut" else bytes([content[0] ^ 1]) + content[1:])
+        assert cached_devnet(SMALL).was_built
+        assert not cached_devnet(SMALL).was_built
 
 
 def test_building_twice_gives_the_same_chain() -> None:
