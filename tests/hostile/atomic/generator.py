@@ -19,7 +19,7 @@ from tests.hostile.atomic.house import (
     House,
 )
 
-from tidegate.chain import encode_call
+from tidegate.chain import encode_call, selector
 from tidegate.model import ZERO_ADDRESS, Address
 from tidegate.venues.executor import (
     Approve,
@@ -45,8 +45,9 @@ from tidegate.venues.executor import (
 
 SMALL = (0, 1, 2, 7, 99, 100, 101, 1_000, 5_000, 10_000)
 LARGE = (999_999, 1_000_001, 10**18, 2**128 - 1, 2**128, 2**224 - 1)
-SIZES = (0, 1, 31, 32, 33, 64, 256, 257, 300, 10_000, 10_241)
-DAMAGED = 0.25
+SIZES = (0, 31, 32, 33, 64, 64, 256, 256, 256, 257, 10_000, 10_241)
+DAMAGED = 0.15
+CAPTURED = {selector(name) for name in (ANSWER, LOOK, SWAP, "balanceOf(address)")}
 
 
 class Generator:
@@ -57,7 +58,7 @@ class Generator:
         self.tokens = (house.a, house.b)
 
     def raw(self) -> bytes:
-        """Return the bytes of a program, a quarter of them damaged."""
+        """Return the bytes of a program, some of them damaged."""
         while True:
             try:
                 raw = bytearray(assemble(self.program()))
@@ -89,13 +90,13 @@ class Generator:
         self.tags = tag
         ops = self.frame(2, random.randint(1, 8))
         return Program(
-            chain_id=self.house.world.chain_id if random.random() < 0.99 else 2,
-            deadline=FOREVER_S if random.random() < 0.99 else 1,
+            chain_id=self.house.world.chain_id if random.random() < 0.995 else 2,
+            deadline=FOREVER_S if random.random() < 0.995 else 1,
             max_base_fee=random.choice((0, 2**48 - 1)),
             registers=self.declared,
             lines=self.lines(),
             ops=ops,
-            not_before=0 if random.random() < 0.99 else FOREVER_S,
+            not_before=0 if random.random() < 0.995 else FOREVER_S,
             run_id=random.randbytes(32) if random.random() < 0.1 else None,
         )
 
@@ -104,7 +105,7 @@ class Generator:
         chosen = [token for token in (ZERO_ADDRESS, *self.tokens) if random.random() < 0.6] or [
             self.tokens[0]
         ]
-        floors = (-(2**255), -(10**9), -(10**6), -10_000, -100, 0, 0, 1, 100)
+        floors = (-(2**255), -(2**255), -(10**9), -(10**6), -(10**6), -10_000, -100, 0, 1)
         return tuple(
             Line(token, random.choice(floors), random.random() < 0.3) for token in chosen or self.tokens
         )
@@ -127,27 +128,30 @@ class Generator:
             return (self.math(),)
         if pick < 0.80:
             return (self.check(later),)
-        if pick < 0.84:
-            return (Take(next(self.tags), self.register(), self.random.randrange(3)),)
-        if pick < 0.88:
+        if pick < 0.83:
+            take = Take(next(self.tags), self.register(), self.random.randrange(3))
+            return (self.to_target(ANSWER, 64, self.amount()), take) if pick < 0.82 else (take,)
+        if pick < 0.86:
             return (self.approval(),)
         return (Load.literal(next(self.tags), 0, self.amount()), self.loan(depth)) if depth else ()
 
     def payment(self) -> tuple[Op, ...]:
         """Approve and have the target pull, usually the same amount."""
         token, amount, register = self.token(), self.amount(), self.register()
-        pulled = amount if self.random.random() < 0.8 else self.amount()
+        pulled = amount if self.random.random() < 0.93 else self.amount()
         zero_after = self.random.random() < 0.4
         return (
             Load.literal(next(self.tags), register, amount),
             Approve(next(self.tags), token, self.house.target, register, zero_after),
-            self.to_target(PULL, token, pulled),
+            self.to_target(PULL, token, pulled)
+            if self.random.random() < 0.6
+            else self.to_target(SWAP, token, self.token(), pulled, self.amount()),
         )
 
     def call(self) -> Call:
         random, house = self.random, self.house
         seldom, size = random.random() < 0.2, random.choice(SIZES)
-        match random.randrange(11):
+        match random.choices(range(11), (10, 10, 10, 1, 10, 10, 2, 10, 10, 10, 10))[0]:
             case 0 | 1:
                 return self.to_target(
                     ANSWER, random.choice(SIZES), self.amount(), value=random.random() < 0.2
@@ -163,12 +167,14 @@ class Generator:
             case 6:
                 return self.to_target(SWAP, self.token(), self.token(), self.amount(), self.amount())
             case 7:
-                first = random.choice((int(self.token(), 16), 0, 2**160 + int(house.a, 16)))
-                return self.to_target(KEEP, first, self.amount(), value=seldom)
+                first = random.choices((int(house.a, 16), 0, 2**160 + int(house.a, 16)), (90, 5, 5))[0]
+                second = self.amount() if seldom else random.choice((0, 1, 999, 1_000))
+                return self.to_target(KEEP, first, second, value=seldom)
             case 8:
                 return self.to_target(PAY, self.amount())
             case 9:
-                recipient = random.choice((TREASURY, house.executor, house.executor, house.target))
+                recipients = (TREASURY, house.executor, house.target)
+                recipient = random.choices(recipients, (45, 45, 10))[0]
                 data = encode_call(TRANSFER, recipient, self.amount())
                 return self.step(self.token(), data)
             case _:
@@ -185,14 +191,15 @@ class Generator:
         elif random.random() < 0.03:
             data += random.randbytes(random.randrange(40))
         words = (len(data) - 4) // 32
-        count = random.choice((0, 0, 0, 1, 2)) if words else 0
-        captured = Capture(self.register(), random.choice((0, 0, 0, 1, 7)))
+        count = random.choices((0, 1, 2), (90, 8, 2))[0] if words else 0
+        captured = Capture(self.register(), random.choice((0, 0, 0, 0, 0, 0, 1, 7)))
+        captures = random.random() < (0.3 if data[:4] in CAPTURED else 0.01)
         return Call(
             next(self.tags),
             target,
             data,
             patches=tuple(Patch(random.randrange(words), self.register()) for _ in range(count)),
-            capture=captured if random.random() < 0.3 else None,
+            capture=captured if captures else None,
             value_register=self.register() if value and not is_read else None,
             is_read=is_read,
         )
@@ -239,15 +246,16 @@ class Generator:
 
     def approval(self) -> Approve:
         house = self.house
-        spender = self.random.choice((house.target, house.target, house.pool, house.accomplice))
-        return Approve(next(self.tags), self.token(), spender, self.register(), self.random.random() < 0.5)
+        spenders = (house.target, house.pool, house.accomplice)
+        spender = self.random.choices(spenders, (80, 15, 5))[0]
+        return Approve(next(self.tags), self.token(), spender, self.register(), self.random.random() < 0.8)
 
     def loan(self, depth: int) -> Flash:
         random, house = self.random, self.house
         kind = random.choice(list(FlashKind))
         side = random.randrange(2) if kind is FlashKind.UNISWAP_V3 else 0
         token = house.b if side else house.a
-        if random.random() < 0.1:
+        if random.random() < 0.05:
             token = random.choice((*self.tokens, ZERO_ADDRESS))
         lender = house.lender(kind)
         if random.random() < 0.03:
@@ -261,7 +269,7 @@ class Generator:
             ops=self.frame(depth - 1, random.randint(0, 3)),
             repay_register=self.register() if random.random() < 0.3 else None,
             side=side,
-            max_fee=random.choice((0, 5, 10_000, 10**30)),
+            max_fee=random.choice((0, 10_000, 10_000, 10**30)),
         )
 
     def token(self) -> Address:
@@ -271,4 +279,4 @@ class Generator:
         return self.random.randrange(max(self.declared, 1))
 
     def amount(self) -> int:
-        return self.random.choice(SMALL if self.random.random() < 0.95 else LARGE)
+        return self.random.choice(SMALL if self.random.random() < 0.98 else LARGE)

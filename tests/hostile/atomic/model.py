@@ -87,6 +87,17 @@ class State:
     terms: dict[int, tuple[int, int]] = field(default_factory=dict)  # lender: fee in bps, tricks
     used: set[bytes] = field(default_factory=set)
 
+    def copy(self) -> State:
+        """Return a state that can change without this one."""
+        return State(
+            self.balances.copy(),
+            self.allowances.copy(),
+            self.calls,
+            self.kept,
+            dict(self.terms),
+            set(self.used),
+        )
+
 
 @dataclass
 class Result:
