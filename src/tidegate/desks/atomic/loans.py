@@ -121,12 +121,17 @@ def _locked_pools(step: syntax.FlashStep, job: Assignment) -> frozenset[Address]
     for inner in syntax.walk(step.steps):
         if isinstance(inner, syntax.ActionStep) and inner.use.startswith("uniswap_v3."):
             tokens = {value.text for value in inner.inputs.values() if isinstance(value, syntax.Word)}
-            fee = inner.inputs.get("fee")
-            if isinstance(fee, syntax.Literal):
-                swapped.add((frozenset(job.book.token(token).address for token in tokens), fee.base_units))
+            fee = _known(inner.inputs.get("fee"), job)
+            swapped.add((frozenset(job.book.token(token).address for token in tokens), fee))
     return frozenset(
         lender.address
         for lender in lenders_of(job.book)
         if isinstance(lender, UniswapV3Lender)
         and (frozenset((lender.token0, lender.token1)), lender.fee_millionths) in swapped
     )
+
+
+def _known(value: syntax.Value | None, job: Assignment) -> int | bool | str | None:
+    if isinstance(value, syntax.BlindRef):
+        return job.blinds.get(value.name)
+    return value.base_units if isinstance(value, syntax.Literal) else None
