@@ -12,16 +12,17 @@ from tidegate.desks.atomic.prospect import guard_context
 from tidegate.desks.atomic.quoting import Assignment
 from tidegate.desks.atomic.safeguards import checks_of, safeguards_of
 from tidegate.desks.atomic.terms import Loan, Quote
-from tidegate.model import Denied, Reason
+from tidegate.model import BPS, Address, Denied, Reason, mul_div_up
 from tidegate.venues import StateView, permissions
 from tidegate.venues.executor import Call, Change, Program, RuleKind, merge_policies, required_policy, walk
+from tidegate.venues.flash import Lender
 
 
 def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
     """Return the changes that a fresh executor needs for every run that the blinds' ranges allow.
 
     Amounts under a cap are taken at the blinds' maximum. Loans are allowed from every lender of the
-    address book that the strategy's ``provider`` admits and that has some of the asset.
+    address book that the strategy's ``provider`` and ``max_fee`` admit and that has some of the asset.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def _each_lender(job: Assignment, view: StateView) -> Iterable[Mapping[str, Loan
         lenders[step.id] = [
             Loan(lender.name, lender.kind, lender.address, lender.side(asset))
             for lender in possible_lenders(step, job)
-            if lender.liquidity(asset, view) > 0
+            if lender.liquidity(asset, view) > 0 and _is_affordable(lender, step, asset, view)
         ]
         if not lenders[step.id]:
             raise Denied(
@@ -68,6 +69,16 @@ def _each_lender(job: Assignment, view: StateView) -> Iterable[Mapping[str, Loan
     longest = max((len(found) for found in lenders.values()), default=1)
     for place in range(longest):
         yield {step_id: found[min(place, len(found) - 1)] for step_id, found in lenders.items()}
+
+
+def _is_affordable(lender: Lender, step: syntax.FlashStep, asset: Address, view: StateView) -> bool:
+    """Say whether the lender's rate, asked for a loan large enough to show it, is within ``max_fee``."""
+    if step.max_fee_bps is None:
+        return True
+    return lender.fee(asset, _LARGE, view) <= mul_div_up(_LARGE, step.max_fee_bps, BPS)
+
+
+_LARGE = 10**12
 
 
 def _caps(program: Program, job: Assignment) -> dict[int, int]:

@@ -1,0 +1,185 @@
+"""Who serves a loan: allowed, able, cheap, not locked, and the next one if it does not work."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from tests.desks.atomic.machine.conftest import Ground
+from tests.desks.atomic.machine.test_quoting import HEAD
+
+from tidegate.app.devnet import change_executor
+from tidegate.chain import encode_call
+from tidegate.desks.atomic import Assignment, quote, strategy_policy
+from tidegate.desks.atomic.loans import REPLANS_MAX, attempts, candidates, known_amounts, possible_lenders
+from tidegate.desks.atomic.valuation import read_prices
+from tidegate.model import ConfigError, Denied, Reason
+from tidegate.venues.aave_v3 import set_flash_loans
+from tidegate.venues.erc3156 import list_token
+from tidegate.venues.executor import Change, ChangeKind, FlashKind
+from tidegate.venues.flash import LenderQuote
+
+WETH, USDC = 10**18, 10**6
+LOAN = "  - {flash: {id: loan, asset: %s, amount: %s, %ssteps: [%s]}}\n"
+PUT = (
+    "{id: put, use: weth.withdraw, in: {amount: 1}}, {id: back, use: weth.deposit, in: {amount: $put.amount}}"
+)
+
+
+def loan(
+    ground: Ground, *, asset: str = "WETH", amount: str = "1 WETH", more: str = "", steps: str = PUT
+) -> Assignment:
+    return ground.job(HEAD + LOAN % (asset, amount, more, steps))
+
+
+def names(job: Assignment) -> list[str]:
+    (step,) = (step for step in job.strategy.steps)
+    return [lender.name for lender in possible_lenders(step, job)]  # type: ignore[arg-type]
+
+
+def found(ground: Ground, job: Assignment, amounts: dict[str, int] | None = None) -> list[LenderQuote]:
+    prices = read_prices({"WETH", "USDC", "DAI"}, ground.book, ground.world)
+    amounts = known_amounts(job) if amounts is None else amounts
+    return candidates(job, amounts, ground.world, prices, 10**9)["loan"]
+
+
+def test_every_lender_of_the_asset_is_possible_unless_the_author_names_some(ground: Ground) -> None:
+    every = names(loan(ground))
+    assert "aave_v3.pool" in every
+    assert "erc3156.lender" in every
+    assert not any("DAI/USDC" in name for name in every), "a pool lends only its own two tokens"
+    assert names(loan(ground, more="provider: aave_v3, ")) == ["aave_v3.pool"]
+    assert names(loan(ground, more="provider: [aave_v3.pool, erc3156], ")) == [
+        "aave_v3.pool",
+        "erc3156.lender",
+    ]
+
+
+@pytest.mark.parametrize("fee", ["500", "$tier"])
+def test_a_pool_that_is_swapped_inside_is_locked(ground: Ground, fee: str) -> None:
+    inputs = f"{{token_in: WETH, token_out: USDC, fee: {fee}, amount: 1}}"
+    swap = f"{{id: s, use: uniswap_v3.exact_input_single, in: {inputs}}}"
+    blind = "blinds: {tier: {type: uint256, min: 1, max: 10000, default: 500}}\n"
+    head = HEAD.replace("trigger:", f"{blind}trigger:")
+    job = ground.job(head + LOAN % ("WETH", "1 WETH", "", swap))
+    open_pools = [name for name in names(job) if "USDC" in name]
+    assert sorted(name.rpartition(".")[2] for name in open_pools) == ["10000", "3000"]
+
+
+def test_only_allowed_lenders_with_liquidity_and_an_acceptable_fee(ground: Ground) -> None:
+    job = loan(ground)
+    with pytest.raises(Denied) as caught:
+        found(ground, loan(ground, amount="1000000 WETH"))
+    assert caught.value.reason is Reason.FLASH_LIQUIDITY
+    assert [quote.name for quote in found(ground, job)] == ["aave_v3.pool"], (
+        "the shipped strategies allow Aave"
+    )
+    pool = ground.devnet.pool("WETH", "USDC", 10_000)
+    change_executor(ground.world, ground.devnet, [Change.lender(pool.address, FlashKind.UNISWAP_V3)])
+    assert len(found(ground, job)) == 2
+    assert len(found(ground, loan(ground, more="max_fee: 9 bps, "))) == 1
+    with pytest.raises(Denied):
+        found(ground, loan(ground, more="max_fee: 1 bps, "))
+
+
+def test_amounts_are_known_from_literals_and_blinds_alone(ground: Ground) -> None:
+    assert known_amounts(loan(ground)) == {"loan": WETH}
+    assert known_amounts(loan(ground, amount="balance(WETH)")) == {}
+    late = "  - {id: put, use: aave_v3.withdraw, in: {asset: WETH, amount: 1}}\n"
+    job = ground.job(
+        HEAD + late + LOAN % ("WETH", "$put.amount", "", PUT.replace("put", "x").replace("back", "y"))
+    )
+    assert known_amounts(job) == {}
+    broken = dataclasses.replace(loan(ground, amount="1 WETH"), blinds={})
+    assert known_amounts(broken) == {"loan": WETH}
+
+
+def test_a_blind_without_a_value_is_no_unknown_amount(ground: Ground) -> None:
+    searched = ground.shipped("flash-arb")
+    with pytest.raises(ConfigError) as caught:
+        known_amounts(dataclasses.replace(searched, blinds={}))
+    assert caught.value.code == "ATM113"
+
+
+def quote_of(name: str) -> LenderQuote:
+    return LenderQuote(name, FlashKind.AAVE_V3, "0x" + "11" * 20, 0, 1, 0, 0, 0)  # type: ignore[arg-type]
+
+
+def test_at_most_three_replans_follow_the_first_choice() -> None:
+    many = {"a": [quote_of(str(number)) for number in range(9)], "b": [quote_of("x"), quote_of("y")]}
+    tried = [(loans["a"].lender_name, loans["b"].lender_name) for loans in attempts(many)]
+    assert tried == [("0", "x"), ("1", "y"), ("2", "y"), ("3", "y")]
+    assert len(tried) == REPLANS_MAX + 1
+    assert list(attempts({})) == [{}]
+
+
+CHEAT = bytes.fromhex(
+    "5f3560e01c"  # the selector
+    "80635cffe9de14602457"  # flashLoan: revert
+    "8063d9d98ce414602857"  # flashFee: 0
+    "600160c81b5f5260205ff3"  # anything else, maxFlashLoan too: 2²⁰⁰
+    "5b5f5ffd"
+    "5b60205ff3"
+)
+"""A lender that promises all and lends nothing."""
+
+
+def test_the_next_lender_serves_when_the_cheapest_does_not(ground: Ground) -> None:
+    cheat = ground.devnet.erc3156_lender
+    ground.world.set_code(cheat, CHEAT)
+    job = loan(ground, more="provider: [erc3156, aave_v3], ", amount="1000 WETH")
+    ground.allow(job)
+    ground.give("WETH", 3 * WETH)
+    assert [quote.name for quote in found(ground, job)] == ["erc3156.lender", "aave_v3.pool"]
+    assert quote(job, ground.world).quoted.loans["loan"].lender_name == "aave_v3.pool"
+    admin = ground.devnet.accounts["admin"]
+    set_flash_loans(
+        ground.world, ground.devnet.aave_v3.configurator, ground.devnet.weth, enabled=False, admin=admin
+    )
+    with pytest.raises(Denied) as caught:
+        quote(job, ground.world)
+    assert caught.value.reason is Reason.SIMULATION_REVERTED
+
+
+def test_a_loan_known_only_once_quoted_is_chosen_for_again(ground: Ground) -> None:
+    """Asked for one unit the free lender is possible; it has too little for what the quote shows."""
+    world, devnet = ground.world, ground.devnet
+    list_token(world, devnet.erc3156_lender, devnet.weth, fee_bps=0, owner=devnet.accounts["admin"])
+    ground.give("WETH", 2 * WETH)
+    few = encode_call("transfer(address,uint256)", devnet.erc3156_lender, 21 * WETH // 10)
+    world.transact(devnet.weth, few, sender=devnet.accounts["trader"])
+    job = loan(ground, amount="balance(WETH)", more="provider: [erc3156, aave_v3], ")
+    ground.allow(job)
+    cheap = [item for item in found(ground, job, {}) if item.name == "erc3156.lender"]
+    assert cheap
+    prospect = quote(job, world)
+    assert prospect.quoted.values["loan", "amount"] == 2 * WETH
+    assert prospect.quoted.loans["loan"].lender_name == "aave_v3.pool"
+
+
+def test_the_policy_names_every_lender_that_may_serve_and_nothing_else(ground: Ground) -> None:
+    changes = strategy_policy(ground.shipped("flash-arb"), ground.world)
+    lenders = [change for change in changes if change.kind is ChangeKind.LENDER]
+    aave = ground.book.entry("aave_v3.pool").address
+    assert {change.account for change in lenders} == {aave}, "pools take more than 9 bps"
+    dear = strategy_policy(loan(ground, more="max_fee: 30 bps, "), ground.world)
+    assert len([change for change in dear if change.kind is ChangeKind.LENDER]) == 4
+    every = strategy_policy(loan(ground), ground.world)
+    assert len([change for change in every if change.kind is ChangeKind.LENDER]) == 5
+    assert not [change for change in changes if change.kind is ChangeKind.ROLE]
+
+
+def test_a_cap_is_the_blinds_maximum(ground: Ground) -> None:
+    changes = strategy_policy(ground.shipped("leverage-open"), ground.world)
+    (cap,) = (change for change in changes if change.kind is ChangeKind.CAP)
+    assert (int.from_bytes(cap.key), cap.word) == (64, 3_600 * USDC)
+    dynamic = "  - {id: owe, use: aave_v3.borrow, in: {asset: USDC, amount: balance(USDC)}}\n"
+    with pytest.raises(ConfigError, match="cap 64"):
+        strategy_policy(ground.job(HEAD + dynamic), ground.world)
+
+
+def test_a_loan_that_nobody_of_the_book_gives_has_no_policy(ground: Ground) -> None:
+    job = loan(ground, more="provider: balancer_v2, ")
+    with pytest.raises(Denied) as caught:
+        strategy_policy(job, ground.world)
+    assert caught.value.reason is Reason.FLASH_LIQUIDITY
