@@ -72,7 +72,7 @@ class Generator:
         random = self.random
         for _ in range(random.choice((1, 1, 2, 4))):
             match random.randrange(6):
-                case 0:
+                case 0 if raw:
                     del raw[random.randrange(len(raw)) :]
                 case 1:
                     raw += random.randbytes(random.choice((1, 31, 32, 64)))
