@@ -10,6 +10,8 @@ from tidegate.venues.executor import (
     Approve,
     Call,
     Capture,
+    Check,
+    Comparison,
     Flash,
     FlashKind,
     Line,
@@ -89,6 +91,11 @@ def test_balances_are_inventory():
     assert flow(*ops, balances={WETH: ETHER}) == 3_000_000_000
     with pytest.raises(Unavailable, match="balance"):
         flow(*ops)
+
+
+def test_a_check_moves_nothing_and_what_it_may_skip_is_counted():
+    ops = Load.literal(0, 0, ETHER), Check(1, Comparison.EQUAL, 0, immediate=1, skip=64)
+    assert flow(*ops, Approve(2, WETH, ROUTER, 0)) == 3_000_000_000
 
 
 def test_computed_amounts_are_followed():

@@ -112,6 +112,11 @@ def test_a_diff_schedules_what_widens_and_tightens_the_rest():
     assert diff_policy([kept, gone], [gone, kept]).is_empty
 
 
+def test_what_is_wanted_gone_is_tightened():
+    gone = Change.spender(ROUTER)
+    assert diff_policy([gone], [gone.removed()]) == Diff((), (gone.removed(),))
+
+
 def test_a_removed_entry_reads_zero_and_is_not_removed_again():
     assert diff_policy([Change.spender(ROUTER).removed()], []).is_empty
 
