@@ -16,6 +16,7 @@ from tidegate.sim.environment import HARDFORK, next_block
 from tidegate.sim.node import Node, node_arguments
 from tidegate.sim.state import WorldState, state_digest, state_from_dump
 
+_SETTLE_POLLS_MAX = 20_000
 _MINING = ("auto", "manual", "interval")
 
 
@@ -45,6 +46,8 @@ class NodeWorld:
         self._gas_limit = genesis.gas_limit
         self._block_time_s = block_time_s
         self._snapshots: list[str] = []
+        self._mining = "manual"
+        self._mining = "auto"  # as the node starts
         # A base fee of zero stays zero: asking for it before each transaction would be in vain.
         self._is_free = fork_url is None and genesis.base_fee_wei == 0
         self._node = Node(
@@ -106,8 +109,14 @@ class NodeWorld:
         """
         if mining not in _MINING:
             raise ConfigError("no such mining", code="mining", found=mining, allowed=", ".join(_MINING))
+        if mining == self._mining:
+            return  # saying again what holds makes the node mine an empty block now and then
+        if "interval" in (mining, self._mining):
+            self._settle()
+        self._mining = mining
         self._request("evm_setIntervalMining", self._block_time_s if mining == "interval" else 0)
         self._request("evm_setAutomine", mining == "auto")
+        self._mining = mining
 
     def mine(self, blocks: int = 1, *, timestamp: int | None = None) -> Block:
         """Add ``blocks``; the last one gets ``timestamp`` if given. Return the newest.
@@ -117,6 +126,7 @@ class NodeWorld:
         ConfigError
             If ``timestamp`` is not after the block before.
         """
+        self._settle()
         if timestamp is None:
             if blocks:
                 self._request("anvil_mine", quantity(blocks))
@@ -153,6 +163,7 @@ class NodeWorld:
         ``transactions`` are signed bytes, each with the index (from 0) of the new block that holds it;
         what the old blocks held is undone and forgotten.
         """
+        self._settle()
         self._request("anvil_reorg", depth, [[hex_data(raw), index] for raw, index in transactions])
         return self._latest()
 
@@ -165,6 +176,7 @@ class NodeWorld:
         RuntimeError
             If snapshots are left in another order than they were entered.
         """
+        self._settle()
         identity = str(self._request("evm_snapshot"))
         self._snapshots.append(identity)
         try:
@@ -173,8 +185,10 @@ class NodeWorld:
             if self._snapshots[-1] != identity:
                 raise RuntimeError("snapshots nest strictly: leave the innermost first")
             self._snapshots.pop()
-            if self._node.is_alive and not self._request("evm_revert", identity):
-                raise Unavailable("the node lost a snapshot", code="snapshot", found=identity)
+            if self._node.is_alive:
+                self._settle()
+                if not self._request("evm_revert", identity):
+                    raise Unavailable("the node lost a snapshot", code="snapshot", found=identity)
 
     def state(self) -> WorldState:
         """Return all accounts with code and storage."""
@@ -186,6 +200,7 @@ class NodeWorld:
 
     def save(self, path: Path) -> None:
         """Write the whole chain, blocks included, to a file with its digest."""
+        self._settle()
         dump = octets(self._request("anvil_dumpState"))
         write_entry(path, msgspec.msgpack.encode(_Saved(self._chain_id, self._block_time_s, dump)))
 
@@ -212,6 +227,26 @@ class NodeWorld:
         self._is_free = False
         # The node takes on blocks and state but not the time that goes with them.
         self.set_next_timestamp(self._latest().timestamp + self._block_time_s)
+
+    def _settle(self) -> None:
+        """Wait until the node has taken the transactions that it mined out of its mempool.
+
+        It answers a sender before it does so (by up to some milliseconds); what is undone in between
+        would be mined again.
+
+        Raises
+        ------
+        Unavailable
+            If it does not come to rest.
+        """
+        if self._mining != "auto":
+            return
+        for _ in range(_SETTLE_POLLS_MAX):
+            if integer(self._request("txpool_status")["pending"]) == 0:
+                return
+        raise Unavailable(
+            "the node does not come to rest", code="node_busy", fix="stop sending while this world is undone"
+        )
 
     def _latest(self) -> Block:
         return block_of(self._request("eth_getBlockByNumber", "latest", False))
