@@ -22,7 +22,7 @@ class PaperMarket(msgspec.Struct, frozen=True):
     """The market that a paper world starts from: ``moves`` blocks of the seeded simulator."""
 
     seed: int = 7
-    moves: int = 12
+    moves: int = 24
 
 
 @asynccontextmanager

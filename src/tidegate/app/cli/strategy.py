@@ -105,7 +105,7 @@ def schema(as_json: JsonFlag = False) -> None:
 
 @app.command()
 def plan(
-    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 12, as_json: JsonFlag = False
+    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 24, as_json: JsonFlag = False
 ) -> None:
     """Plan a strategy in a paper world: lenders, quotes, floors, bytes, what is at risk. Sends nothing."""
     plan_command(token_tables(), file, blinds, PaperMarket(seed, moves), as_json)
@@ -113,7 +113,7 @@ def plan(
 
 @app.command()
 def simulate(
-    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 12, as_json: JsonFlag = False
+    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 24, as_json: JsonFlag = False
 ) -> None:
     """Run a plan's very bytes in a paper world without sending them: changes, margins, gas by step."""
     simulate_command(token_tables(), file, blinds, PaperMarket(seed, moves), as_json)
@@ -125,7 +125,7 @@ def run(
     stage: Annotated[Stage, typer.Option(help="Where to run; live stages are refused.")] = Stage.PAPER,
     blinds: BlindsFile = None,
     seed: Seed = 7,
-    moves: Moves = 12,
+    moves: Moves = 24,
     as_json: JsonFlag = False,
 ) -> None:
     """Walk strategies down the whole street, in order. Exit 0 if the last one landed, 10 if denied."""

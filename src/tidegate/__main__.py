@@ -1,0 +1,5 @@
+"""``python -m tidegate`` is ``tidegate``."""
+
+from tidegate.app.cli import main
+
+main()

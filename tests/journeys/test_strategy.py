@@ -1,0 +1,126 @@
+"""A strategy file's way: written, checked, planned, simulated, run in paper and on a fork."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tidegate.app.cli import run as tidegate
+from tidegate.app.devnet.tables import token_tables
+from tidegate.app.paper import PaperMarket, paper_session
+from tidegate.app.runtime import Job
+from tidegate.desks.atomic import Event, parse_strategy, template_text
+from tidegate.ledger import JournalReader
+from tidegate.model import Outcome, OutcomeKind, Stage
+
+Cli = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TIDEGATE_HOME", raising=False)
+
+    def call(*arguments: str) -> tuple[int, dict[str, Any]]:
+        code = tidegate([*arguments, "--json"])
+        return code, json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    return call
+
+
+def template(tmp_path: Path, name: str) -> str:
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(template_text(name), encoding="utf-8")
+    return str(path)
+
+
+def test_from_a_new_file_to_a_landed_flash_loan(cli: Cli) -> None:
+    assert cli("strategy", "new", "mine")[0] == 0
+    assert cli("strategy", "check", "mine.yaml")[0] == 0
+    code, plan = cli("strategy", "plan", "mine.yaml")
+    assert code == 0
+    assert plan["size"].endswith(" WETH")
+    assert [op["operation"] for op in plan["operations"]].count("flash") == 1
+    assert sum(op["bytes"] for op in plan["operations"] if op["depth"] == 0) < plan["program_bytes"]
+    code, simulated = cli("strategy", "simulate", "mine.yaml")
+    assert (code, simulated["ok"]) == (0, True)
+    assert all(int(bound["margin"]) >= 0 for bound in simulated["bounds"])
+    assert sum(simulated["gas_by_step"].values()) <= simulated["gas_limit"]
+    code, done = cli("strategy", "run", "mine.yaml")
+    assert (code, done["runs"][0]["outcome"]) == (0, "landed")
+    change = done["runs"][0]["balance_changes"]["WETH"]
+    assert int(change["realised"]) >= int(change["floor"]) > 0
+    assert done["runs"][0]["value_after_gas_usd_e6"] > 0
+    assert cli("journal", "verify")[0] == 0
+    assert cli("journal", "replay", done["runs"][0]["intent"])[0] == 0
+
+
+def test_the_leveraged_loop_opens_and_closes(cli: Cli, tmp_path: Path) -> None:
+    files = [template(tmp_path, name) for name in ("leverage-open", "leverage-close")]
+    code, done = cli("strategy", "run", *files)
+    assert code == 0
+    assert [item["outcome"] for item in done["runs"]] == ["landed", "landed"]
+    opened, closed = (int(item["balance_changes"]["WETH"]["realised"]) for item in done["runs"])
+    assert opened < 0 < closed
+    assert -(10**16) * 3 < opened + closed <= 0, "a round trip costs fees and nothing else"
+
+
+def test_closing_what_was_never_opened_is_denied_and_nothing_is_sent(cli: Cli, tmp_path: Path) -> None:
+    code, done = cli("strategy", "run", template(tmp_path, "leverage-close"))
+    assert (code, done["runs"][0]["outcome"]) == (10, "denied")
+    with JournalReader.open(tmp_path / ".tidegate" / "ledger.sqlite") as reader:
+        assert [record for record in reader.records() if record.kind.value == "signature"] == []
+
+
+def test_a_quiet_market_is_no_opportunity(cli: Cli, tmp_path: Path) -> None:
+    code, done = cli("strategy", "run", template(tmp_path, "flash-arb"), "--moves", "0")
+    assert (code, done["runs"][0]["reason"]) == (10, "no_opportunity")
+
+
+@pytest.mark.parametrize("stage", ["backtest", "shadow", "canary", "production"])
+def test_live_stages_are_refused(cli: Cli, tmp_path: Path, stage: str) -> None:
+    code, error = cli("strategy", "run", template(tmp_path, "flash-arb"), "--stage", stage)
+    assert (code, error["code"]) == (10, "stage")
+
+
+def test_a_strategy_for_a_chain_without_a_node_of_ours_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "mainnet.yaml"
+    path.write_text(template_text("flash-arb").replace("chain: devnet", "chain: ethereum"), encoding="utf-8")
+    code, error = cli("strategy", "run", str(path))
+    assert code == 3
+    assert error["position"].startswith(f"{path}:")
+
+
+def journal_of(tmp_path: Path, stage: Stage) -> list[tuple[str, Any]]:
+    """Walk the same strategy by the same event in a stage; return what the journal says."""
+    strategy = parse_strategy(template_text("flash-arb").encode(), "flash-arb.yaml", token_tables())
+    home = tmp_path / stage.value
+
+    async def walk() -> None:
+        async with paper_session(
+            [Job(strategy)], stage=stage, market=PaperMarket(), ledger=home / "ledger.sqlite", home=tmp_path
+        ) as (session, _):
+            intent = session.look(strategy.name, Event(id="the same", kind="manual")).decision.intent
+            assert intent is not None
+            assert await session.act(intent) is None
+            ended: list[Outcome] = []
+            while not ended:  # the node mines by itself; the test's timeout bounds the wait
+                ended = await session.street.follow()
+            assert ended[0].kind is OutcomeKind.LANDED
+
+    asyncio.run(walk())
+    with JournalReader.open(home / "ledger.sqlite") as reader:
+        return [(record.kind.value, record.body) for record in reader.records()]
+
+
+def test_paper_and_fork_differ_only_in_the_name_of_the_stage(tmp_path: Path) -> None:
+    paper, fork = journal_of(tmp_path, Stage.PAPER), journal_of(tmp_path, Stage.FORK)
+    assert [kind for kind, _ in paper] == [kind for kind, _ in fork]
+    for (kind, one), (_, other) in zip(paper, fork, strict=True):
+        differs = {key for key in one if one[key] != other[key]}
+        assert differs <= {"stage"}, (kind, one, other)
