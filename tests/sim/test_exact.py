@@ -190,6 +190,18 @@ def test_snapshots_nest_strictly(exact):
         outer.__exit__(None, None, None)
 
 
+def test_what_is_undone_right_after_it_was_mined_stays_undone(exact):
+    """The node answers a sender before it has cleared its mempool; see ``NodeWorld._settle``."""
+    counter = exact.deploy(initcode(COUNTER), sender=ALICE)
+    start = exact.block()
+    for _ in range(150):
+        with exact.snapshot():
+            exact.transact(counter, sender=ALICE)
+        assert (exact.storage(counter, 0), exact.nonce(ALICE), exact.block()) == (0, 1, start)
+    exact.mine()
+    assert exact.storage(counter, 0) == 0
+
+
 def test_a_fork_has_the_state_of_its_block_and_its_own_future(exact):
     counter = exact.deploy(initcode(COUNTER), sender=ALICE)
     exact.transact(counter, sender=ALICE)

@@ -2,7 +2,7 @@ import os
 import signal
 
 import pytest
-from tests.sim.assembly import ALICE, BOB, COUNTER, ETHER, initcode, number, returning
+from tests.sim.assembly import ALICE, BOB, COUNTER, CREATES, ETHER, initcode, number, returning
 
 from tidegate.chain import address, encode_arguments, keccak256
 from tidegate.model import Unavailable
@@ -135,3 +135,47 @@ def test_a_block_that_is_not_there_is_refused(exact):
         PinnedWorlds(exact.url).at(99)
     with pytest.raises(Unavailable, match="no such block"):
         PinnedWorlds(exact.url).at(b"\x01" * 32)
+
+
+def test_what_earlier_worlds_read_comes_at_once_and_as_it_is_now():
+    with ExactWorld() as exact:
+        exact.set_balance(ALICE, ETHER)
+        contract = exact.deploy(initcode(COUNTER), sender=ALICE)
+        maker = exact.deploy(initcode(CREATES), sender=ALICE)
+        exact.set_code(BOB, COUNTER)
+        worlds = PinnedWorlds(exact.url)
+        targets = (contract, maker, BOB)
+        for target in targets:
+            exact.mine()
+            worlds.at().simulate(target, b"", ALICE)
+        for target in targets:
+            exact.transact(target, sender=ALICE)
+        exact.set_code(BOB, returning("47"))
+        exact.set_balance(BOB, 77)
+        exact.set_balance(ALICE, 5 * ETHER)
+        exact.mine()
+        asked = (contract, BOB)  # what the maker makes next lies where nobody has looked yet
+        expected = [exact.call(target, sender=ALICE) for target in asked]
+        world = worlds.at()
+    assert not exact.is_alive
+    assert [world.simulate(target, b"", ALICE) for target in asked] == expected
+    assert [number(output) for output in expected] == [2, 77]
+    assert (world.balance(ALICE), world.nonce(ALICE)) == (5 * ETHER, 5)
+    assert (world.storage(contract, 0), world.nonce(maker)) == (1, 2)
+    with pytest.raises(Unavailable):
+        world.storage(contract, 1)
+
+
+def test_an_account_that_is_known_still_fetches_what_is_not(exact):
+    # Returns sload(calldataload(0)).
+    exact.set_code(BOB, bytes.fromhex("5f35545f5260205ff3"))
+    for slot in range(4):
+        exact.set_storage(BOB, slot, slot + 10)
+    worlds = PinnedWorlds(exact.url)
+    exact.mine()
+    ask = [encode_arguments(["uint256"], [slot]) for slot in range(4)]
+    worlds.at().simulate(BOB, ask[1], ALICE)
+    exact.set_storage(BOB, 1, 99)
+    exact.mine()
+    world = worlds.at()
+    assert [number(world.simulate(BOB, data, ALICE)) for data in ask] == [10, 99, 12, 13]

@@ -78,8 +78,7 @@ class FastWorld(FastAccounts):
             raise self._failure(error) from None
         finally:
             if self._evm is evm:
-                evm.revert(checkpoint)
-                evm.reset_transient_storage()
+                self._undo(checkpoint)
 
     def call(
         self, to: Address, data: bytes = b"", *, sender: Address = ZERO_ADDRESS, value: int = 0
@@ -158,6 +157,11 @@ class FastWorld(FastAccounts):
                 self._accounts.undo(writes)
                 self._transactions = transactions
                 self._enter(block)
+
+    def _undo(self, checkpoint: Any) -> None:
+        """End a simulation."""
+        self._evm.revert(checkpoint)
+        self._evm.reset_transient_storage()
 
     def _begin(self) -> Block:
         before = self._block

@@ -1,37 +1,51 @@
 """Fast worlds on a pinned block of a node: for each block one, and the newest few are kept.
 
-State comes from the node when it is first read, by the block's hash: a slot that was not loaded is
-fetched, never taken for zero, and blocks that come later do not show. If the node dies or drops the
+What worlds of earlier blocks read comes in one request; the rest when it is first read, one by one:
+a slot that was not loaded is fetched, never taken for zero. All of it is asked for by the block's hash,
+so blocks that come later do not show. If the node dies or drops the
 block, the world refuses (``Unavailable``) instead of answering from half a state.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 from tidegate.chain import Abi, BlockReference, Connection, block_of, block_parameter, hex_data, integer
-from tidegate.model import Address, Block, Unavailable
+from tidegate.model import Block, Unavailable
 from tidegate.sim.fast import FastWorld
 from tidegate.sim.fastaccounts import CodeShelf
+from tidegate.sim.touched import Touched
 
 
 class PinnedWorld(FastWorld):
     """A fast world whose state is a node's at one block. ``PinnedWorlds.at`` makes them."""
 
-    def __init__(self, *, chain_id: int, block: Block, block_time_s: int, url: str, shelf: CodeShelf) -> None:
+    def __init__(
+        self,
+        *,
+        chain_id: int,
+        block: Block,
+        block_time_s: int,
+        url: str,
+        shelf: CodeShelf,
+        touched: Touched,
+        connection: Connection,
+    ) -> None:
         super().__init__(chain_id=chain_id, block=block, block_time_s=block_time_s, shelf=shelf, fork_url=url)
+        self._touched = touched
         self._simulations = 0
+        touched.fetch(connection, self._evm, block, shelf)
 
-    def simulate(self, to: Address, data: bytes, sender: Address, value: int = 0) -> bytes:
-        """Return what the call returns, changing nothing. Raises as in every fast world."""
-        try:
-            return super().simulate(to, data, sender, value)
-        finally:
-            # What was fetched so far runs faster once its code is analysed; ever fewer looks suffice.
-            self._simulations += 1
-            is_time = self._simulations & (self._simulations - 1) == 0
-            if is_time and not self._frames and not self.is_closed:
-                self._accounts.settle()
+    def _undo(self, checkpoint: Any) -> None:
+        # What was read is learned and its code analysed; ever fewer looks suffice.
+        self._simulations += 1
+        is_time = self._simulations & (self._simulations - 1) == 0
+        if is_time:
+            self._touched.learn(self._evm)
+        super()._undo(checkpoint)
+        if is_time and not self._frames:
+            self._accounts.settle()
 
 
 class PinnedWorlds:
@@ -54,6 +68,7 @@ class PinnedWorlds:
         self._connection = Connection(url, name="the pinned node")
         self._chain_id: int | None = None
         self._shelf = CodeShelf()
+        self._touched = Touched()
         self._abis: list[Abi] = []
         self._worlds: OrderedDict[bytes, PinnedWorld] = OrderedDict()
 
@@ -78,6 +93,8 @@ class PinnedWorlds:
                 block_time_s=self._block_time_s,
                 url=self._url,
                 shelf=self._shelf,
+                touched=self._touched,
+                connection=self._connection,
             )
             for abi in self._abis:
                 world.register_abi(abi)
