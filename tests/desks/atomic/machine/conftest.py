@@ -15,7 +15,7 @@ from tidegate.model import Address, Intent, Plan, sha256_hex
 from tidegate.pipeline import Rehearsal
 from tidegate.sim import FastWorld, WorldReverted
 from tidegate.venues import AddressBook
-from tidegate.venues.executor import merge_policies
+from tidegate.venues.executor import ExecutorError, decode_error, merge_policies
 
 FAR_DEADLINE_S = 2**40 - 1
 
@@ -82,14 +82,21 @@ class Ground:
             receipt = self.world.transact(plan.to, plan.data, sender=self.operator, gas_limit=plan.gas_limit)
         return receipt.gas_used
 
+    def revert_of(self, plan: Plan) -> ExecutorError:
+        """Why the plan reverts; it must."""
+        with pytest.raises(WorldReverted) as caught:
+            self.world.transact(plan.to, plan.data, sender=self.operator)
+        return decode_error(caught.value.data, plan)
+
     async def rehearse(self, plan: Plan) -> Rehearsal:
         block = self.world.block().number
         with self.world.snapshot():
             try:
                 receipt = self.world.transact(plan.to, plan.data, sender=self.operator)
             except WorldReverted as error:
-                return Rehearsal(block, succeeded=False, gas_used=0, logs=(), output=error.data)
-        return Rehearsal(block, True, receipt.gas_used, receipt.logs, receipt.output)
+                return Rehearsal(block, False, 0, 0, (), error.data)
+        gas = receipt.gas_used
+        return Rehearsal(block, True, gas, gas, receipt.logs, receipt.output)
 
     def intent(self, job: Assignment) -> Intent:
         block = self.world.block()

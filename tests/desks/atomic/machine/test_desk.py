@@ -1,0 +1,227 @@
+"""The desk on the street, in the fast world: look, plan, guards, and what a restart must not lose."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+
+import msgspec
+import pytest
+from tests.desks.atomic.machine.conftest import Ground
+
+from tidegate.desks.atomic import (
+    Assignment,
+    AtomicDesk,
+    Event,
+    Look,
+    Situation,
+    decide,
+    decision_body,
+    replay,
+    syntax,
+)
+from tidegate.desks.atomic.judging import judgement_of
+from tidegate.desks.atomic.realised import realised_amounts
+from tidegate.ledger import PlanBody
+from tidegate.model import ConfigError, Denied, Intent, Placement, Plan, Reason, Receipt, canonical_json
+from tidegate.pipeline import Rehearsal
+from tidegate.venues.chainlink import set_answer
+from tidegate.venues.executor import ExecutorReader
+
+WETH, USDC = 10**18, 10**6
+BLOCK = Event("block:1", "block")
+BY_HAND = Event("by hand", "manual")
+
+
+def desk_of(ground: Ground, *jobs: Assignment, rehearse: object = None) -> AtomicDesk:
+    return AtomicDesk(
+        jobs,
+        state_at=lambda _: ground.world,
+        rehearse=rehearse or ground.rehearse,  # type: ignore[arg-type]
+        reader=ExecutorReader(treasury=ground.devnet.accounts["treasury"], weth=ground.devnet.weth),
+        blinds_hashes={job.strategy.name: "salted" for job in jobs},
+    )
+
+
+def look(desk: AtomicDesk, subject: str, event: Event = BLOCK, situation: Situation = Situation()) -> Look:  # noqa: B008
+    return desk.look(subject, event, situation)
+
+
+def planned(desk: AtomicDesk, intent: Intent | None) -> Plan:
+    assert intent is not None
+    return asyncio.run(desk.plan(intent))
+
+
+def land(ground: Ground, plan: Plan) -> Receipt:
+    return ground.world.transact(plan.to, plan.data, sender=ground.operator)
+
+
+def gap(ground: Ground) -> None:
+    ground.push_v2("USDC", 80_000 * USDC, "WETH")
+
+
+def test_no_gap_no_intent_and_the_record_replays(ground: Ground) -> None:
+    ground.push_v2("WETH", 30 * WETH, "USDC")
+    desk = desk_of(ground, ground.shipped("flash-arb"))
+    seen = look(desk, "v2-v3-arb")
+    assert seen.decision.reason is Reason.NO_OPPORTUNITY
+    assert len(seen.inputs.tried) == 1
+    body = decision_body(seen.inputs, seen.config, seen.decision).to_body()
+    assert replay(json.loads(canonical_json(body))) == body
+
+
+def test_a_gap_is_found_sized_planned_landed_and_judged(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"), ground.shipped("flash-arb-reverse"))
+    assert desk.subjects == ("v2-v3-arb", "v3-v2-arb")
+    assert not look(desk, "v3-v2-arb").decision.acted
+    seen = look(desk, "v2-v3-arb")
+    assert seen.decision.acted
+    assert seen.decision == decide(seen.inputs, seen.config)
+    plan = planned(desk, seen.decision.intent)
+    assert plan.notes["size"] == str(seen.decision.size)
+    before = asyncio.run(desk.guards_before(plan))
+    assert {result.guard for result in before} == {
+        "oracle_sanity",
+        "deadline",
+        "max_gas",
+        "max_base_fee",
+        "slippage",
+    }
+    assert all(result.passed for result in before)
+    receipt = land(ground, plan)
+    after = asyncio.run(desk.guards_after(plan, receipt))
+    assert {result.placement for result in after} == {Placement.POST}
+    assert all(result.passed for result in after), after
+    deltas = dict(
+        zip([bound.symbol for bound in plan.bounds], desk.reader.deltas(plan, receipt), strict=True)
+    )
+    assert deltas == {"WETH": seen.decision.expected, "USDC": 0}
+
+
+def test_the_gas_of_a_draft_is_known_to_the_next_look(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"))
+    first = look(desk, "v2-v3-arb")
+    assert first.inputs.gas_used is None
+    planned(desk, first.decision.intent)
+    assert look(desk, "v2-v3-arb").inputs.gas_used is not None
+
+
+def test_a_held_strategy_is_not_quoted(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"), ground.shipped("leverage-open"))
+    held = look(desk, "v2-v3-arb", situation=Situation(open_attempts=1))
+    assert (held.decision.reason, held.inputs.tried) == (Reason.IN_FLIGHT, ())
+    assert look(desk, "leverage-open").decision.reason is Reason.TRIGGER_QUIET
+
+
+def test_what_stands_in_the_way_of_a_quote_is_the_reason(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"), ground.shipped("leverage-open"))
+    assert look(desk, "leverage-open", BY_HAND).decision.reason is Reason.SIMULATION_REVERTED, "no WETH"
+    set_answer(ground.world, ground.devnet.feeds["ETH/USD"], 0)
+    seen = look(desk, "v2-v3-arb")
+    assert (seen.decision.reason, seen.inputs.outlook) == (Reason.UNAVAILABLE, None)
+
+
+def test_a_manual_strategy_runs_when_a_person_says_so(ground: Ground) -> None:
+    ground.give("WETH", 2 * WETH)
+    desk = desk_of(ground, ground.shipped("leverage-open"))
+    seen = look(desk, "leverage-open", BY_HAND)
+    assert seen.decision.acted
+    intent = seen.decision.intent
+    assert intent is not None
+    assert intent.body["size"] is None
+    assert 4_000 * 10**6 < intent.notional_usd_e6 < 7_000 * 10**6, "the loan, and what is spent of our own"
+    plan = planned(desk, intent)
+    before = {result.guard: result for result in asyncio.run(desk.guards_before(plan))}
+    assert before["min_health_factor"].passed
+    measured = before["min_health_factor"].measured
+    assert measured is not None
+    assert 13 * 10**17 < measured < 2 * 10**18, "as quoted, not the head, where there is no debt"
+    receipt = land(ground, plan)
+    after = asyncio.run(desk.guards_after(plan, receipt))
+    assert all(result.passed for result in after), after
+
+
+def test_swaps_are_found_in_the_receipts_transfers(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"))
+    plan = planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    steps = judgement_of(plan, ground.shipped("flash-arb")).base.steps
+    receipt = land(ground, plan)
+    found = realised_amounts(receipt.logs, steps, plan.to, ground.book)
+    assert found == {step.step_id: step.quote for step in steps}
+    assert realised_amounts(receipt.logs[:3], steps, plan.to, ground.book).keys() < found.keys()
+    assert realised_amounts((), steps, plan.to, ground.book) == {}
+
+
+def test_guards_fire_after_inclusion_on_what_was_realised(ground: Ground) -> None:
+    """The market moves, within the limits, between plan and inclusion: 30 bps allowed, the guard has 5."""
+    strict = guarded_after(ground.shipped("flash-arb"), 5)
+    gap(ground)
+    desk = desk_of(ground, strict)
+    plan = planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    ground.push_v2("WETH", 6 * WETH // 10, "USDC")
+    receipt = land(ground, plan)
+    after = asyncio.run(desk.guards_after(plan, receipt))
+    failed = {(result.guard, result.code) for result in after if not result.passed}
+    assert failed == {("slippage", "slippage_above_max")}
+
+
+def test_a_rehearsal_that_reverts_is_denied_with_its_step(ground: Ground) -> None:
+    gap(ground)
+
+    async def other_block(plan: Plan) -> Rehearsal:
+        with ground.world.snapshot():
+            ground.push_v2("WETH", 300 * WETH, "USDC")
+            return await ground.rehearse(plan)
+
+    desk = desk_of(ground, ground.shipped("flash-arb"), rehearse=other_block)
+    with pytest.raises(Denied, match="step sell") as caught:
+        planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    assert caught.value.reason is Reason.SIMULATION_REVERTED
+
+
+def test_a_plan_read_back_from_the_journal_has_the_same_guards(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"))
+    plan = planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    stored = json.loads(canonical_json(PlanBody.of(plan).to_body()))
+    read = PlanBody.from_body(stored).plan()
+    again = desk_of(ground, ground.shipped("flash-arb"))
+    assert asyncio.run(again.guards_before(read)) == asyncio.run(desk.guards_before(plan))
+
+
+def test_an_unknown_strategy_is_named(ground: Ground) -> None:
+    desk = desk_of(ground, ground.shipped("flash-arb"))
+    assert desk.config("v2-v3-arb").objective == "WETH"
+    assert desk.name == "atomic"
+    with pytest.raises(ConfigError, match="no strategy other"):
+        desk.config("other")
+    with pytest.raises(ConfigError, match="allowed: none"):
+        desk_of(ground).config("other")
+
+
+def guarded_after(job: Assignment, bps: int) -> Assignment:
+    """The same strategy with a slippage guard after inclusion."""
+    position = job.strategy.position
+    use = syntax.GuardUse(
+        position=position,
+        name="slippage",
+        parameters={"max": syntax.Literal(bps, syntax.Unit.BPS, None, position)},
+        placements=(Placement.POST,),
+        on_failure=syntax.OnFailure.WARN,
+    )
+    strategy = dataclasses.replace(job.strategy, guards=(*job.strategy.guards, use))
+    return dataclasses.replace(job, strategy=strategy)
+
+
+def test_situations_are_plain_data() -> None:
+    assert msgspec.to_builtins(Situation()) == {
+        "open_attempts": 0,
+        "last_action_block": None,
+        "last_action_s": None,
+    }
