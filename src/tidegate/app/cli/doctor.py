@@ -81,7 +81,7 @@ def _artifacts() -> str:
 
 def _contracts() -> str:
     build = compile_contract("atomic_executor")
-    return f"atomic_executor, {len(build.runtime):,} bytes by vyper {build.compiler}"
+    return f"atomic_executor, {len(build.runtime):,} bytes by {build.compiler}"
 
 
 def _cache() -> str:
