@@ -275,6 +275,26 @@ def test_no_node_outlives_a_process_that_was_killed():
     wait_until_gone(pid)
 
 
+def test_what_a_node_put_on_disk_goes_with_it_or_with_the_next_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left_behind = tmp_path / "anvil" / f"{dead.pid}-left"
+    left_behind.mkdir(parents=True)
+    with ExactWorld():
+        (own,) = (tmp_path / "anvil").iterdir()
+        assert own.name.startswith(f"{os.getpid()}-")
+    assert list((tmp_path / "anvil").iterdir()) == []
+
+
+def test_blocks_come_by_themselves_at_an_interval():
+    with ExactWorld(mining="interval") as world:
+        world.set_balance(ALICE, ETHER)
+        world.transact(BOB, sender=ALICE, value=5)
+        assert world.block().number >= 1
+        assert world.balance(BOB) == 5
+
+
 def test_it_listens_on_loopback_alone_and_has_no_accounts_of_its_own(exact):
     assert exact.url.startswith("http://127.0.0.1:")
     with Connection(exact.url) as connection:

@@ -6,13 +6,16 @@ import contextlib
 import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from tidegate.model import Block, Unavailable
 from tidegate.sim.packages import anvil_binary
@@ -39,8 +42,7 @@ class Node:
     """
 
     def __init__(self, arguments: Sequence[str], *, start_timeout_s: float = 20.0) -> None:
-        scratch = cache_dir() / "anvil"
-        scratch.mkdir(parents=True, exist_ok=True)
+        scratch = _own_scratch()
         command = [str(anvil_binary()), "--port", "0", "--cache-path", str(scratch), *arguments]
         self._output = _Output()
         try:
@@ -55,8 +57,9 @@ class Node:
                 preexec_fn=_die_with_parent(os.getpid()),
             )
         except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
             raise Unavailable("the node can not be started", code="node_start", found=str(error)) from error
-        self._stopper = weakref.finalize(self, _stop, self._process)
+        self._stopper = weakref.finalize(self, _stop, self._process, scratch)
         # The thread must not hold this object, or forgetting it would never stop the process.
         reader = threading.Thread(
             target=self._output.follow, args=(self._process,), name="anvil-output", daemon=True
@@ -140,7 +143,28 @@ def _die_with_parent(parent: int) -> Callable[[], None]:
     return prepare
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
+def _own_scratch() -> Path:
+    """Return an empty folder for old states that the node puts on disk; dead processes' go."""
+    root = cache_dir() / "anvil"
+    root.mkdir(parents=True, exist_ok=True)
+    for folder in root.iterdir():
+        owner = folder.name.partition("-")[0]
+        if owner.isdigit() and not _is_running(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=root, prefix=f"{os.getpid()}-"))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _stop(process: subprocess.Popen[str], scratch: Path) -> None:
     if process.poll() is None:
         process.terminate()
         try:
@@ -148,3 +172,4 @@ def _stop(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    shutil.rmtree(scratch, ignore_errors=True)
