@@ -26,7 +26,12 @@ from tidegate.venues import StateView
 
 SIMULATIONS_MAX = 15
 SETTLED_PARTS = 500
-"""Two parabolas that agree within 1/500 of the size settle it: the gain is then within about 10⁻⁵."""
+"""Two parabolas in a row agree if their tops lie within 1/500 of the size."""
+
+TIGHT_PARTS = 2
+"""They settle the size if they agree over no more than half of it; a wide parabola is a biased one."""
+
+BESIDE_PARTS = 16
 
 Gain: TypeAlias = Callable[[int], int | None]
 """The gain of a size in base units, or None if a run of that size reverts."""
@@ -113,58 +118,74 @@ def maximise(gain: Gain, low: int, high: int, most: int = SIMULATIONS_MAX) -> Se
 
 
 class _Search:
+    """Holds three sizes, the best of them in the middle, and closes in on the top between them."""
+
     def __init__(self, gain: Gain, low: int, high: int, most: int) -> None:
-        self._gain, self._low, self._high, self._most = gain, low, high, most
+        self._gain, self._most = gain, most
         self._tried: dict[int, int | None] = {}
+        self._left, self._best, self._right = low, low, high
+        self._top, self._width = 0, 2 * high
 
     def run(self) -> SearchResult:
-        if self._worth(self._low) <= 0:
-            return self._result()
-        left, best, right = self._bracket()
-        vertex, has_stalled = best, False
-        while len(self._tried) < self._most:
-            is_closed = self._is_known(left) and self._is_known(right)
-            size = self._outwards(left, best, right)
-            settled = False
-            if is_closed and not has_stalled:
-                previous, vertex = vertex, self._vertex(left, best, right)
-                size, settled = vertex, abs(vertex - previous) * SETTLED_PARTS <= vertex
-            if size in self._tried:
-                break
-            width = right - left
-            if self._worth(size) > self._worth(best):
-                left, best, right = (left, size, best) if size < best else (best, size, right)
-            elif size < best:
-                left = size
-            else:
-                right = size
-            if settled:
-                break
-            has_stalled = is_closed and not has_stalled and 2 * (right - left) > width
-        return self._result()
+        if self._worth(self._left) > 0:
+            self._bracket()
+            is_settled = False
+            while len(self._tried) < self._most and not is_settled:
+                size, is_settled = self._next()
+                if size in self._tried:
+                    break
+                self._take(size)
+        tried = tuple(Tried(size, gain) for size, gain in self._tried.items())
+        gaining = [item for item in tried if item.gain is not None and item.gain > 0]
+        best = max(gaining, key=lambda item: (item.gain or 0, -item.size), default=None)
+        return SearchResult(best=best, tried=tried)
 
-    def _bracket(self) -> tuple[int, int, int]:
-        """Return three sizes, the middle one better than the left; the right one may be the end itself."""
-        left, right = self._low, self._high
-        middle = isqrt(left * right)
-        while len(self._tried) < self._most and left < middle < right:
-            if self._worth(middle) > self._worth(left):
-                return left, middle, right
-            right, middle = middle, isqrt(left * middle)
-        return left, left, right
+    def _bracket(self) -> None:
+        """Find a middle that is better than the left; the right may be the range's end, not tried yet."""
+        middle = isqrt(self._left * self._right)
+        while len(self._tried) < self._most and self._left < middle < self._right:
+            if self._worth(middle) > self._worth(self._left):
+                self._best = middle
+                return
+            self._right, middle = middle, isqrt(self._left * middle)
 
-    def _outwards(self, left: int, best: int, right: int) -> int:
+    def _next(self) -> tuple[int, bool]:
+        """Return the size to try next, and whether it is the last."""
+        left, best, right = self._left, self._best, self._right
+        if not (self._is_known(left) and self._is_known(right)):
+            return self._outwards(), False
+        before, width = self._top, self._width
+        self._top, self._width = self._parabola_top(), right - left
+        if abs(self._top - before) * SETTLED_PARTS <= self._top:
+            if self._width * TIGHT_PARTS <= best:
+                return self._top, True
+            return _beside(left, best, right), False
+        return (self._outwards() if 2 * self._width > width else self._top), False
+
+    def _take(self, size: int) -> None:
+        """Try ``size`` and keep the three sizes around the best."""
+        best = self._best
+        if self._worth(size) > self._worth(best):
+            self._best = size
+            self._left, self._right = (self._left, best) if size < best else (best, self._right)
+        elif size < best:
+            self._left = size
+        else:
+            self._right = size
+
+    def _outwards(self) -> int:
         """Return the middle of the longer side on the logarithmic scale, or the end of the range itself.
 
         The right side comes first while what lies at its end reverts, or was never tried.
         """
-        if not self._is_known(right) or best * best < left * right:
-            middle = isqrt(best * right)
-            return right if right not in self._tried and right - middle <= right // 16 else middle
-        return isqrt(left * best)
+        left, best, right = self._left, self._best, self._right
+        if self._is_known(right) and best * best >= left * right:
+            return isqrt(left * best)
+        middle = isqrt(best * right)
+        return right if right not in self._tried and right - middle <= right // 16 else middle
 
-    def _vertex(self, left: int, best: int, right: int) -> int:
-        points = [(size, self._worth(size)) for size in (left, best, right)]
+    def _parabola_top(self) -> int:
+        points = [(size, self._worth(size)) for size in (self._left, self._best, self._right)]
         return _vertex(*points)
 
     def _worth(self, size: int) -> int:
@@ -177,14 +198,14 @@ class _Search:
     def _is_known(self, size: int) -> bool:
         return self._tried.get(size) is not None
 
-    def _result(self) -> SearchResult:
-        tried = tuple(Tried(size, gain) for size, gain in self._tried.items())
-        gaining = [item for item in tried if item.gain is not None and item.gain > 0]
-        best = max(gaining, key=lambda item: (item.gain or 0, -item.size), default=None)
-        return SearchResult(best=best, tried=tried)
-
 
 _REVERTED = -(2**256)
+
+
+def _beside(left: int, best: int, right: int) -> int:
+    """Return a size close to the best, on its longer side: it tightens the three that hold the top."""
+    step = max(best // BESIDE_PARTS, 1)
+    return max(best - step, left + 1) if best - left > right - best else min(best + step, right - 1)
 
 
 def _vertex(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> int:
