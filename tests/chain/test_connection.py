@@ -46,6 +46,33 @@ def test_a_send_is_never_repeated_behind_the_callers_back():
     assert seen == ["eth_chainId", "eth_sendRawTransaction"]
 
 
+def test_an_unclear_answer_to_a_send_is_ambiguous_and_to_a_read_unavailable():
+    error = {"code": -32603, "message": "Transaction confirmation timeout"}
+
+    def answer(request):
+        return http({"id": request["id"], "error": error})
+
+    with server(answer) as url, Connection(url) as connection:
+        with pytest.raises(Ambiguous):
+            connection.request("eth_sendRawTransactionSync", "0x")
+        with pytest.raises(Unavailable):
+            connection.request("eth_chainId")
+
+
+def test_a_batch_that_holds_a_send_is_never_repeated():
+    seen = []
+
+    def answer(request):
+        seen.append(request)
+        return echo(request) if len(seen) == 1 else b""
+
+    with server(answer) as url, Connection(url) as connection:
+        connection.request("eth_chainId")
+        with pytest.raises(Ambiguous):
+            connection.batch([("eth_chainId", []), ("eth_sendRawTransaction", ["0x"])])
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize(
     "answer", [None, http(b"<html>", "502 Bad Gateway"), http(b"<html>"), b"\x00\r\n\r\n"]
 )

@@ -67,7 +67,16 @@ class Connection:
             If the node refused; ``CallReverted`` if a call ran and reverted.
         """
         identity = next(self._identities)
-        return decode_answer(self._post(encode_request(method, params, identity), method), identity)
+        changes = _changes(method)
+        body = self._post(encode_request(method, params, identity), method, changes=changes)
+        try:
+            return decode_answer(body, identity)
+        except Unavailable as error:
+            if changes and error.code in ("transport", "node_error"):
+                raise Ambiguous(
+                    f"{self.name} gave no clear answer; what was sent may have arrived", found=str(error)
+                ) from error
+            raise
 
     def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Return the results of many calls in order. Raises the first error among them."""
@@ -76,7 +85,9 @@ class Connection:
         first = next(self._identities)
         for _ in calls[1:]:
             next(self._identities)
-        results = decode_batch(self._post(encode_batch(calls, first), calls[0][0]), first, len(calls))
+        changes = any(_changes(method) for method, _ in calls)
+        body = self._post(encode_batch(calls, first), f"batch of {len(calls)}", changes=changes)
+        results = decode_batch(body, first, len(calls))
         for result in results:
             if isinstance(result, TidegateError):
                 raise result
@@ -88,26 +99,26 @@ class Connection:
             self._open.close()
             self._open = None
 
-    def _post(self, body: bytes, method: str) -> bytes:
+    def _post(self, body: bytes, method: str, *, changes: bool) -> bytes:
         reused = self._open is not None
         try:
             return self._exchange(body)
         except _CLOSED as error:
             self.close()
             # The node may close a kept-alive connection at any time; only a read may be asked twice.
-            if reused and not _changes(method):
+            if reused and not changes:
                 return self._again(body, method)
-            raise self._failure(method, error) from error
+            raise self._failure(method, error, changes) from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise self._failure(method, error) from error
+            raise self._failure(method, error, changes) from error
 
     def _again(self, body: bytes, method: str) -> bytes:
         try:
             return self._exchange(body)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise self._failure(method, error) from error
+            raise self._failure(method, error, changes=False) from error
 
     def _exchange(self, body: bytes) -> bytes:
         connection = self._connected()
@@ -129,9 +140,9 @@ class Connection:
                 self._open = http.client.HTTPConnection(host, port, timeout=self._timeout_s)
         return self._open
 
-    def _failure(self, method: str, error: Exception) -> TidegateError:
+    def _failure(self, method: str, error: Exception, changes: bool) -> TidegateError:
         shown = f"{method}: {type(error).__name__}: {error}"
-        if _changes(method) and not isinstance(error, ConnectionRefusedError):
+        if changes and not isinstance(error, ConnectionRefusedError):
             return Ambiguous(f"{self.name} did not answer; what was sent may have arrived", found=shown)
         return Unavailable(f"{self.name} does not answer", code="transport", found=shown)
 
