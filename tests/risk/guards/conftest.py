@@ -12,8 +12,7 @@ NOW_S = 1_800_000_000
 EXECUTOR = Address("0x" + "e1" * 20)
 
 
-@pytest.fixture
-def book() -> AddressBook:
+def make_book() -> AddressBook:
     feeds = {
         "feed.ETH/USD": {"address": "0x" + "01" * 20, "heartbeat_s": 3_600},
         "feed.USDC/USD": {"address": "0x" + "02" * 20, "heartbeat_s": 86_400},
@@ -38,8 +37,7 @@ def book() -> AddressBook:
     )
 
 
-@pytest.fixture
-def sell() -> StepFacts:
+def make_sell() -> StepFacts:
     """1 WETH for 3,000 USDC, at least 2,991."""
     return StepFacts(
         step_id="sell",
@@ -53,11 +51,10 @@ def sell() -> StepFacts:
     )
 
 
-@pytest.fixture
-def context(book: AddressBook, sell: StepFacts) -> GuardContext:
+def make_context() -> GuardContext:
     return GuardContext(
         parameters={},
-        book=book,
+        book=make_book(),
         executor=EXECUTOR,
         block=Block(number=100, timestamp=NOW_S, base_fee_wei=20 * 10**9, gas_limit=30_000_000),
         run=RunFacts(
@@ -67,5 +64,15 @@ def context(book: AddressBook, sell: StepFacts) -> GuardContext:
             deadline_s=NOW_S + 36,
             quoted_at_block=100,
         ),
-        steps=(sell,),
+        steps=(make_sell(),),
     )
+
+
+@pytest.fixture
+def sell() -> StepFacts:
+    return make_sell()
+
+
+@pytest.fixture
+def context() -> GuardContext:
+    return make_context()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
+from tests.risk.guards.conftest import make_context
 
 from tidegate.model import GuardResult, Placement, maximum_in, minimum_out
 from tidegate.risk.guards import GuardContext, StepFacts, find_guard, judge
@@ -39,6 +40,7 @@ def test_nothing_to_limit_is_nothing_lost(context: GuardContext) -> None:
     assert before(replace(context, steps=())).measured == 0
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     quote=some.integers(1, 10**30),
     bps=some.integers(1, 300),
@@ -50,11 +52,8 @@ def test_limits_made_by_the_planner_always_read_as_their_own_bps(
     is_minimum = kind is LimitKind.MINIMUM_OUT
     limit = minimum_out(quote, bps) if is_minimum else maximum_in(quote, bps)
     step = StepFacts("s", kind, "A", "B", 1 if is_minimum else quote, quote if is_minimum else 1, limit, bps)
-    measured = (
-        find_guard("slippage")
-        .pre(GuardContext(**{**_BLANK, "steps": (step,), "parameters": {"max": 300}}))
-        .measured
-    )
+    judged = replace(make_context(), steps=(step,), parameters={"max": 300})
+    measured = find_guard("slippage").pre(judged).measured
     assert measured is not None
     assert measured <= bps
 
@@ -87,13 +86,3 @@ def test_a_swap_that_can_not_be_found_has_not_passed(context: GuardContext) -> N
 def test_inside_the_transaction_the_swaps_own_limit_word_stands_for_it(context: GuardContext) -> None:
     assert find_guard("slippage").ops(context) == ()
     assert find_guard("slippage").reads(context) == ()
-
-
-_BLANK: dict[str, object] = {}
-
-
-@pytest.fixture(autouse=True)
-def _fill_blank(context: GuardContext) -> None:
-    _BLANK.update(
-        {"book": context.book, "executor": context.executor, "block": context.block, "run": context.run}
-    )

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from tidegate.desks.atomic import syntax
-from tidegate.desks.atomic.loans import attempts, candidates, flash_steps, known_amounts
+from tidegate.desks.atomic.loans import attempts, candidates, known_amounts
 from tidegate.desks.atomic.prospect import priced_symbols
 from tidegate.desks.atomic.quoting import Assignment, quote_deltas
 from tidegate.desks.atomic.terms import Loan
@@ -226,8 +226,6 @@ def _lenders(job: Assignment, blind: syntax.Blind, view: StateView) -> Mapping[s
     """Return who lends during the search: able to serve the largest size if anyone is, else the smallest."""
     assert blind.minimum is not None, "a searched blind has a range"
     assert blind.maximum is not None, "a searched blind has a range"
-    if not flash_steps(job.strategy):
-        return {}
     prices = read_prices(priced_symbols(job), job.book, view)
     gas_price_wei = fees_of(view.block(), job.strategy.gas).max_fee_wei
     refused: Denied | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tidegate.desks.atomic import DeskConfig, DeskInputs, Event, Tried, decide, decision_body, replay
@@ -185,6 +185,7 @@ def test_a_changed_input_replays_to_another_answer() -> None:
         replay(changed)
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     delta=some.integers(-(10**20), 10**20),
     base_fee=some.integers(0, 40 * GWEI),

@@ -156,6 +156,10 @@ def test_swaps_are_found_in_the_receipts_transfers(ground: Ground) -> None:
     assert found == {step.step_id: step.quote for step in steps}
     assert realised_amounts(receipt.logs[:3], steps, plan.to, ground.book).keys() < found.keys()
     assert realised_amounts((), steps, plan.to, ground.book) == {}
+    strangers = [
+        msgspec.structs.replace(log, topics=(log.topics[0], *[bytes(32)] * 2)) for log in receipt.logs
+    ]
+    assert realised_amounts([*strangers, *receipt.logs], steps, plan.to, ground.book) == found
 
 
 def test_guards_fire_after_inclusion_on_what_was_realised(ground: Ground) -> None:

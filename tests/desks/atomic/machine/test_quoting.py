@@ -14,7 +14,7 @@ from tidegate.desks.atomic import Assignment, Quoted
 from tidegate.desks.atomic.prospect import guard_context
 from tidegate.desks.atomic.quoting import quote_deltas, run_quote, watch_list
 from tidegate.desks.atomic.safeguards import checks_of, safeguards_of
-from tidegate.model import Address, Denied, Divergence, Halted, Reason
+from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason
 from tidegate.venues.executor import encode_pause
 
 WETH, USDC = 10**18, 10**6
@@ -161,3 +161,15 @@ def test_what_answers_without_reverting_is_not_our_executor(ground: Ground) -> N
     book = msgspec.structs.replace(job.book, contracts={**job.book.contracts, "executor.main1": impostor})
     with pytest.raises(Divergence, match="simulate returned"):
         run_quote(dataclasses.replace(job, book=book), {}, ground.world, {})
+
+
+def test_a_strategy_that_needs_too_many_registers_itself_is_refused(ground: Ground) -> None:
+    names = [f"w{number}" for number in range(17)]
+    steps = "".join(
+        f"  - {{id: {name}, use: aave_v3.withdraw, in: {{asset: WETH, amount: 1}}}}\n" for name in names
+    )
+    total = " + ".join(f"${name}.amount" for name in names)
+    last = f'  - {{id: all, use: aave_v3.withdraw, in: {{asset: WETH, amount: "{total}"}}}}\n'
+    with pytest.raises(ConfigError) as caught:
+        run_quote(ground.job(HEAD + steps + last), {}, ground.world, {})
+    assert caught.value.code == "ATM115"

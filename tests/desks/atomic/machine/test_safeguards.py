@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD, V3_IN, swap
@@ -11,6 +14,7 @@ from tidegate.desks.atomic.judging import judgement_of
 from tidegate.desks.atomic.prospect import guard_context
 from tidegate.desks.atomic.safeguards import checks_of, safeguards_of
 from tidegate.model import ConfigError, Denied, Placement, Reason
+from tidegate.risk.guards.deadline import Deadline
 from tidegate.venues.chainlink import set_answer
 
 WETH = 10**18
@@ -120,3 +124,28 @@ def test_a_position_that_would_end_too_low_reverts(ground: Ground) -> None:
     assert error.revert.name == "CheckFailed"
     before = judgement_of(plan, low).before(ground.world)
     assert all(result.guard != "min_health_factor" for result in before), "it stands inside alone"
+
+
+def test_a_guard_stands_only_where_it_can(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    guarded = job(ground, strategy="{deadline: {}, place: [pre, post]}")
+    assert safeguards_of(guarded.strategy, {})
+    monkeypatch.setattr(Deadline, "placements", frozenset({Placement.PRE}))
+    with pytest.raises(ConfigError, match="deadline can not stand post") as caught:
+        safeguards_of(guarded.strategy, {})
+    assert caught.value.position is not None
+
+
+@pytest.mark.parametrize("pair", ["WETH/NONE", "WETH/USDC"])
+def test_a_guard_whose_reads_do_not_answer_has_not_passed(ground: Ground, pair: str) -> None:
+    """Once because it can not say what to read, once because there is no feed where it reads."""
+    plain = job(ground)
+    ground.allow(plain)
+    ground.give("WETH", 2 * WETH)
+    plan = finish_plan(draft_plan(ground.intent(plain), plain, ground.world), 400_000)
+    router = ground.book.entry("uniswap_v3.router02").address
+    dead = msgspec.structs.replace(ground.book.entry("feed.ETH/USD"), address=router)
+    book = msgspec.structs.replace(ground.book, contracts={**ground.book.contracts, "feed.ETH/USD": dead})
+    oracle = ORACLE.replace("WETH/USDC", pair) % ("100 bps", "pre")
+    guarded = dataclasses.replace(job(ground, strategy=oracle), book=book)
+    (failed,) = (result for result in judgement_of(plan, guarded).before(ground.world) if not result.passed)
+    assert (failed.guard, failed.code) == ("oracle_sanity", "guard_error")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 
@@ -111,6 +111,7 @@ def test_what_is_maximised_is_the_first_net_bound(ground: Ground) -> None:
         objective_of(dataclasses.replace(plain, bounds=()))
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     top=some.integers(LOW, 10**21),
     scale=some.integers(1, 10**6),
@@ -130,6 +131,7 @@ def test_any_parabola_is_climbed(top: int, scale: int, wall: int) -> None:
     assert (found.best.gain or 0) * 10_000 >= best * 9_990
 
 
+@settings(deadline=None, derandomize=True)
 @given(depth=some.integers(10**18, 10**22), gap_bps=some.integers(1, 3_000))
 def test_the_gain_between_two_constant_products_is_climbed(depth: int, gap_bps: int) -> None:
     """Sell into one pool, buy from another of the same depth whose price is ``gap_bps`` lower."""
@@ -161,3 +163,10 @@ def test_a_straight_line_ends_at_the_top_of_the_range() -> None:
     found = maximise(lambda size: 3 * size, 10, 10**9)
     assert found.best is not None
     assert found.best.size == 10**9
+
+
+def test_a_gain_that_does_not_depend_on_the_size_takes_the_smallest() -> None:
+    found = maximise(lambda _: 5, 10, 10**9)
+    assert found.best is not None
+    assert found.best.size == 10
+    assert len(found.tried) <= SIMULATIONS_MAX

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 
@@ -39,6 +39,7 @@ def test_net_floors(minimum: int, gas_limit: int, fee_gwei: int, token: TokenPri
     assert net_floor(minimum, gas_limit, fee_gwei * GWEI, ETH, token) == floor
 
 
+@settings(deadline=None, derandomize=True)
 @given(gas=some.integers(1, 2**24), fee=some.integers(1, 10**12), price=some.integers(1, 10**13))
 def test_a_net_floor_never_undercharges_gas(gas: int, fee: int, price: int) -> None:
     token = TokenPrice(price, 6)
