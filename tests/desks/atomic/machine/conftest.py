@@ -14,7 +14,7 @@ from tidegate.desks.atomic import template_text as shipped_text
 from tidegate.model import Address, Intent, Plan, sha256_hex
 from tidegate.pipeline import Rehearsal
 from tidegate.sim import FastWorld, WorldReverted
-from tidegate.venues import AddressBook
+from tidegate.venues import NATIVE, AddressBook
 from tidegate.venues.executor import ExecutorError, decode_error, merge_policies
 
 FAR_DEADLINE_S = 2**40 - 1
@@ -38,8 +38,8 @@ class Ground:
 
     def job(self, text: str, **blinds: int) -> Assignment:
         """A strategy's text as an assignment; blinds that are not given take their defaults."""
-        tables = {self.book.chain: {name: token.decimals for name, token in self.book.tokens.items()}}
-        strategy = parse_strategy(text.encode(), "strategy.yaml", tables)
+        decimals = {name: token.decimals for name, token in self.book.tokens.items()} | {NATIVE: 18}
+        strategy = parse_strategy(text.encode(), "strategy.yaml", {self.book.chain: decimals})
         searched = strategy.searched_blind
         given = dict(blinds)
         if searched is not None:
@@ -57,6 +57,10 @@ class Ground:
     def balance(self, symbol: str, holder: Address | None = None) -> int:
         data = encode_call("balanceOf(address)", holder or self.executor)
         return int(decode_output(("uint256",), self.world.call(self.devnet.token(symbol), data))[0])
+
+    def holds(self, symbol: str) -> int:
+        """What the executor holds of a token, or of ETH."""
+        return self.world.balance(self.executor) if symbol == "ETH" else self.balance(symbol)
 
     def give(self, symbol: str, amount: int) -> None:
         """Put tokens into the executor."""
