@@ -25,6 +25,8 @@ from tidegate.model import (
     Rejected,
     Revert,
     Step,
+    TidegateError,
+    Unavailable,
 )
 from tidegate.pipeline import Rehearsal
 
@@ -92,6 +94,7 @@ class FakeDesk:
         self.refusal: Denied | None = None
         self.guards: Sequence[GuardResult] = (guard(passed=True),)
         self.planned = 0
+        self.after_fails: TidegateError | None = None
 
     async def plan(self, wanted: Intent) -> Plan:
         self.planned += 1
@@ -103,6 +106,8 @@ class FakeDesk:
         return self.guards
 
     async def guards_after(self, plan: Plan, receipt: Receipt) -> Sequence[GuardResult]:
+        if self.after_fails is not None:
+            raise self.after_fails
         return ()
 
 
@@ -137,6 +142,7 @@ class FakeChain:
     on_send: Exception | None = None
     keeps_bytes: bool = True
     status: int = 1
+    silent_about: set[bytes] = field(default_factory=set)
 
     async def block(self) -> Block:
         return Block(self.number, self.time_s, 1, 30_000_000)
@@ -167,6 +173,8 @@ class FakeChain:
         return known
 
     async def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        if transaction_hash in self.silent_about:
+            raise Unavailable("the node does not answer")
         return self.receipts.get(transaction_hash)
 
     async def knows(self, transaction_hash: bytes) -> bool:

@@ -18,6 +18,7 @@ from tidegate.model import (
     RecordKind,
     Rejected,
     Stage,
+    Unavailable,
 )
 from tidegate.pipeline import STAGES, Street, recover, rules_of
 from tidegate.risk.limits import RunLimits
@@ -246,6 +247,52 @@ def test_two_intents_take_two_nonces(journal: Journal, chain: FakeChain, desk: F
     for name in ("one", "two"):
         asyncio.run(street.submit(intent(name)))
     assert [run.nonce for run in street.open_runs] == [0, 1]
+
+
+def test_a_run_without_an_answer_stays_open_and_starves_no_other(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=2)
+    for name in ("one", "two"):
+        asyncio.run(street.submit(intent(name)))
+    first = street.open_runs[0].signed
+    assert first is not None
+    chain.silent_about.add(first.hash)
+    chain.mine()
+    assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["two"]
+    chain.silent_about.clear()
+    assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["one"]
+
+
+def test_a_divergence_is_raised_after_every_other_run_was_asked_about(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=2)
+    asyncio.run(street.submit(intent("one")))
+    chain.forget_mempool()
+    asyncio.run(street.submit(intent("two")))
+    chain.mine()
+    chain.foreign_nonces = 1
+    with pytest.raises(Divergence):
+        asyncio.run(street.follow())
+    assert [run.intent.id for run in street.open_runs] == ["one"]
+
+
+def test_guards_that_can_not_be_judged_after_inclusion_failed_and_the_run_is_booked(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    desk.after_fails = Unavailable("the block is gone")
+    street = street_of(journal, chain, desk)
+    asyncio.run(street.submit(intent()))
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert outcome.kind is OutcomeKind.LANDED
+    (post,) = [
+        record.body
+        for record in journal.records(correlation_id="one")
+        if record.kind is RecordKind.GUARDS and record.body["placement"] == "post"
+    ]
+    assert [(item["passed"], item["code"]) for item in post["results"]] == [(False, "not_judged")]
 
 
 class Killed(BaseException):

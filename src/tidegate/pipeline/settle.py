@@ -19,6 +19,7 @@ from tidegate.ledger import Body, BookingBody, Delta, GuardsBody, ReceiptBody, S
 from tidegate.model import (
     Ambiguous,
     Divergence,
+    GuardResult,
     Outcome,
     OutcomeKind,
     Placement,
@@ -26,6 +27,7 @@ from tidegate.model import (
     Receipt,
     RecordKind,
     Rejected,
+    TidegateError,
     Unavailable,
 )
 from tidegate.pipeline.chain import ChainPort
@@ -104,8 +106,8 @@ async def _book(
             ),
         )
         if landed:
-            results = await desk.guards_after(plan, receipt)
-            write(run, GuardsBody(placement=Placement.POST, results=tuple(results)))
+            results = await _judged_after(plan, receipt, desk)
+            write(run, GuardsBody(placement=Placement.POST, results=results))
     if RecordKind.BOOKING not in run.written:
         run.booked_value_usd_e6 = value_usd_e6(plan, deltas, gas_cost_wei)
         write(
@@ -130,6 +132,26 @@ async def _book(
         gas_cost_wei=gas_cost_wei,
         deltas=deltas,
     )
+
+
+async def _judged_after(plan: Plan, receipt: Receipt, desk: Desk) -> tuple[GuardResult, ...]:
+    """Return the guards' results; what keeps them from being judged is itself a failed result."""
+    try:
+        return tuple(await desk.guards_after(plan, receipt))
+    except TidegateError as error:
+        return (
+            GuardResult(
+                guard="all",
+                placement=Placement.POST,
+                passed=False,
+                code="not_judged",
+                measured=None,
+                bound=None,
+                unit="",
+                at_block=receipt.block_number,
+                note=str(error),
+            ),
+        )
 
 
 async def _why(plan: Plan, receipt: Receipt, desk: Desk, chain: ChainPort) -> str:

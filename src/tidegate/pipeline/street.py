@@ -26,6 +26,7 @@ from tidegate.model import (
     Address,
     Ambiguous,
     Denied,
+    Divergence,
     Intent,
     Outcome,
     OutcomeKind,
@@ -127,12 +128,29 @@ class Street:
         return await self._walk(run)
 
     async def follow(self) -> list[Outcome]:
-        """Ask the chain about every open run; return the outcomes that became final."""
-        ended = []
+        """Ask the chain about every open run; return the outcomes that became final.
+
+        A run about which nothing can be learnt just now stays open.
+
+        Raises
+        ------
+        Divergence
+            If a nonce of ours was used by others; every other run was asked about first.
+        """
+        ended: list[Outcome] = []
+        diverged: Divergence | None = None
         for run in self.open_runs:
-            settlement = await settle(run, desk=self._desk, chain=self._chain, write=self._write)
-            if settlement is not None:
-                ended.append(self._finish(run, settlement.kind, None, settlement.detail, settlement))
+            try:
+                settled = await settle(run, desk=self._desk, chain=self._chain, write=self._write)
+            except Unavailable:
+                continue
+            except Divergence as error:
+                diverged = diverged or error
+                continue
+            if settled is not None:
+                ended.append(self._finish(run, settled.kind, None, settled.detail, settled))
+        if diverged is not None:
+            raise diverged
         return ended
 
     async def _walk(self, run: Run) -> Outcome | None:
