@@ -4,7 +4,7 @@ import re
 
 import pyrevm
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.sim.assembly import (
     ALICE,
@@ -333,13 +333,23 @@ def test_logs_are_those_of_the_one_transaction(fast):
     assert fast.transact(BOB, sender=ALICE).logs == ()
 
 
-@given(
-    st.lists(
-        st.sampled_from(["pay", "count", "fail", "create", "balance", "code", "slot", "mine", "in", "out"]),
-        max_size=25,
-    )
-)
+STEPS = ("pay", "count", "fail", "create", "balance", "code", "slot", "mine", "in", "out")
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=25))
 def test_whatever_happens_in_a_snapshot_is_undone(steps):
+    walk_and_undo(steps)
+
+
+@pytest.mark.slow
+@settings(max_examples=5_000, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), max_size=80))
+def test_whatever_happens_in_a_snapshot_is_undone_in_depth(steps):
+    walk_and_undo(steps)
+
+
+def walk_and_undo(steps):
+    """Do ``steps`` in snapshots that open and close at random; each must leave the world as it was."""
     world = FastWorld()
     world.set_balance(ALICE, ETHER)
     counter = world.deploy(initcode(COUNTER), sender=ALICE)
