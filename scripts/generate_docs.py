@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from enum import Enum
 from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
 
-from tidegate.model import Reason, errors
+from typer.main import get_command
+
+from tidegate.app.cli import _build as command_tree
+from tidegate.model import Placement, Reason, errors, format_units
 from tidegate.pipeline import STAGES
+from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
+from tidegate.venues import ActionSpec, Input, InputType, LimitKind, catalogue
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code. Change the code, not this page. -->\n"
@@ -54,10 +63,202 @@ def error_tree() -> str:
     )
 
 
+def command_line() -> str:
+    """Return the page of every verb, with its arguments, options and defaults."""
+    root = get_command(command_tree([]))
+    sections = "\n".join(_verb(path, command) for path, command in _leaves("tidegate", root))
+    return (
+        "# Command line\n\n"
+        "No command asks a question. Every one below takes `--json` and then prints one JSON object\n"
+        "(`journal export` one a line, `journal tail --follow` one more for each new record); an error is\n"
+        "an object too, see [errors](errors.md). `tidegate --version` prints the version.\n\n"
+        "State lies in `$TIDEGATE_HOME`, else in `./.tidegate`.\n\n"
+        f"| exit code | means |\n|---|---|\n{_exit_codes()}\n\n"
+        f"{sections}"
+    )
+
+
+def _exit_codes() -> str:
+    meanings = {
+        0: ["done"],
+        1: ["failed, or the answer is no"],
+        2: ["the command was typed wrongly"],
+        130: ["interrupted"],
+    }
+    for line in (errors.__doc__ or "").splitlines():
+        name, _, rest = line.strip(" ├└│─").partition(" ")
+        meaning, found, code = rest.rpartition(" exit ")
+        if found:
+            meanings.setdefault(int(code), []).append(f"{name}: {meaning.strip()}")
+    return "\n".join(f"| {code} | {'<br>'.join(parts)} |" for code, parts in sorted(meanings.items()))
+
+
+def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", {})
+    if not children:
+        yield path, command
+    for name in sorted(children):
+        yield from _leaves(f"{path} {name}", children[name])
+
+
+def _verb(path: str, command: Any) -> str:
+    options = {name for item in command.params for name in item.opts}
+    assert "--json" in options, f"{path} has no --json"
+    arguments = [_argument(item) for item in command.params if item.param_type_name == "argument"]
+    usage = " ".join([path, *arguments, "[OPTIONS]"])
+    rows = "".join(
+        f"| {_typed(item)} | {_default(item)} | {_prose(item.help)} |\n"
+        for item in command.params
+        if "--json" not in item.opts
+    )
+    table = f"\n| | default | |\n|---|---|---|\n{rows}" if rows else ""
+    return f"## {path}\n\n{_prose(command.help)}\n\n```text\n{usage}\n```\n{table}"
+
+
+def _argument(item: Any) -> str:
+    word = item.name.upper() + (" ..." if item.nargs == -1 else "")
+    return word if item.required else f"[{word}]"
+
+
+def _typed(item: Any) -> str:
+    if item.param_type_name == "argument":
+        return f"`{item.name.upper()}`"
+    value = "" if item.is_flag else f" {_value_type(item)}"
+    return ", ".join(f"`{name}{value}`" for name in item.opts)
+
+
+def _value_type(item: Any) -> str:
+    kind = item.type_descriptor.annotation
+    if isinstance(kind, UnionType) or get_origin(kind) is not None:
+        kind = next(one for one in get_args(kind) if one is not type(None))
+    if issubclass(kind, Enum):
+        return r"\|".join(str(one.value) for one in kind)
+    return {int: "NUMBER", Path: "PATH"}.get(kind, "TEXT")
+
+
+def _default(item: Any) -> str:
+    value = item.default.value if isinstance(item.default, Enum) else item.default
+    shown = "required" if item.required else "" if value is None or value is False else f"`{value}`"
+    limits = [
+        f"{name} {limit:,}" for name, limit in (("from", item.min), ("to", item.max)) if limit is not None
+    ]
+    return ", ".join(part for part in (shown, " ".join(limits)) if part)
+
+
+def guard_pages() -> str:
+    """Return the page of every guard that ships, its parameters and placements."""
+    sections = "\n".join(_guard(guard) for guard in guards().values())
+    return (
+        "# Guards\n\n"
+        "A guard stands on the strategy, a group or a step. `place` says where it is judged: `pre` before\n"
+        "sending, `in` on chain inside the transaction, `post` after inclusion. `on_failure` says what\n"
+        "follows: `revert` (at `pre`: nothing is sent), `warn` (not with `in`), `skip` (in optional groups,\n"
+        "not with `post`). A guard that can not be judged has failed.\n\n"
+        "`deadline`, `max_base_fee` and `max_gas` stand in every strategy by themselves, with the bounds\n"
+        "that its `deadline` and `gas` give; so does `slippage` on every step that has a `slippage`.\n\n"
+        f"{sections}\n"
+        "Packages may bring more, by the entry point group `tidegate.guards`.\n"
+    )
+
+
+def _guard(guard: Guard) -> str:
+    places = ", ".join(f"`{place.value}`" for place in Placement if place in guard.placements)
+    text = f"## {guard.name}\n\n{_prose(inspect.getdoc(type(guard)))}\n\nPlacements: {places}.\n"
+    if not guard.parameters:
+        return f"{text}\nNo parameters.\n"
+    rows = "\n".join(_parameter(name, parameter) for name, parameter in guard.parameters.items())
+    return f"{text}\n| parameter | written as | default | range |\n|---|---|---|---|\n{rows}\n"
+
+
+def _parameter(name: str, parameter: Parameter) -> str:
+    written = {
+        ParameterKind.BPS: "a rate, `100 bps`",
+        ParameterKind.SECONDS: "a time, `20 min`",
+        ParameterKind.RATIO_E18: "a bare decimal, `1.3`",
+        ParameterKind.GAS: "a bare integer",
+        ParameterKind.WEI: "a fee, `40 gwei`",
+        ParameterKind.PAIR: "two tokens, `WETH/USDC`",
+        ParameterKind.NAME: "a word",
+    }[parameter.kind]
+    default = "required" if parameter.is_required else "by the feed's heartbeat, and a tenth"
+    if parameter.default is not None:
+        default = _quantity(parameter.kind, parameter.default)
+    limits = ", ".join(f"`{choice}`" for choice in parameter.choices)
+    if parameter.low is not None and parameter.high is not None:
+        low, high = (_quantity(parameter.kind, limit) for limit in (parameter.low, parameter.high))
+        limits = f"{low} to {high}"
+    return f"| `{name}` | {written} | {default} | {limits} |"
+
+
+def _quantity(kind: ParameterKind, value: int | str) -> str:
+    if isinstance(value, str):
+        return f"`{value}`"
+    if kind is ParameterKind.RATIO_E18:
+        return format_units(value, 18)
+    unit = {ParameterKind.BPS: " bps", ParameterKind.SECONDS: " s", ParameterKind.WEI: " wei"}
+    return f"{value:,}{unit.get(kind, '')}"
+
+
+def actions() -> str:
+    """Return the page of what a step may ``use``."""
+    by_protocol: dict[str, list[ActionSpec]] = {}
+    for spec in catalogue().values():
+        by_protocol.setdefault(spec.name.partition(".")[0], []).append(spec)
+    sections = "\n".join(
+        f"## {protocol}\n\n" + "\n".join(_action(spec) for spec in specs)
+        for protocol, specs in by_protocol.items()
+    )
+    return (
+        "# Actions\n\n"
+        "What a step may `use`, what it takes under `in`, and what later steps may name as `$step.output`.\n"
+        "An amount is of the token that is named beside it. The price limit of a swap follows from\n"
+        "the quote and the step's `slippage`; executor, deadline and constants are filled in.\n\n"
+        "The policy is what the executor contract asks of the call's arguments, counted in words from 0:\n"
+        "`self@3`, word 3 is the executor; `recipient`, executor or treasury; `asset`, a token on its list;\n"
+        "`cap@1=64`, at most what its owner set as cap 64; `pin@2=0xa0`, exactly 0xa0.\n\n"
+        f"{sections}"
+    )
+
+
+def _action(spec: ActionSpec) -> str:
+    inputs = "\n".join(f"| `{item.name}` | in | {_input(item)} |" for item in spec.inputs.values())
+    outputs = "\n".join(f"| `{item.name}` | out | amount of `{item.of}` |" for item in spec.outputs.values())
+    limits = {
+        LimitKind.MINIMUM_OUT: "at least the quote less the slippage",
+        LimitKind.MAXIMUM_IN: "at most the quote and the slippage",
+    }
+    facts = [f"Kind {spec.kind.value}, calls `{spec.signature}` of `{spec.target}`."]
+    if spec.limit is not None:
+        facts.append(f"`{spec.limit.of}` is {limits[spec.limit.kind]}.")
+    facts.append(f"Policy: {', '.join(f'`{rule}`' for rule in spec.policy) or 'no rules on arguments'}.")
+    table = "\n".join(part for part in (inputs, outputs) if part)
+    return f"### {spec.name}\n\n{' '.join(facts)}\n\n| name | | |\n|---|---|---|\n{table}\n"
+
+
+def _input(item: Input) -> str:
+    kinds = {
+        InputType.TOKEN: "a token",
+        InputType.TOKENS: f"a list of at most {item.most} tokens",
+        InputType.AMOUNT: f"amount of `{item.of}`",
+        InputType.RECIPIENT: "`executor` or `treasury`",
+        InputType.UINT: "an integer" + (f", at most {item.most:,}" if item.most is not None else ""),
+    }
+    return kinds[item.type] + ("" if item.required else ", may be left out")
+
+
+def _prose(text: str | None) -> str:
+    """Return a docstring or help text as Markdown, one line a paragraph."""
+    paragraphs = inspect.cleandoc(text or "").replace("``", "`").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).replace("|", "\\|")
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "reasons.md": reasons,
     "stages.md": stages,
     "errors.md": error_tree,
+    "command-line.md": command_line,
+    "guards.md": guard_pages,
+    "actions.md": actions,
 }
 
 
