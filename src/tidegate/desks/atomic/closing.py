@@ -10,7 +10,6 @@ from tidegate.desks.atomic.names import Names
 from tidegate.desks.atomic.prospect import Prospect
 from tidegate.desks.atomic.quoting import Assignment, Quoted
 from tidegate.desks.atomic.scene import Scene
-from tidegate.desks.atomic.terms import Closed
 from tidegate.desks.atomic.valuation import net_floor
 from tidegate.model import BPS, ConfigError, maximum_in, minimum_out, mul_div_up
 from tidegate.risk.guards import StepFacts
@@ -75,7 +74,7 @@ def max_fees_of(strategy: syntax.Strategy, prospect: Prospect) -> dict[str, int]
     return fees
 
 
-def step_facts(job: Assignment, quoted: Quoted, terms: Closed) -> tuple[StepFacts, ...]:
+def step_facts(job: Assignment, quoted: Quoted, limits: Mapping[str, int]) -> tuple[StepFacts, ...]:
     """Return each swap as it was quoted and limited."""
     names, facts = Names(job.book, job.executor), []
     for step, spec in _limited(job.strategy):
@@ -91,7 +90,7 @@ def step_facts(job: Assignment, quoted: Quoted, terms: Closed) -> tuple[StepFact
                 token_out=names.token(spec, step, "token_out").symbol,
                 amount_in=faced if takes_less else limited,
                 amount_out=limited if takes_less else faced,
-                limit=terms.limits[step.id],
+                limit=limits[step.id],
                 slippage_bps=slippage_bps_of(step, job.strategy),
             )
         )

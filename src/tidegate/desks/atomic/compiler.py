@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tidegate.desks.atomic import syntax
 from tidegate.desks.atomic.calls import CallLowering
-from tidegate.desks.atomic.emission import Emission
+from tidegate.desks.atomic.emission import Emission, Frame
 from tidegate.desks.atomic.lines import bounds_of, lines_of
 from tidegate.desks.atomic.lowering import Constant, Held, Lowering, Operand, OutputKey, count_uses
 from tidegate.desks.atomic.names import Names, located
@@ -131,6 +131,7 @@ class _Compiler:
         self.uses.update(Counter(watch))
         self.calls = CallLowering(self.emission, self.lowering, self.names, terms, self.uses, {})
         self._readings: dict[OutputKey, Operand] = {}
+        self._skippable: list[_Skippable] = []
 
     def run(self) -> Program:
         self._guarded(STRATEGY, self.strategy.guards, self.strategy.steps)
@@ -160,27 +161,36 @@ class _Compiler:
     def _guarded(
         self, owner: str, guards: tuple[syntax.GuardUse, ...], steps: tuple[syntax.StepNode, ...]
     ) -> None:
-        placed = [((owner, index), use) for index, use in enumerate(guards) if Placement.IN in use.placements]
-        skips: list[int] = []
+        """Emit ``steps`` with the checks of their guards before or after them."""
         for position in Position:
             if position is Position.AFTER:
                 for step in steps:
                     self._step(step)
-            for key, use in placed:
-                for check in self.terms.checks.get(key, ()):
-                    if check.position is not position:
-                        continue
-                    self._check(key, owner, check)
-                    if use.on_failure is syntax.OnFailure.SKIP:
-                        _refuse_late_skip(use, position)
-                        skips.append(len(self.emission.frame.ops) - 1)
-        if isinstance(self.terms, Closed):
-            self._let_skip(skips)
+            for index, use in enumerate(guards):
+                if Placement.IN not in use.placements:
+                    continue
+                for check in self.terms.checks.get((owner, index), ()):
+                    if check.position is position:
+                        self._check((owner, index), owner, check)
+                        if use.on_failure is syntax.OnFailure.SKIP:
+                            self._note_skip(use, position)
 
-    def _let_skip(self, places: list[int]) -> None:
-        """Make the checks at ``places`` jump to the end of their group instead of reverting."""
+    def _note_skip(self, use: syntax.GuardUse, position: Position) -> None:
+        """Note that the check just emitted skips to the end of the optional group around it."""
+        if not self._skippable or self._skippable[-1].frame is not self.emission.frame:
+            raise _no_skip(use, "does not stand directly in an optional group")
+        if position is Position.AFTER:
+            raise _no_skip(use, "stands last: what it judges has run already")
+        self._skippable[-1].checks.append(len(self.emission.frame.ops) - 1)
+
+    def _group(self, group: syntax.GroupStep) -> None:
+        if not group.optional:
+            self._guarded(group.id, group.guards, group.steps)
+            return
+        self._skippable.append(_Skippable(self.emission.frame))
+        self._guarded(group.id, group.guards, group.steps)
         ops = self.emission.frame.ops
-        for place in places:
+        for place in self._skippable.pop().checks if isinstance(self.terms, Closed) else ():
             check = ops[place]
             assert isinstance(check, Check), "only a CHECK skips"
             ops[place] = replace(check, skip=encoded_sizes(ops[place + 1 :]))
@@ -195,7 +205,7 @@ class _Compiler:
             case syntax.FlashStep():
                 self._flash(step)
             case syntax.GroupStep():
-                self._guarded(step.id, step.guards, step.steps)
+                self._group(step)
 
     def _flash(self, step: syntax.FlashStep) -> None:
         loan = self.terms.loans[step.id]
@@ -256,13 +266,19 @@ class _Compiler:
         self.emission.registers.release(register)
 
 
-def _refuse_late_skip(use: syntax.GuardUse, position: Position) -> None:
-    """Refuse to skip what has already run: nothing stands behind a check that comes last."""
-    if position is Position.AFTER:
-        raise ConfigError(
-            f"{use.name} stands last in its group and can not skip it",
-            code="ATM108",
-            found="on_failure: skip",
-            allowed="revert",
-            position=use.position,
-        )
+def _no_skip(use: syntax.GuardUse, why: str) -> ConfigError:
+    return ConfigError(
+        f"{use.name} can not skip: it {why}",
+        code="ATM108",
+        found="on_failure: skip",
+        allowed="revert, or a check that stands before the steps of its optional group",
+        position=use.position,
+    )
+
+
+@dataclass(slots=True)
+class _Skippable:
+    """An optional group while it is compiled: its frame, and where the checks are that leave it out."""
+
+    frame: Frame
+    checks: list[int] = field(default_factory=list)

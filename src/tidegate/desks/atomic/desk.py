@@ -22,6 +22,7 @@ from tidegate.desks.atomic.decide import (
 )
 from tidegate.desks.atomic.judging import judgement_of
 from tidegate.desks.atomic.loans import flash_steps
+from tidegate.desks.atomic.optional import drop_failing_groups, without_groups
 from tidegate.desks.atomic.planner import draft_plan, finish_plan, refuse_reverted
 from tidegate.desks.atomic.prospect import Prospect, quote
 from tidegate.desks.atomic.quoting import Assignment
@@ -165,7 +166,8 @@ class AtomicDesk:
         return judgement.after(self._state_at(receipt.block_number), receipt, realised)
 
     def _job_of(self, plan: Plan) -> Assignment:
-        return _sized(self._job(str(plan.notes["strategy"])), plan.notes["size"])
+        job = _sized(self._job(str(plan.notes["strategy"])), plan.notes["size"])
+        return without_groups(job, plan.notes["dropped_groups"])
 
     def _job(self, subject: str) -> Assignment:
         if subject not in self._jobs:
@@ -189,6 +191,7 @@ def _observe(job: Assignment, config: DeskConfig, view: StateView, inputs: DeskI
                 return inputs
             size = result.best.size
             job = job.with_blind(config.searched_blind, size)
+        job, _ = drop_failing_groups(job, view)
         prospect = quote(job, view)
     except Denied as error:
         return msgspec.structs.replace(inputs, obstacle=Obstacle(error.reason, error.message))

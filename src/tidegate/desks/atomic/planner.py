@@ -14,6 +14,7 @@ from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic.closing import floors_of, limits_of, max_fees_of, step_facts
 from tidegate.desks.atomic.compiler import SignableProgram, compile_program
 from tidegate.desks.atomic.judging import guard_notes
+from tidegate.desks.atomic.optional import drop_failing_groups
 from tidegate.desks.atomic.prospect import Prospect, quote
 from tidegate.desks.atomic.quoting import Assignment, Quoted
 from tidegate.desks.atomic.terms import Closed
@@ -53,16 +54,31 @@ BLOCK_SHARE_BPS = 8_000
 class Draft:
     """A plan that lacks one thing: gas, which only the exact world may say.
 
-    ``plan`` has the highest gas limit that is allowed and floors without the cost of gas. It is there
-    to be measured, never to be signed.
+    Attributes
+    ----------
+    job
+        The strategy without the optional groups that were ``dropped``.
+    terms
+        Closed, but for the cost of gas in the floors.
+    balances
+        The executor's balances of the tokens whose balance the program loads.
+    gas_limit
+        The highest that is allowed.
     """
 
     intent: Intent
     job: Assignment
+    dropped: tuple[str, ...]
     prospect: Prospect
     terms: Closed
-    plan: Plan
+    program: SignableProgram
     balances: Mapping[Address, int]
+    gas_limit: int
+
+    @property
+    def plan(self) -> Plan:
+        """Return the plan to be measured; it is never signed."""
+        return _plan(self, self.program, self.gas_limit)
 
 
 def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
@@ -75,6 +91,7 @@ def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
     ConfigError
         If the strategy can not be compiled.
     """
+    job, dropped = drop_failing_groups(job, view)
     prospect = quote(job, view)
     terms = Closed(
         loans=prospect.quoted.loans,
@@ -87,19 +104,25 @@ def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
         run_id=bytes.fromhex(intent.id) if job.strategy.once else None,
     )
     program = compile_program(job.strategy, job.book, job.blinds, terms)
-    balances = _balances(job, program, view)
-    gas_limit = most_gas(job.strategy.gas.max_gas, view.block())
-    plan = _plan(intent, job, prospect, terms, program, gas_limit, balances)
-    return Draft(intent, job, prospect, terms, plan, balances)
+    return Draft(
+        intent=intent,
+        job=job,
+        dropped=dropped,
+        prospect=prospect,
+        terms=terms,
+        program=program,
+        balances=_balances(job, program, view),
+        gas_limit=most_gas(job.strategy.gas.max_gas, view.block()),
+    )
 
 
-def finish_plan(draft: Draft, gas_used: int) -> Plan:
+def finish_plan(draft: Draft, gas_needed: int) -> Plan:
     """Return the plan with its gas limit, and with the cost of gas in its net floors.
 
     Parameters
     ----------
-    gas_used
-        What ``draft.plan`` uses in the exact world.
+    gas_needed
+        What ``draft.plan`` needs in the exact world: refunds come after the fact and do not count.
 
     Raises
     ------
@@ -107,13 +130,13 @@ def finish_plan(draft: Draft, gas_used: int) -> Plan:
         ``gas_cap``, or ``unprofitable`` or ``bounds`` if the quote does not reach a floor.
     """
     job, prospect = draft.job, draft.prospect
-    gas_limit = gas_limit_of(gas_used, job.strategy.gas.margin_bps)
-    if gas_limit > draft.plan.gas_limit:
+    gas_limit = gas_limit_of(gas_needed, job.strategy.gas.margin_bps)
+    if gas_limit > draft.gas_limit:
         raise Denied(
             Reason.GAS_CAP,
             f"the run needs a gas limit of {gas_limit}",
             found=str(gas_limit),
-            allowed=f"at most {draft.plan.gas_limit}",
+            allowed=f"at most {draft.gas_limit}",
             fix="raise gas.max_gas, or split the strategy",
         )
     floors = floors_of(
@@ -122,12 +145,12 @@ def finish_plan(draft: Draft, gas_used: int) -> Plan:
     _demand_floors(prospect.quoted, floors, job)
     terms = replace(draft.terms, floors=floors)
     program = compile_program(job.strategy, job.book, job.blinds, terms)
-    return _plan(draft.intent, job, prospect, terms, program, gas_limit, draft.balances)
+    return _plan(draft, program, gas_limit)
 
 
 def refuse_reverted(draft: Draft, revert_data: bytes) -> Denied:
     """Return why a draft that reverts in the exact world is refused."""
-    explained = decode_error(revert_data, draft.plan)
+    explained = decode_error(revert_data, draft.program.steps)
     return Denied(
         Reason.SIMULATION_REVERTED,
         f"the plan reverts in the exact world: {explained}",
@@ -155,15 +178,8 @@ def _demand_floors(quoted: Quoted, floors: Mapping[str, int], job: Assignment) -
             )
 
 
-def _plan(
-    intent: Intent,
-    job: Assignment,
-    prospect: Prospect,
-    terms: Closed,
-    program: SignableProgram,
-    gas_limit: int,
-    balances: Mapping[Address, int],
-) -> Plan:
+def _plan(draft: Draft, program: SignableProgram, gas_limit: int) -> Plan:
+    intent, job, prospect = draft.intent, draft.job, draft.prospect
     prices, max_fee_wei = by_address(prospect.prices, job.book), prospect.fees.max_fee_wei
     return Plan(
         intent_id=intent.id,
@@ -180,19 +196,21 @@ def _plan(
         steps=program.steps,
         program_hash="0x" + program_hash(program.raw).hex(),
         at_risk_usd_e6=at_risk_usd_e6(program.program, prices, gas_limit=gas_limit, max_fee_wei=max_fee_wei),
-        flow_usd_e6=flow_usd_e6(program.program, prices, balances=balances),
+        flow_usd_e6=flow_usd_e6(program.program, prices, balances=draft.balances),
         prices_usd_e8={bound.symbol: prospect.prices[bound.symbol].price_usd_e8 for bound in program.bounds}
         | {"native": prospect.prices[NATIVE].price_usd_e8},
-        notes=_notes(job, prospect, terms),
+        notes=_notes(draft),
     )
 
 
-def _notes(job: Assignment, prospect: Prospect, terms: Closed) -> dict[str, Any]:
+def _notes(draft: Draft) -> dict[str, Any]:
     """Return what a person wants to see beside the bytes, and what the guards need; amounts are text."""
-    quoted, searched = prospect.quoted, job.strategy.searched_blind
+    job, prospect, quoted = draft.job, draft.prospect, draft.prospect.quoted
+    searched = job.strategy.searched_blind
     return {
         "strategy": job.strategy.name,
         "size": None if searched is None else str(job.blinds[searched.name]),
+        "dropped_groups": list(draft.dropped),
         "quoted_deltas": {symbol: str(delta) for symbol, delta in sorted(quoted.deltas.items())},
         "loans": {step_id: loan.lender_name for step_id, loan in sorted(quoted.loans.items())},
         "lenders": {
@@ -201,7 +219,7 @@ def _notes(job: Assignment, prospect: Prospect, terms: Closed) -> dict[str, Any]
             ]
             for step_id, found in sorted(prospect.lenders.items())
         },
-        **guard_notes(quoted.block_number, step_facts(job, quoted, terms), quoted.measured),
+        **guard_notes(quoted.block_number, step_facts(job, quoted, draft.terms.limits), quoted.measured),
     }
 
 
