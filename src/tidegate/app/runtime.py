@@ -66,7 +66,7 @@ def devnet_ground(jobs: Iterable[Job], *, mining: str = "auto") -> Iterator[Grou
     Unavailable
         If anvil or the canonical contracts are not installed.
     """
-    world, devnet = start_devnet(block_time_s=BLOCK_TIME_S)
+    world, devnet = start_devnet(block_time_s=BLOCK_TIME_S, order="fees")
     with world:
         book = address_book(devnet, world)
         operator = devnet.accounts["operator"]
@@ -88,6 +88,7 @@ def forked(ground: Ground, *, mining: str = "auto") -> Iterator[Ground]:
         chain_id=ground.devnet.chain_id,
         block_time_s=BLOCK_TIME_S,
         mining=mining,
+        order="fees",
         fork_url=ground.world.url,
         fork_block=head.number,
     ) as world:

@@ -52,6 +52,9 @@ class ExactWorld(NodeWorld):
         By how much each block's time exceeds its parent's, however long it really took.
     mining
         ``auto``; ``manual`` (only ``mine``); ``interval`` (a block every ``block_time_s`` of real time).
+    order
+        Which of the waiting transactions a block takes first: ``fifo`` as they came, or ``fees`` by
+        the priority fee, as builders do.
     fork_url, fork_block
         Start from another chain's state at a block. The url is never shown.
     timeout_s
@@ -65,6 +68,7 @@ class ExactWorld(NodeWorld):
         genesis: Block = GENESIS,
         block_time_s: int = 1,
         mining: str = "auto",
+        order: str = "fifo",
         fork_url: str | None = None,
         fork_block: int | None = None,
         timeout_s: float = 30.0,
@@ -76,6 +80,7 @@ class ExactWorld(NodeWorld):
             mining=mining,
             fork_url=fork_url,
             fork_block=fork_block,
+            order=order,
             timeout_s=timeout_s,
         )
         self._reverts = RevertDecoder()

@@ -118,11 +118,17 @@ class _Output:
 
 
 def node_arguments(
-    *, chain_id: int, genesis: Block, hardfork: str, fork_url: str | None, fork_block: int | None
+    *,
+    chain_id: int,
+    genesis: Block,
+    hardfork: str,
+    order: str,
+    fork_url: str | None,
+    fork_block: int | None,
 ) -> list[str]:
     """Return the arguments that make a node deterministic and free of accounts of its own."""
     arguments = [
-        *("--host", "127.0.0.1", "--accounts", "0", "--chain-id", str(chain_id), "--order", "fifo"),
+        *("--host", "127.0.0.1", "--accounts", "0", "--chain-id", str(chain_id), "--order", order),
         *("--gas-limit", str(genesis.gas_limit), "--hardfork", hardfork, "--no-cors"),
         *("--auto-impersonate", "--disable-min-priority-fee", "--no-request-size-limit"),
     ]

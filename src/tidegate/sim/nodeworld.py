@@ -38,6 +38,7 @@ class NodeWorld:
         genesis: Block,
         block_time_s: int,
         mining: str,
+        order: str,
         fork_url: str | None,
         fork_block: int | None,
         timeout_s: float,
@@ -55,6 +56,7 @@ class NodeWorld:
                 chain_id=chain_id,
                 genesis=genesis,
                 hardfork=HARDFORK,
+                order=order,
                 fork_url=fork_url,
                 fork_block=fork_block,
             )

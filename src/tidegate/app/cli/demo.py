@@ -52,7 +52,7 @@ async def _run(options: Options, view: LiveView | None) -> Result:
 
 
 def _render(out: Console, result: Result) -> None:
-    table = Table(title=f"{result.summary['blocks']} blocks in paper", box=None)
+    table = Table(title=f"{result.summary['blocks']} blocks in paper", box=None, padding=(0, 1, 0, 0))
     table.add_column("strategy", no_wrap=True)
     names = {
         "decisions": "decided",
@@ -62,7 +62,7 @@ def _render(out: Console, result: Result) -> None:
         "denied": "denied",
         "gas_used": "gas",
     }
-    for name in (*names.values(), "USD after gas"):
+    for name in (*names.values(), "net USD"):
         table.add_column(name, justify="right", no_wrap=True)
     for subject, line in result.summary["strategies"].items():
         value = f"{line['value_after_gas_usd_e6'] / 1e6:,.2f}"

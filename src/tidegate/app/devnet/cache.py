@@ -79,18 +79,22 @@ def cached_devnet(spec: DevnetSpec | None = None) -> CachedDevnet:
 
 
 def start_devnet(
-    spec: DevnetSpec | None = None, *, block_time_s: int = 12, mining: str = "auto"
+    spec: DevnetSpec | None = None,
+    *,
+    block_time_s: int = 12,
+    mining: str = "auto",
+    order: str = "fifo",
 ) -> tuple[ExactWorld, Devnet]:
     """Start a node of our own that holds the devnet of ``spec``. The caller closes it.
 
     Parameters
     ----------
-    block_time_s, mining
+    block_time_s, mining, order
         As ``ExactWorld`` takes them.
     """
     spec = spec or DevnetSpec()
     cached = cached_devnet(spec)
-    world = ExactWorld(chain_id=spec.chain_id, block_time_s=block_time_s, mining=mining)
+    world = ExactWorld(chain_id=spec.chain_id, block_time_s=block_time_s, mining=mining, order=order)
     try:
         world.load(cached.world_file)
     except BaseException:
