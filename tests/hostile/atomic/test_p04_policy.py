@@ -92,6 +92,15 @@ def test_p4_rule_2_value_needs_its_bit_and_never_goes_with_a_read(house, is_read
     assert denied(house, bytes(raw)) == 2
 
 
+def test_p4_rule_2_a_read_sends_no_value_though_its_entry_has_the_bit(house):
+    both = Permission(call=True, read=True, value=True)
+    house.allow(Change.policy(house.target, selector(LOOK), both))
+    raw = bytearray(assemble(house.program(house.call(0, LOOK, 32, 0, is_read=True))))
+    house.run(bytes(raw))
+    raw[32 + 64 + 3] = 0
+    assert denied(house, bytes(raw)) == 2
+
+
 def test_p4_rule_2_value_is_sent_where_it_is_allowed(house):
     before = house.world.balance(house.target)
     sent = house.call(1, KEEP, 0, 0, value_register=0)

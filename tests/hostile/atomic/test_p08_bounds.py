@@ -147,6 +147,8 @@ def test_p8_a_token_that_blocks_the_treasury_reverts_the_payout_alone(house):
     gain = house.call(0, PUSH, house.a, 5)
     paying = house.program(gain, lines=[Line(house.a, 0, payout=True)])
     assert house.refusal(paying).meaning == "token: blocked"
+    nothing_to_pay = house.program(lines=[Line(house.a, 0, payout=True)])
+    house.run(nothing_to_pay)  # a gain of zero is not sent: no token is asked to move nothing
     house.run(house.program(gain, lines=[Line(house.a, 0)]))
 
 
