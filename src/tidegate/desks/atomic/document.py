@@ -24,6 +24,9 @@ MAXIMUM_DEPTH = 32
 MAXIMUM_NODES = 20_000
 MAXIMUM_DIGITS = 80  # a uint256 has 78
 
+_JSON_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
+"""Strings, so that brackets inside them do not count, and brackets."""
+
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+")
 
@@ -253,13 +256,23 @@ def _resolved(text: str, place: SourcePosition) -> str | int | bool | Decimal | 
 
 def _checked_json(text: str, file: str) -> str:
     # JSON proper first; then the YAML reader, which knows columns but not tabs, sees spaces.
+    _refuse_deep_json(text, file)
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
         _refuse(SourcePosition(file, error.lineno, error.colno), "is not well-formed", error.msg, "JSON")
-    except RecursionError:
-        _refuse_large(SourcePosition(file, 1, 1), "very deep nesting", f"at most {MAXIMUM_DEPTH}")
     return text.replace("\t", " ")
+
+
+def _refuse_deep_json(text: str, file: str) -> None:
+    """Refuse nesting before the parser sees it: that one recurses in C, as deep as the text says."""
+    depth = 0
+    for found in _JSON_STRUCTURE.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found.group(), 0)
+        if depth > MAXIMUM_DEPTH:
+            _refuse_large(
+                _place(text, file, found.start()), f"nesting of {depth}", f"at most {MAXIMUM_DEPTH}"
+            )
 
 
 def _place(text: str, file: str, offset: int) -> SourcePosition:
