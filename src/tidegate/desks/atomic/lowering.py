@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tidegate.desks.atomic import syntax
 from tidegate.desks.atomic.emission import Emission
-from tidegate.model import BPS, Address, ConfigError, mul_div_down, mul_div_up
+from tidegate.model import BPS, UINT256_MAX, Address, ConfigError, mul_div_down, mul_div_up
 from tidegate.venues import AddressBook
 from tidegate.venues.executor import Load, Math, MathFunction
 
@@ -96,8 +96,21 @@ class Lowering:
         Raises
         ------
         ConfigError
-            If it names an output that no step before gave, or is known to fall below zero.
+            If it names an output that no step before gave, or is known to fall below zero or not to
+            fit 256 bits.
         """
+        operand = self._operand(value, step_id, rounding)
+        if isinstance(operand, Constant) and operand.value > UINT256_MAX:
+            raise ConfigError(
+                "the amount is larger than any amount",
+                code="ATM112",
+                found=str(operand.value),
+                allowed="less than 2^256",
+                position=value.position,
+            )
+        return operand
+
+    def _operand(self, value: syntax.Expression, step_id: str, rounding: Rounding) -> Operand:
         match value:
             case syntax.Literal():
                 return Constant(value.base_units)

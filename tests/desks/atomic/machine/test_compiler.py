@@ -471,6 +471,11 @@ WRONG = [
     (USE % ("aave_v3.supply", 'asset: USDC, amount: "5 - 7"'), "ATM112", "below zero"),
     (USE % ("aave_v3.supply", 'asset: USDC, amount: "scale(5, 7, 0)"'), "config", "divides by zero"),
     (USE % ("aave_v3.supply", "asset: USDC, amount: $who"), "ATM113", "has no number"),
+    (
+        USE % ("aave_v3.supply", f'asset: USDC, amount: "{2**255} + {2**255}"'),
+        "ATM112",
+        "larger than any amount",
+    ),
 ]
 
 
