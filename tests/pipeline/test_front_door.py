@@ -12,6 +12,7 @@ def test_public_names() -> None:
         "Run",
         "StageRules",
         "Street",
+        "drop_orphans",
         "read_run",
         "recover",
         "rules_of",

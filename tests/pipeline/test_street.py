@@ -20,7 +20,7 @@ from tidegate.model import (
     Stage,
     Unavailable,
 )
-from tidegate.pipeline import STAGES, Street, recover, rules_of
+from tidegate.pipeline import STAGES, Street, drop_orphans, recover, rules_of
 from tidegate.risk.limits import RunLimits
 
 WHOLE_STREET = [
@@ -386,6 +386,21 @@ def test_a_restart_resets_no_limit(journal: Journal, chain: FakeChain, desk: Fak
     refused = asyncio.run(second.submit(intent("two")))
     assert refused is not None
     assert refused.reason is Reason.LIMIT
+
+
+def test_runs_of_a_world_that_is_gone_are_dropped_and_still_count(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    asyncio.run(street_of(journal, chain, desk).submit(intent("one")))
+    street = street_of(journal, FakeChain(), desk, max_runs_per_hour=1)
+    (run,) = drop_orphans(street, journal, now_ms=0)
+    assert run.outcome is not None
+    assert run.outcome.kind is OutcomeKind.DROPPED
+    assert street.open_runs == ()
+    refused = asyncio.run(street.submit(intent("two")))
+    assert refused is not None
+    assert refused.reason is Reason.LIMIT
+    assert journal.attempts(open_only=True) == []
 
 
 @pytest.mark.parametrize("stage", list(Stage))

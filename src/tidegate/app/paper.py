@@ -53,6 +53,7 @@ async def paper_session(
             ground = stack.enter_context(forked(ground))
         salt = blinds_salt(home)
         async with open_session(ground, journal, SystemClock(), stage=stage, salt=salt) as session:
+            session.drop_orphans()  # a paper node ends with its process
             yield session, ground
 
 

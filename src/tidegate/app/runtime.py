@@ -27,7 +27,7 @@ from tidegate.desks.atomic import (
 )
 from tidegate.ledger import Journal
 from tidegate.model import Address, Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
-from tidegate.pipeline import NodeChain, Rehearsal, Street, recover, rules_of
+from tidegate.pipeline import NodeChain, Rehearsal, Street, drop_orphans, recover, rules_of
 from tidegate.risk.limits import RunLimits
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView
@@ -157,6 +157,10 @@ class Session:
     async def recover(self) -> int:
         """Go on with what an earlier process left open; return how many runs that were."""
         return len(await recover(self.street, self.journal, now_ms=self._clock.now_ms()))
+
+    def drop_orphans(self) -> int:
+        """End what an earlier process left open on a node that is gone; return how many runs that were."""
+        return len(drop_orphans(self.street, self.journal, now_ms=self._clock.now_ms()))
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ exist only the chain decides it, and no second version is ever signed.
 from tidegate.pipeline.chain import ChainPort, Rehearsal
 from tidegate.pipeline.desk import Desk, PlanReader
 from tidegate.pipeline.node import NodeChain
-from tidegate.pipeline.recover import recover
+from tidegate.pipeline.recover import drop_orphans, recover
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import value_usd_e6
 from tidegate.pipeline.stages import STAGES, StageRules, rules_of
@@ -25,6 +25,7 @@ __all__ = [
     "Run",
     "StageRules",
     "Street",
+    "drop_orphans",
     "read_run",
     "recover",
     "rules_of",

@@ -22,6 +22,28 @@ async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]
     list of Run
         The runs that were open, oldest first.
     """
+    found = _recall(street, journal, now_ms)
+    for run in found:
+        _note(journal, run, _what_next(run))
+        await street.take_up(run)
+    return found
+
+
+def drop_orphans(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
+    """Count every run of the last day, and end the open ones as dropped.
+
+    Only for a world that is gone for good, such as a paper node that ended with its process: no chain
+    is left on which the bytes could land.
+    """
+    found = _recall(street, journal, now_ms)
+    for run in found:
+        _note(journal, run, "dropped: the world that it was sent to is gone")
+        street.drop(run, "the world that it was sent to is gone")
+    return found
+
+
+def _recall(street: Street, journal: Journal, now_ms: int) -> list[Run]:
+    """Count the ended runs of the last day; return the open ones, oldest first."""
     found = []
     for attempt in journal.attempts():
         recent = attempt.intent_at_ms > now_ms - DAY_S * 1000
@@ -33,12 +55,13 @@ async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]
         if run.outcome is not None:
             street.remember(run, ended_at_ms=attempt.settled_at_ms or attempt.intent_at_ms)
             continue
-        intent_id = attempt.intent_id
-        body = RecoveryBody(found=_how_far(run), done=_what_next(run))
-        journal.append(body.KIND, body.to_body(), actor="recovery", correlation_id=intent_id)
-        await street.take_up(run)
         found.append(run)
     return found
+
+
+def _note(journal: Journal, run: Run, done: str) -> None:
+    body = RecoveryBody(found=_how_far(run), done=done)
+    journal.append(body.KIND, body, actor="recovery", correlation_id=run.intent.id)
 
 
 def _how_far(run: Run) -> str:

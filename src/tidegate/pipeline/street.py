@@ -114,6 +114,11 @@ class Street:
         self._book.restore(subject, intent_id, at_s=run.accepted_at_ms // 1000)
         self._book.close(subject, intent_id, value_usd_e6=run.booked_value_usd_e6, now_s=ended_at_ms // 1000)
 
+    def drop(self, run: Run, why: str) -> Outcome:
+        """End an open run whose chain is gone: nothing of it can land any more."""
+        self._book.restore(run.intent.subject, run.intent.id, at_s=run.accepted_at_ms // 1000)
+        return self._finish(run, OutcomeKind.DROPPED, None, why)
+
     async def take_up(self, run: Run) -> Outcome | None:
         """Go on with a run that an earlier process left open, from what it made durable.
 
