@@ -244,3 +244,17 @@ def test_the_packed_policy_words(house):
 def test_take_keeps_one_more_word(house):
     step = house.call(1, ANSWER, 96, 40, capture=Capture(0))
     assert registers_after(house, step, Take(2, 1, 2), Take(3, 2, 1))[:3] == (40, 42, 41)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_either_token_of_a_pool_is_borrowed_at_its_own_fee(house, side):
+    """Side 1 is token1: the amount, the fee and the repayment are its own."""
+    token = (house.a, house.b)[side]
+    house.mint(token, 5)
+    house.terms(house.pool, fee_bps=5)
+    loan = house.loan(
+        2, FlashKind.UNISWAP_V3, house.call(3, ANSWER, 32, 1), token=token, side=side, max_fee=5
+    )
+    house.run(house.program(Load.literal(1, 0, 10_000), loan, lines=[Line(token, -5)]))
+    assert house.balance(token) == 0
+    assert house.balance(token, house.pool) == FUNDS + 5
