@@ -3,15 +3,19 @@
 import warnings
 from pathlib import Path
 
+import bench
 import pytest
+from bench.atomic_gas import BUDGETS
 from vyper.compiler import compile_code
 from vyper.compiler.settings import Settings
 from vyper.exceptions import VyperException
 
 from tidegate.chain import address, decode_output, encode_call, keccak256
-from tidegate.sim import CONTRACTS, FastWorld, WorldReverted, compile_contract
+from tidegate.sim import CONTRACTS, ExactWorld, FastWorld, WorldReverted, compile_contract
 
 FACTS = Path(__file__).parent / "facts" / "facts.vy"
+TYPED = Path(__file__).parent / "facts" / "typed_calls.vy"
+STUBS = Path(bench.__file__).parent / "contracts"
 DEPLOYER, NOBODY = address(0xD0_0000_0001), address(0xD0_0000_0002)
 BIG = 4_096
 
@@ -80,6 +84,19 @@ def outer(data: Bytes[{BIG}], at: uint256) -> uint256:
     )
     assert apart == alone
     assert together >= alone + 2 * BIG
+
+
+def test_a_typed_array_of_calls_pays_for_its_largest_value():
+    """One step of 255 that could be: more than 100 guarded steps of the executor."""
+    with ExactWorld() as world:
+        world.set_balance(DEPLOYER, 10**18)
+        typed, meter, target = (
+            world.deploy(compile_contract(path).initcode, sender=DEPLOYER)
+            for path in (TYPED, STUBS / "gas_meter.vy", STUBS / "stub_target.vy")
+        )
+        data = encode_call("run((address,bytes)[])", [(target, bytes(68))])
+        answer = world.call(meter, encode_call("second(address,bytes)", typed, data), sender=DEPLOYER)
+    assert int.from_bytes(answer) > 100 * BUDGETS["step_guarded"]
 
 
 def test_recursion_does_not_compile():
