@@ -355,6 +355,16 @@ def check(position: Position, label: str = "price") -> OnChainCheck:
     return OnChainCheck(label, read, Comparison.NEAR, 3_000, position, bps=50)
 
 
+def test_a_loans_register_is_free_after_it() -> None:
+    loans = [
+        f"{{flash: {{id: l{number}, asset: DAI, amount: {number + 1} DAI, steps: "
+        f"[{{id: s{number}, use: aave_v3.withdraw, in: {{asset: DAI, amount: 1}}}}]}}}}"
+        for number in range(3)
+    ]
+    program = compiled("\n".join(loans), loans=("l0", "l1", "l2")).program
+    assert [op.amount_register for op in program.ops if isinstance(op, Flash)] == [0, 0, 0]
+
+
 GUARD = "{oracle_sanity: {pair: WETH/USDC}, place: [pre, in], on_failure: %s}"
 
 

@@ -9,6 +9,7 @@ import json
 import msgspec
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
+from tests.desks.atomic.machine.test_quoting import HEAD, V2_IN, V3_IN, swap
 
 from tidegate.desks.atomic import (
     Assignment,
@@ -18,6 +19,8 @@ from tidegate.desks.atomic import (
     Situation,
     decide,
     decision_body,
+    draft_plan,
+    finish_plan,
     replay,
     syntax,
 )
@@ -160,6 +163,18 @@ def test_swaps_are_found_in_the_receipts_transfers(ground: Ground) -> None:
         msgspec.structs.replace(log, topics=(log.topics[0], *[bytes(32)] * 2)) for log in receipt.logs
     ]
     assert realised_amounts([*strangers, *receipt.logs], steps, plan.to, ground.book) == found
+
+
+def test_two_swaps_of_one_pair_are_told_apart(ground: Ground) -> None:
+    small = swap(V2_IN, "small", "{token_in: WETH, token_out: USDC, amount: 0.5 WETH}")
+    job = ground.job(HEAD + small + swap(V3_IN, "large"))
+    ground.allow(job)
+    ground.give("WETH", 2 * WETH)
+    plan = finish_plan(draft_plan(ground.intent(job), job, ground.world), 500_000)
+    steps = judgement_of(plan, job).base.steps
+    found = realised_amounts(land(ground, plan).logs, steps, plan.to, ground.book)
+    assert found == {step.step_id: step.amount_out for step in steps}
+    assert found["large"] > 2 * found["small"] * 99 // 100
 
 
 def test_guards_fire_after_inclusion_on_what_was_realised(ground: Ground) -> None:

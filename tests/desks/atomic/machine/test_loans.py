@@ -142,19 +142,18 @@ def test_the_next_lender_serves_when_the_cheapest_does_not(ground: Ground) -> No
 
 
 def test_a_loan_known_only_once_quoted_is_chosen_for_again(ground: Ground) -> None:
-    """Asked for one unit the free lender is possible; it has too little for what the quote shows."""
+    """For one base unit Aave is cheapest, by its gas; for what the quote shows its fee is too much."""
     world, devnet = ground.world, ground.devnet
     list_token(world, devnet.erc3156_lender, devnet.weth, fee_bps=0, owner=devnet.accounts["admin"])
-    ground.give("WETH", 2 * WETH)
-    few = encode_call("transfer(address,uint256)", devnet.erc3156_lender, 21 * WETH // 10)
-    world.transact(devnet.weth, few, sender=devnet.accounts["trader"])
+    ground.give("WETH", 100 * WETH)
+    enough = encode_call("transfer(address,uint256)", devnet.erc3156_lender, 200 * WETH)
+    world.transact(devnet.weth, enough, sender=devnet.accounts["trader"])
     job = loan(ground, amount="balance(WETH)", more="provider: [erc3156, aave_v3], ")
     ground.allow(job)
-    cheap = [item for item in found(ground, job, {}) if item.name == "erc3156.lender"]
-    assert cheap
+    assert [item.name for item in found(ground, job, {})] == ["aave_v3.pool", "erc3156.lender"]
     prospect = quote(job, world)
-    assert prospect.quoted.values["loan", "amount"] == 2 * WETH
-    assert prospect.quoted.loans["loan"].lender_name == "aave_v3.pool"
+    assert prospect.quoted.values["loan", "amount"] == 100 * WETH
+    assert prospect.quoted.loans["loan"].lender_name == "erc3156.lender"
 
 
 def test_the_policy_names_every_lender_that_may_serve_and_nothing_else(ground: Ground) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
-from tests.desks.atomic.machine.test_quoting import HEAD, V3_IN, swap
+from tests.desks.atomic.machine.test_quoting import HEAD, V2_IN, V3_IN, swap
 
 from tidegate.desks.atomic import Assignment, draft_plan, finish_plan, quote
 from tidegate.desks.atomic.judging import judgement_of
@@ -149,3 +149,17 @@ def test_a_guard_whose_reads_do_not_answer_has_not_passed(ground: Ground, pair: 
     guarded = dataclasses.replace(job(ground, strategy=oracle), book=book)
     (failed,) = (result for result in judgement_of(plan, guarded).before(ground.world) if not result.passed)
     assert (failed.guard, failed.code) == ("oracle_sanity", "guard_error")
+
+
+def test_a_steps_guard_sees_its_own_step_alone(ground: Ground) -> None:
+    """One swap may slip by 30 bps, the other by 100: neither guard looks at the other swap."""
+    loose = swap(V2_IN, "loose").replace("30 bps", "100 bps")
+    two = ground.job(HEAD + swap(V3_IN, "tight") + loose)
+    ground.allow(two)
+    ground.give("WETH", 3 * WETH)
+    plan = finish_plan(draft_plan(ground.intent(two), two, ground.world), 500_000)
+    results = [item for item in judgement_of(plan, two).before(ground.world) if item.guard == "slippage"]
+    assert [(item.measured, item.bound, item.passed) for item in results] == [
+        (30, 30, True),
+        (100, 100, True),
+    ]
