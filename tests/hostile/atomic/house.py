@@ -156,12 +156,12 @@ class House:
         )
 
     def outcomes(self) -> list[bool]:
-        return list(self.read(self.puppet, "all_outcomes()", "bool[]"))  # type: ignore[call-overload]
+        return list(self.read(self.puppet, "all_outcomes()", "bool[]"))
 
     def reasons(self) -> list[str]:
         """Return what the puppet's calls were answered, decoded."""
         answers = self.read(self.puppet, "all_reasons()", "bytes[]")
-        return [decode_error(data).meaning for data in answers]  # type: ignore[attr-defined]
+        return [decode_error(data).meaning for data in answers]
 
     def allow(self, *changes: Change) -> None:
         apply_changes(self.world, self.executor, changes, owner=OWNER)
@@ -172,7 +172,7 @@ class House:
             chain_id=self.world.chain_id,
             lines=tuple(lines if lines is not None else (Line(self.a, 0),)),
             ops=ops,
-            **given,  # type: ignore[arg-type]
+            **given,
         )
 
     def run(self, program: Program | bytes, *, sender: Address = OPERATOR, value: int = 0) -> Receipt:
@@ -211,11 +211,11 @@ class House:
     def calls(self) -> int:
         """Return how often the target answered; none if its code is gone."""
         has_code = self.world.code(self.target)
-        return int(self.read(self.target, "calls()", "uint256")) if has_code else 0  # type: ignore[call-overload]
+        return int(self.read(self.target, "calls()", "uint256")) if has_code else 0
 
     def call(self, tag: int, signature: str, *arguments: object, **fields: object) -> Call:
         """Return a step that calls the target."""
-        return Call(tag, self.target, encode_call(signature, *arguments), **fields)  # type: ignore[arg-type]
+        return Call(tag, self.target, encode_call(signature, *arguments), **fields)
 
     def pull(
         self, tag: int, token: Address, amount: int, *, register: int = 15, **fields: object
@@ -223,14 +223,14 @@ class House:
         """Return the three steps (tags from ``tag``) that pay the target ``amount``."""
         return (
             Load.literal(tag, register, amount),
-            Approve(tag + 1, token, self.target, register, **fields),  # type: ignore[arg-type]
+            Approve(tag + 1, token, self.target, register, **fields),
             self.call(tag + 2, PULL, token, amount),
         )
 
     def loan(self, tag: int, kind: FlashKind, *ops: Op, register: int = 0, **fields: object) -> Flash:
         """Return a loan of token ``a`` from the honest lender of ``kind``."""
         given = {"lender": self.lender(kind), "token": self.a} | fields
-        return Flash(tag, kind, amount_register=register, ops=ops, **given)  # type: ignore[arg-type]
+        return Flash(tag, kind, amount_register=register, ops=ops, **given)
 
 
 def callback(kind: FlashKind, house: House, program: bytes, *, amount: int, fee: int = 0) -> bytes:
