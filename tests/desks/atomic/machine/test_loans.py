@@ -172,6 +172,12 @@ def test_a_cap_is_the_blinds_maximum(ground: Ground) -> None:
     changes = strategy_policy(ground.shipped("leverage-open"), ground.world)
     (cap,) = (change for change in changes if change.kind is ChangeKind.CAP)
     assert (int.from_bytes(cap.key), cap.word) == (64, 3_600 * USDC)
+    twice = "".join(
+        f"  - {{id: owe{amount}, use: aave_v3.borrow, in: {{asset: USDC, amount: {amount}}}}}\n"
+        for amount in (7, 9, 8)
+    )
+    changes = strategy_policy(ground.job(HEAD + twice), ground.world)
+    assert [change.word for change in changes if change.kind is ChangeKind.CAP] == [9]
     dynamic = "  - {id: owe, use: aave_v3.borrow, in: {asset: USDC, amount: balance(USDC)}}\n"
     with pytest.raises(ConfigError, match="cap 64"):
         strategy_policy(ground.job(HEAD + dynamic), ground.world)

@@ -54,7 +54,8 @@ def test_a_group_whose_guard_fails_now_is_left_out_of_the_plan(ground: Ground) -
     assert {item["step_id"] for item in plan.notes["swaps"]} == {"always"}
     assert landed(ground, plan) == WETH // 2
     results = asyncio.run(desk_of(ground, made).guards_before(plan))
-    assert all(result.passed for result in results), "the guard of what is not there is not asked"
+    assert all(result.passed for result in results)
+    assert "oracle_sanity" not in {result.guard for result in results}, "it guards what is not there"
 
 
 def test_a_group_whose_guard_fails_on_chain_is_skipped_there(ground: Ground) -> None:
