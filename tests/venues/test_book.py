@@ -42,12 +42,6 @@ def test_a_book_is_read_written_and_read_again() -> None:
     assert book.executor("main1").code_hash == "ab"
 
 
-def test_contracts_are_found_by_protocol_or_name() -> None:
-    book = load_book(TEXT)
-    assert [entry.name for entry in book.of_protocol("erc3156")] == ["lender.one"]
-    assert [entry.name for entry in book.of_protocol("uniswap_v3")] == ["uniswap_v3.router02"]
-
-
 def test_the_native_coin_is_always_there_and_priced_as_weth() -> None:
     native = load_book(TEXT).token(NATIVE)
     assert (native.address, native.decimals, native.feed) == (ZERO_ADDRESS, 18, None)

@@ -94,10 +94,6 @@ class AddressBook(msgspec.Struct, frozen=True):
         """Return the executors' names, sorted."""
         return tuple(sorted(name[9:] for name in self.contracts if name.startswith("executor.")))
 
-    def of_protocol(self, protocol: str) -> tuple[Entry, ...]:
-        """Return a protocol's contracts, sorted by name."""
-        return tuple(self.contracts[name] for name in sorted(self.contracts) if self._is_of(name, protocol))
-
     def name_of(self, account: str) -> str:
         """Return what ``account`` is called: a symbol, a contract's name, or the address itself."""
         wanted = account.lower()
@@ -108,9 +104,6 @@ class AddressBook(msgspec.Struct, frozen=True):
             if entry.address.lower() == wanted:
                 return name
         return NATIVE if wanted == ZERO_ADDRESS else account
-
-    def _is_of(self, name: str, protocol: str) -> bool:
-        return self.contracts[name].protocol == protocol or name.startswith(f"{protocol}.")
 
     def _native_feed(self) -> str | None:
         wrapped = self.tokens.get("WETH")

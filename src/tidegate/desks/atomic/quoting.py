@@ -82,7 +82,7 @@ def run_quote(
     values: dict[OutputKey, int] = {}
     deltas: dict[str, int] = {}
     for program in _programs(job, terms, watch_list(job.strategy, checks)):
-        simulated = simulate_program(job, program.raw, program, view)
+        simulated = simulate_program(job, program, view)
         values.update(program.values(simulated.registers))
         deltas = {bound.symbol: delta for bound, delta in zip(program.bounds, simulated.deltas, strict=True)}
     return Quoted(
@@ -104,12 +104,12 @@ def quote_deltas(job: Assignment, loans: Mapping[str, Loan], view: StateView) ->
     """
     deadline_s = view.block().timestamp + job.strategy.deadline_s
     program = compile_quote(job.strategy, job.book, job.blinds, Quote(loans, deadline_s), ())
-    simulated = simulate_program(job, program.raw, program, view)
+    simulated = simulate_program(job, program, view)
     return {bound.symbol: delta for bound, delta in zip(program.bounds, simulated.deltas, strict=True)}
 
 
-def simulate_program(job: Assignment, raw: bytes, program: QuoteProgram, view: StateView) -> Simulated:
-    """Run ``raw`` by the executor's ``simulate`` from the operator, changing nothing.
+def simulate_program(job: Assignment, program: QuoteProgram, view: StateView) -> Simulated:
+    """Run a program by the executor's ``simulate`` from the operator, changing nothing.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def simulate_program(job: Assignment, raw: bytes, program: QuoteProgram, view: S
         If ``simulate`` returns instead of reverting: that is not our executor.
     """
     try:
-        view.call(job.executor, encode_simulate(raw), sender=job.operator)
+        view.call(job.executor, encode_simulate(program.raw), sender=job.operator)
     except WorldReverted as error:
         simulated = decode_simulated(error.data)
         if simulated is not None:

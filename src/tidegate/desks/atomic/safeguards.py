@@ -202,11 +202,11 @@ def _written(
 
 
 def _implied(key: GuardKey, name: str, given: Mapping[str, int | str], protects: frozenset[str]) -> Safeguard:
-    guard = find_guard(name)
+    """Return a guard that another key implies. Its range is that key's own, which the author may widen."""
     return Safeguard(
         key=key,
-        guard=guard,
-        parameters=fill_parameters(guard, given),
+        guard=find_guard(name),
+        parameters=given,
         placements=frozenset({Placement.PRE, Placement.POST}),
         on_failure=syntax.OnFailure.REVERT.value,
         protects=protects,

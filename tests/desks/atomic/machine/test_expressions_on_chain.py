@@ -109,7 +109,7 @@ def work_out(ground: Ground) -> WorkOut:
         paid = dataclasses.replace(step, inputs={**step.inputs, "amount": amount})
         paying = dataclasses.replace(job, strategy=dataclasses.replace(job.strategy, steps=(paid,)))
         program = compile_quote(paying.strategy, paying.book, {}, Quote({}, 2**40 - 1), [watch])
-        simulated = simulate_program(paying, program.raw, program, ground.world)
+        simulated = simulate_program(paying, program, ground.world)
         return program.values(simulated.registers)[watch]
 
     return work_out

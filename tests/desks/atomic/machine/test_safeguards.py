@@ -163,3 +163,15 @@ def test_a_steps_guard_sees_its_own_step_alone(ground: Ground) -> None:
         (30, 30, True),
         (100, 100, True),
     ]
+
+
+def test_a_slippage_that_the_author_accepts_in_writing_is_its_own_range(ground: Ground) -> None:
+    wide = swap(V3_IN).replace("slippage: 30 bps", "slippage: 500 bps, accept_slippage: thin pool")
+    accepted = ground.job(HEAD + wide)
+    ground.allow(accepted)
+    ground.give("WETH", 2 * WETH)
+    plan = finish_plan(draft_plan(ground.intent(accepted), accepted, ground.world), 400_000)
+    (result,) = (
+        item for item in judgement_of(plan, accepted).before(ground.world) if item.guard == "slippage"
+    )
+    assert (result.measured, result.bound, result.passed) == (500, 500, True)
