@@ -5,10 +5,20 @@ in sentences, and compiled to a program of the executor. Decides and builds; doe
 the file it is given, holds no keys. The pipeline drives it; the command line and ``app/runtime`` call.
 """
 
-from tidegate.desks.atomic.blind_values import complete_blinds, load_blinds
-from tidegate.desks.atomic.compiler import QuoteProgram, SignableProgram, compile_program, compile_quote
-from tidegate.desks.atomic.configure import configure
-from tidegate.desks.atomic.decide import (
+from tidegate.desks.atomic.language.blind_values import complete_blinds, load_blinds
+from tidegate.desks.atomic.language.findings import MEANINGS, UNREADABLE, Finding
+from tidegate.desks.atomic.language.loader import TokenTables, load_strategy, parse_strategy
+from tidegate.desks.atomic.language.schema import json_schema
+from tidegate.desks.atomic.language.syntax import Strategy
+from tidegate.desks.atomic.language.templates import TEMPLATES, new_strategy, template_text
+from tidegate.desks.atomic.machine.compiler import (
+    QuoteProgram,
+    SignableProgram,
+    compile_program,
+    compile_quote,
+)
+from tidegate.desks.atomic.machine.configure import configure
+from tidegate.desks.atomic.machine.decide import (
     Decision,
     DeskConfig,
     DeskInputs,
@@ -17,21 +27,16 @@ from tidegate.desks.atomic.decide import (
     decision_body,
     replay,
 )
-from tidegate.desks.atomic.desk import AtomicDesk, Look, Situation
-from tidegate.desks.atomic.explain import Explanation, explain
-from tidegate.desks.atomic.findings import MEANINGS, UNREADABLE, Finding
-from tidegate.desks.atomic.lint import check_file, check_files, lint
-from tidegate.desks.atomic.loader import TokenTables, load_strategy, parse_strategy
-from tidegate.desks.atomic.page import as_text
-from tidegate.desks.atomic.planner import Draft, draft_plan, finish_plan, refuse_reverted
-from tidegate.desks.atomic.policy import strategy_policy
-from tidegate.desks.atomic.prospect import Prospect, quote
-from tidegate.desks.atomic.quoting import Assignment, Quoted
-from tidegate.desks.atomic.schema import json_schema
-from tidegate.desks.atomic.search import SearchResult, Tried, search_size
-from tidegate.desks.atomic.syntax import Strategy
-from tidegate.desks.atomic.templates import TEMPLATES, new_strategy, template_text
-from tidegate.desks.atomic.terms import Closed, Loan, Quote
+from tidegate.desks.atomic.machine.desk import AtomicDesk, Look, Situation
+from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
+from tidegate.desks.atomic.machine.policy import strategy_policy
+from tidegate.desks.atomic.machine.prospect import Prospect, quote
+from tidegate.desks.atomic.machine.quoting import Assignment, Quoted
+from tidegate.desks.atomic.machine.search import SearchResult, Tried, search_size
+from tidegate.desks.atomic.machine.terms import Closed, Loan, Quote
+from tidegate.desks.atomic.review.explain import Explanation, explain
+from tidegate.desks.atomic.review.lint import check_file, check_files, lint
+from tidegate.desks.atomic.review.page import as_text
 
 __all__ = [
     "MEANINGS",

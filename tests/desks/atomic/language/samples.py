@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tidegate.desks.atomic import Finding, check_file, parse_strategy
-from tidegate.desks.atomic.syntax import Strategy
+from tidegate.desks.atomic.language.syntax import Strategy
 
 TABLES = {
     "devnet": {"WETH": 18, "USDC": 6, "WBTC": 8, "DAI": 18, "ETH": 18},

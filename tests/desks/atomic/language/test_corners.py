@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tidegate.desks.atomic import as_text, explain
-from tidegate.desks.atomic.findings import Finding
-from tidegate.desks.atomic.rules import names
-from tidegate.desks.atomic.rules.references import outputs_exist
-from tidegate.desks.atomic.scene import Scene
-from tidegate.desks.atomic.syntax import FlashStep
+from tidegate.desks.atomic.language.findings import Finding
+from tidegate.desks.atomic.language.scene import Scene
+from tidegate.desks.atomic.language.syntax import FlashStep
+from tidegate.desks.atomic.review.rules import names
+from tidegate.desks.atomic.review.rules.references import outputs_exist
 from tidegate.model import ConfigError, Placement, SourcePosition
 from tidegate.venues import catalogue, parse_action
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.desks.atomic.document import (
+from tidegate.desks.atomic.language.document import (
     MAXIMUM_BYTES,
     MAXIMUM_DEPTH,
     MAXIMUM_NODES,

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.desks.atomic.document import Scalar
-from tidegate.desks.atomic.expressions import Names, is_expression, parse_expression
-from tidegate.desks.atomic.syntax import (
+from tidegate.desks.atomic.language.document import Scalar
+from tidegate.desks.atomic.language.expressions import Names, is_expression, parse_expression
+from tidegate.desks.atomic.language.syntax import (
     BalanceOf,
     BlindRef,
     Difference,
@@ -20,7 +20,7 @@ from tidegate.desks.atomic.syntax import (
     Sum,
     Unit,
 )
-from tidegate.desks.atomic.wording import written
+from tidegate.desks.atomic.language.wording import written
 from tidegate.model import ConfigError, SourcePosition
 
 DECIMALS = {"WETH": 18, "USDC": 6}

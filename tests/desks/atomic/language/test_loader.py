@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.desks.atomic import load_strategy, parse_strategy
-from tidegate.desks.atomic.document import parse_document, plain
-from tidegate.desks.atomic.loader import examine_strategy
-from tidegate.desks.atomic.syntax import (
+from tidegate.desks.atomic.language.document import parse_document, plain
+from tidegate.desks.atomic.language.loader import examine_strategy
+from tidegate.desks.atomic.language.syntax import (
     ActionStep,
     BlindRef,
     BlindType,

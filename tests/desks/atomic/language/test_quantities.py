@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.desks.atomic.quantities import parse_quantity, ratio_e18
-from tidegate.desks.atomic.syntax import Literal, Unit
+from tidegate.desks.atomic.language.quantities import parse_quantity, ratio_e18
+from tidegate.desks.atomic.language.syntax import Literal, Unit
 from tidegate.model import ConfigError, SourcePosition, format_units
 
 HERE = SourcePosition("x.yaml", 3, 7)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tidegate.desks.atomic import MEANINGS
-from tidegate.desks.atomic.schema import CHAINS, STRATEGY
+from tidegate.desks.atomic.language.schema import CHAINS, STRATEGY
 
 PAGE = (Path(__file__).parents[4] / "docs" / "reference" / "strategy-files.md").read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.desks.atomic import TEMPLATES, as_text, check_file, explain, template_text
-from tidegate.desks.atomic.schema import MAXIMUM_FINDINGS
+from tidegate.desks.atomic.language.schema import MAXIMUM_FINDINGS
 
 from .samples import ARB, FILE, LEND, TABLES, findings
 

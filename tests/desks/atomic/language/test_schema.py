@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tidegate.desks.atomic import TEMPLATES, json_schema, template_text
-from tidegate.desks.atomic.document import Content, Decimal, Scalar, Sequence, Table, parse_document
-from tidegate.desks.atomic.schema import check_form
+from tidegate.desks.atomic.language.document import Content, Decimal, Scalar, Sequence, Table, parse_document
+from tidegate.desks.atomic.language.schema import check_form
 from tidegate.model import ConfigError
 
 from .samples import ARB, FILE, LEND, changed

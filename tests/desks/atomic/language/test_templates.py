@@ -33,7 +33,7 @@ def test_the_two_arbitrages_search_their_size_and_the_loops_run_by_hand() -> Non
 
 
 def test_every_shipped_file_is_a_template() -> None:
-    folder = resources.files("tidegate.desks.atomic") / "templates"
+    folder = resources.files("tidegate.desks.atomic.language") / "templates"
     shipped = {entry.name for entry in folder.iterdir()}
     assert shipped == {f"{name}.yaml" for name, _ in TEMPLATES.values()}
 

@@ -21,9 +21,9 @@ from tests.desks.atomic.machine.texts import (
 )
 
 from tidegate.desks.atomic import Loan, Quote, compile_program, compile_quote, names, parse_strategy
-from tidegate.desks.atomic.compiler import OPEN_BASE_FEE_WEI, guard_output
-from tidegate.desks.atomic.lowering import Constant, Held
-from tidegate.desks.atomic.terms import OPEN_CEILING, OPEN_FEE, OPEN_FLOOR
+from tidegate.desks.atomic.machine.compiler import OPEN_BASE_FEE_WEI, guard_output
+from tidegate.desks.atomic.machine.lowering import Constant, Held
+from tidegate.desks.atomic.machine.terms import OPEN_CEILING, OPEN_FEE, OPEN_FLOOR
 from tidegate.model import ZERO_ADDRESS, ConfigError
 from tidegate.risk.guards import OnChainCheck, Position, Read
 from tidegate.venues import Output, catalogue, load_book

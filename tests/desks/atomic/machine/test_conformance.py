@@ -8,7 +8,7 @@ from tests.desks.atomic.machine.test_quoting import HEAD, SWAPS, swap
 
 from tidegate.app.devnet import act_as_owner
 from tidegate.desks.atomic import TEMPLATES, Assignment, draft_plan, finish_plan, strategy_policy
-from tidegate.desks.atomic.search import search_size
+from tidegate.desks.atomic.machine.search import search_size
 from tidegate.model import Plan
 from tidegate.sim import WorldReverted
 from tidegate.venues import catalogue

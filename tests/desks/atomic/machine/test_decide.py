@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tidegate.desks.atomic import DeskConfig, DeskInputs, Event, Tried, decide, decision_body, replay
-from tidegate.desks.atomic.decide import BoundRule, Obstacle, Outlook, hold, intent_id
+from tidegate.desks.atomic.machine.decide import BoundRule, Obstacle, Outlook, hold, intent_id
 from tidegate.model import Reason, canonical_json, sha256_hex
 
 GWEI, WETH = 10**9, 10**18

@@ -24,8 +24,8 @@ from tidegate.desks.atomic import (
     replay,
     syntax,
 )
-from tidegate.desks.atomic.judging import judgement_of
-from tidegate.desks.atomic.realised import realised_amounts
+from tidegate.desks.atomic.machine.judging import judgement_of
+from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.ledger import PlanBody
 from tidegate.model import ConfigError, Denied, Intent, Placement, Plan, Reason, Receipt, canonical_json
 from tidegate.pipeline import Rehearsal

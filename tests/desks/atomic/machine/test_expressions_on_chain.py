@@ -13,7 +13,7 @@ from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD
 
 from tidegate.desks.atomic import Quote, compile_quote, syntax
-from tidegate.desks.atomic.quoting import simulate_program
+from tidegate.desks.atomic.machine.quoting import simulate_program
 from tidegate.model import BPS, ConfigError, Denied, SourcePosition, mul_div_down, mul_div_up
 from tidegate.venues.tokens import mint
 

@@ -7,7 +7,7 @@ from tests.desks.atomic.machine.texts import book as mainnet
 from tests.venues.executor.golden import KECCAK, PROGRAM, SIZE_BYTES
 
 from tidegate.desks.atomic import parse_strategy
-from tidegate.desks.atomic.compiler import _Compiler
+from tidegate.desks.atomic.machine.compiler import _Compiler
 from tidegate.venues.executor import assemble, program_hash
 
 TEXT = b"""

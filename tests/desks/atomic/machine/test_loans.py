@@ -11,8 +11,14 @@ from tests.desks.atomic.machine.test_quoting import HEAD
 from tidegate.app.devnet import change_executor
 from tidegate.chain import encode_call
 from tidegate.desks.atomic import Assignment, quote, strategy_policy
-from tidegate.desks.atomic.loans import REPLANS_MAX, attempts, candidates, known_amounts, possible_lenders
-from tidegate.desks.atomic.valuation import read_prices
+from tidegate.desks.atomic.machine.loans import (
+    REPLANS_MAX,
+    attempts,
+    candidates,
+    known_amounts,
+    possible_lenders,
+)
+from tidegate.desks.atomic.machine.valuation import read_prices
 from tidegate.model import ConfigError, Denied, Reason
 from tidegate.venues.aave_v3 import set_flash_loans
 from tidegate.venues.erc3156 import list_token

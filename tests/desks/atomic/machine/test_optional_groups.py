@@ -10,7 +10,7 @@ from tests.desks.atomic.machine.test_desk import desk_of
 from tests.desks.atomic.machine.test_quoting import HEAD, V2_IN, V3_IN, swap
 
 from tidegate.desks.atomic import Assignment, Draft, draft_plan, finish_plan
-from tidegate.desks.atomic.optional import drop_failing_groups, without_groups
+from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
 from tidegate.model import ConfigError, Plan
 from tidegate.venues.chainlink import set_answer
 

@@ -9,7 +9,7 @@ from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD, SWAPS, V2_IN, V2_OUT, V3_IN, V3_OUT, swap
 
 from tidegate.desks.atomic import Assignment, Draft, draft_plan, finish_plan, refuse_reverted
-from tidegate.desks.atomic.planner import TRANSACTION_GAS_CAP, most_gas
+from tidegate.desks.atomic.machine.planner import TRANSACTION_GAS_CAP, most_gas
 from tidegate.model import Block, ConfigError, Denied, Intent, Plan, Reason, maximum_in, minimum_out
 from tidegate.sim import WorldReverted
 from tidegate.venues.executor import (

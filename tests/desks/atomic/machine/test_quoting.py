@@ -11,9 +11,9 @@ from tests.desks.atomic.machine.conftest import Ground
 
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import Assignment, Quoted
-from tidegate.desks.atomic.prospect import guard_context
-from tidegate.desks.atomic.quoting import quote_deltas, run_quote, watch_list
-from tidegate.desks.atomic.safeguards import checks_of, safeguards_of
+from tidegate.desks.atomic.machine.prospect import guard_context
+from tidegate.desks.atomic.machine.quoting import quote_deltas, run_quote, watch_list
+from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
 from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason
 from tidegate.venues.executor import encode_pause
 

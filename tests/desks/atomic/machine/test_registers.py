@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from tidegate.desks.atomic.registers import RegisterPool
+from tidegate.desks.atomic.machine.registers import RegisterPool
 from tidegate.model import ConfigError
 
 

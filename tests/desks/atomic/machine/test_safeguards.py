@@ -10,9 +10,9 @@ from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD, V2_IN, V3_IN, swap
 
 from tidegate.desks.atomic import Assignment, draft_plan, finish_plan, quote
-from tidegate.desks.atomic.judging import judgement_of
-from tidegate.desks.atomic.prospect import guard_context
-from tidegate.desks.atomic.safeguards import checks_of, safeguards_of
+from tidegate.desks.atomic.machine.judging import judgement_of
+from tidegate.desks.atomic.machine.prospect import guard_context
+from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
 from tidegate.model import ConfigError, Denied, Placement, Reason
 from tidegate.risk.guards.deadline import Deadline
 from tidegate.venues.chainlink import set_answer

@@ -10,11 +10,11 @@ from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 
 from tidegate.desks.atomic import Assignment, search_size
-from tidegate.desks.atomic.loans import attempts, candidates, known_amounts
-from tidegate.desks.atomic.prospect import priced_symbols
-from tidegate.desks.atomic.quoting import quote_deltas
-from tidegate.desks.atomic.search import SIMULATIONS_MAX, maximise, objective_of
-from tidegate.desks.atomic.valuation import read_prices
+from tidegate.desks.atomic.machine.loans import attempts, candidates, known_amounts
+from tidegate.desks.atomic.machine.prospect import priced_symbols
+from tidegate.desks.atomic.machine.quoting import quote_deltas
+from tidegate.desks.atomic.machine.search import SIMULATIONS_MAX, maximise, objective_of
+from tidegate.desks.atomic.machine.valuation import read_prices
 from tidegate.model import ConfigError, Denied, Reason
 from tidegate.venues.aave_v3 import set_flash_loans
 

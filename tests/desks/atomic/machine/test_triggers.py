@@ -6,7 +6,7 @@ import pytest
 from tests.desks.atomic.machine.texts import DECIMALS, HEAD, SELL
 
 from tidegate.desks.atomic import Strategy, parse_strategy
-from tidegate.desks.atomic.triggers import schedule_of
+from tidegate.desks.atomic.machine.triggers import schedule_of
 from tidegate.model import ConfigError
 
 

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 
-from tidegate.desks.atomic.valuation import Fees, by_address, fees_at, gas_limit_of, net_floor, read_prices
+from tidegate.desks.atomic.machine.valuation import (
+    Fees,
+    by_address,
+    fees_at,
+    gas_limit_of,
+    net_floor,
+    read_prices,
+)
 from tidegate.model import ZERO_ADDRESS, Denied, Reason
 from tidegate.venues import Token
 from tidegate.venues.chainlink import set_answer, set_round

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.desks.atomic import Closed, Loan, Strategy, compile_program, parse_strategy
-from tidegate.desks.atomic.compiler import SignableProgram
+from tidegate.desks.atomic.machine.compiler import SignableProgram
 from tidegate.model import Address
 from tidegate.venues import AddressBook, load_book
 from tidegate.venues.executor import FlashKind

@@ -1,0 +1,46 @@
+"""From a strategy file to what ``decide`` is configured with."""
+
+from __future__ import annotations
+
+from tidegate.desks.atomic.machine.decide import BoundRule, DeskConfig
+from tidegate.desks.atomic.machine.quoting import Assignment
+from tidegate.desks.atomic.machine.search import objective_of
+from tidegate.desks.atomic.machine.triggers import schedule_of
+
+
+def configure(job: Assignment, blinds_hash: str) -> DeskConfig:
+    """Return the configuration of a strategy.
+
+    Raises
+    ------
+    ConfigError
+        If its trigger can not be waited for, or a token is unknown.
+    """
+    strategy = job.strategy
+    searched = strategy.searched_blind
+    return DeskConfig(
+        subject=strategy.name,
+        chain_id=job.book.chain_id,
+        strategy_digest=strategy.digest,
+        blinds_hash=blinds_hash,
+        every_blocks=schedule_of(strategy.trigger).every_blocks,
+        cooldown_blocks=strategy.cooldown.blocks,
+        cooldown_s=strategy.cooldown.seconds,
+        max_in_flight=strategy.limits.max_in_flight,
+        deadline_s=strategy.deadline_s,
+        max_gas=strategy.gas.max_gas,
+        gas_margin_bps=strategy.gas.margin_bps,
+        max_base_fee_wei=strategy.gas.max_base_fee_wei,
+        priority_fee_wei=strategy.gas.priority_fee_wei,
+        bounds=tuple(
+            BoundRule(
+                symbol=bound.token,
+                decimals=job.book.token(bound.token).decimals,
+                minimum=bound.minimum,
+                net_of_gas=bound.net_of_gas,
+            )
+            for bound in strategy.bounds
+        ),
+        searched_blind="" if searched is None else searched.name,
+        objective=objective_of(strategy).token if strategy.bounds else "",
+    )

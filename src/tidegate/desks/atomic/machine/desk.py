@@ -1,0 +1,221 @@
+"""The atomic desk on the street: it looks, decides, plans, and judges its own plans."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from tidegate.desks.atomic.machine.configure import configure
+from tidegate.desks.atomic.machine.decide import (
+    DESK,
+    NATIVE_PRICE,
+    Decision,
+    DeskConfig,
+    DeskInputs,
+    Event,
+    Obstacle,
+    Outlook,
+    decide,
+    hold,
+)
+from tidegate.desks.atomic.machine.judging import judgement_of
+from tidegate.desks.atomic.machine.loans import flash_steps
+from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
+from tidegate.desks.atomic.machine.planner import draft_plan, finish_plan, refuse_reverted
+from tidegate.desks.atomic.machine.prospect import Prospect, quote
+from tidegate.desks.atomic.machine.quoting import Assignment
+from tidegate.desks.atomic.machine.realised import realised_amounts
+from tidegate.desks.atomic.machine.search import search_size
+from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Receipt
+from tidegate.pipeline import PlanReader, Rehearsal
+from tidegate.venues import NATIVE, StateView
+
+StateAt: TypeAlias = Callable[[int | None], StateView]
+"""A block's state, pinned in the fast world; the newest block for None."""
+
+Rehearse: TypeAlias = Callable[[Plan], Awaitable[Rehearsal]]
+"""Runs a plan's own bytes from the operator on the newest block of the exact world."""
+
+
+class Situation(msgspec.Struct, frozen=True):
+    """What the street says about a strategy: how many runs are open, and when the last one began."""
+
+    open_attempts: int = 0
+    last_action_block: int | None = None
+    last_action_s: int | None = None
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One decision with everything that it was made from; ``decision_body`` makes its record."""
+
+    inputs: DeskInputs
+    config: DeskConfig
+    decision: Decision
+
+
+class AtomicDesk:
+    """Keeps ``pipeline.Desk`` for any number of strategies on one chain.
+
+    Parameters
+    ----------
+    assignments
+        The strategies, each with a name of its own.
+    state_at
+        Where states are read.
+    rehearse
+        Where gas is measured.
+    reader
+        What reads the executor's plans back.
+    blinds_hashes
+        The salted hash of each strategy's blinds, by strategy name.
+    """
+
+    def __init__(
+        self,
+        assignments: Iterable[Assignment],
+        *,
+        state_at: StateAt,
+        rehearse: Rehearse,
+        reader: PlanReader,
+        blinds_hashes: Mapping[str, str],
+    ) -> None:
+        self._jobs = {job.strategy.name: job for job in assignments}
+        self._configs = {
+            name: configure(job, blinds_hashes.get(name, "")) for name, job in self._jobs.items()
+        }
+        self._state_at = state_at
+        self._rehearse = rehearse
+        self._reader = reader
+        self._gas_used: dict[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        """Return ``atomic``."""
+        return DESK
+
+    @property
+    def reader(self) -> PlanReader:
+        """Return what reads this desk's plans back."""
+        return self._reader
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Return the names of the strategies, in the order given."""
+        return tuple(self._jobs)
+
+    def config(self, subject: str) -> DeskConfig:
+        """Return what a person chose for a strategy. Raises ``ConfigError`` if there is none."""
+        self._job(subject)
+        return self._configs[subject]
+
+    def look(self, subject: str, event: Event, situation: Situation) -> Look:
+        """Look at the newest block for one strategy and decide.
+
+        Nothing is quoted when the answer is "no" already: not due, cooling, or as many open as allowed.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such strategy, or it can not be compiled.
+        Unavailable
+            If the state can not be read.
+        """
+        job, config, view = self._job(subject), self._configs[subject], self._state_at(None)
+        block = view.block()
+        inputs = DeskInputs(
+            block_number=block.number,
+            block_timestamp_s=block.timestamp,
+            base_fee_wei=block.base_fee_wei,
+            event=event,
+            open_attempts=situation.open_attempts,
+            last_action_block=situation.last_action_block,
+            last_action_s=situation.last_action_s,
+            gas_used=self._gas_used.get(subject),
+        )
+        if hold(inputs, config) is None:
+            inputs = _observe(job, config, view, inputs)
+        return Look(inputs, config, decide(inputs, config))
+
+    async def plan(self, intent: Intent) -> Plan:
+        """Compile the intent to bytes with bounds, at the newest block.
+
+        Raises
+        ------
+        Denied
+            With the reason, when no plan exists that keeps the strategy's rules.
+        """
+        job = _sized(self._job(intent.subject), intent.body.get("size"))
+        draft = draft_plan(intent, job, self._state_at(None))
+        rehearsal = await self._rehearse(draft.plan)
+        if not rehearsal.succeeded:
+            raise refuse_reverted(draft, rehearsal.output)
+        self._gas_used[intent.subject] = rehearsal.gas_needed
+        return finish_plan(draft, rehearsal.gas_needed)
+
+    async def guards_before(self, plan: Plan) -> Sequence[GuardResult]:
+        """Judge the plan at the newest block. A guard that can not be evaluated fails."""
+        return judgement_of(plan, self._job_of(plan)).before(self._state_at(None))
+
+    async def guards_after(self, plan: Plan, receipt: Receipt) -> Sequence[GuardResult]:
+        """Judge what was included, at the block of inclusion."""
+        job = self._job_of(plan)
+        judgement = judgement_of(plan, job)
+        realised = realised_amounts(receipt.logs, judgement.base.steps, plan.to, job.book)
+        return judgement.after(self._state_at(receipt.block_number), receipt, realised)
+
+    def _job_of(self, plan: Plan) -> Assignment:
+        job = _sized(self._job(str(plan.notes["strategy"])), plan.notes["size"])
+        return without_groups(job, plan.notes["dropped_groups"])
+
+    def _job(self, subject: str) -> Assignment:
+        if subject not in self._jobs:
+            raise ConfigError(
+                f"the atomic desk has no strategy {subject}",
+                found=subject,
+                allowed=", ".join(self._jobs) or "none",
+                fix="give the desk its file",
+            )
+        return self._jobs[subject]
+
+
+def _observe(job: Assignment, config: DeskConfig, view: StateView, inputs: DeskInputs) -> DeskInputs:
+    """Return the inputs with a search and a quote, or with what stands in the way of them."""
+    size: int | None = None
+    try:
+        if config.searched_blind:
+            result = search_size(job, view)
+            inputs = msgspec.structs.replace(inputs, tried=result.tried)
+            if result.best is None:
+                return inputs
+            size = result.best.size
+            job = job.with_blind(config.searched_blind, size)
+        job, _ = drop_failing_groups(job, view)
+        prospect = quote(job, view)
+    except Denied as error:
+        return msgspec.structs.replace(inputs, obstacle=Obstacle(error.reason, error.message))
+    return msgspec.structs.replace(
+        inputs,
+        prices_usd_e8=_prices(prospect),
+        outlook=Outlook(dict(prospect.quoted.deltas), _flow_usd_e6(job, prospect), size),
+    )
+
+
+def _prices(prospect: Prospect) -> dict[str, int]:
+    prices = {symbol: price.price_usd_e8 for symbol, price in prospect.prices.items() if symbol != NATIVE}
+    return prices | {NATIVE_PRICE: prospect.prices[NATIVE].price_usd_e8}
+
+
+def _flow_usd_e6(job: Assignment, prospect: Prospect) -> int:
+    """Return what moves, in millionths of a dollar: the loans, and whatever of our own is spent."""
+    moved = [(step.asset, prospect.quoted.values[step.id, "amount"]) for step in flash_steps(job.strategy)]
+    moved += [(symbol, -delta) for symbol, delta in prospect.quoted.deltas.items() if delta < 0]
+    return sum(prospect.prices[symbol].usd_e6(amount) for symbol, amount in moved)
+
+
+def _sized(job: Assignment, size: object) -> Assignment:
+    blind = job.strategy.searched_blind
+    if blind is None or size is None:
+        return job
+    return job.with_blind(blind.name, int(str(size)))

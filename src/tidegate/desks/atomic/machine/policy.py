@@ -1,0 +1,97 @@
+"""The smallest executor policy that lets a strategy run, whoever of its lenders serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from tidegate.desks.atomic.language import syntax
+from tidegate.desks.atomic.machine.compiler import compile_quote
+from tidegate.desks.atomic.machine.loans import flash_steps, possible_lenders
+from tidegate.desks.atomic.machine.prospect import guard_context
+from tidegate.desks.atomic.machine.quoting import Assignment
+from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
+from tidegate.desks.atomic.machine.terms import Loan, Quote
+from tidegate.model import BPS, Address, Denied, Reason, mul_div_up
+from tidegate.venues import StateView, permissions
+from tidegate.venues.executor import Call, Change, Program, RuleKind, merge_policies, required_policy, walk
+from tidegate.venues.flash import Lender
+
+
+def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
+    """Return the changes that a fresh executor needs for every run that the blinds' ranges allow.
+
+    Amounts under a cap are taken at the blinds' maximum. Loans are allowed from every lender of the
+    address book that the strategy's ``provider`` and ``max_fee`` admit and that has some of the asset.
+
+    Raises
+    ------
+    Denied
+        ``flash_liquidity`` if nobody lends an asset at all.
+    ConfigError
+        If the strategy can not be compiled, or an amount under a cap is known only on chain.
+    """
+    widest = replace(job, blinds={**job.blinds, **_maxima(job.strategy)})
+    block = view.block()
+    deadline_s = block.timestamp + job.strategy.deadline_s
+    base = guard_context(job, block, deadline_s, 0, block.number)
+    checks = checks_of(safeguards_of(job.strategy, widest.blinds), base, view)
+    parts = []
+    for loans in _each_lender(widest, view):
+        terms = Quote(loans=loans, deadline_s=deadline_s, checks=checks)
+        program = compile_quote(job.strategy, job.book, widest.blinds, terms, ()).program
+        parts.append(required_policy(program, permissions(job.book), caps=_caps(program, widest)))
+    return merge_policies(*parts)
+
+
+def _maxima(strategy: syntax.Strategy) -> dict[str, int]:
+    return {name: blind.maximum for name, blind in strategy.blinds.items() if blind.maximum is not None}
+
+
+def _each_lender(job: Assignment, view: StateView) -> Iterable[Mapping[str, Loan]]:
+    """Yield loans such that every lender of every flash step stands in one of them."""
+    lenders = {}
+    for step in flash_steps(job.strategy):
+        asset = job.book.token(step.asset).address
+        lenders[step.id] = [
+            Loan(lender.name, lender.kind, lender.address, lender.side(asset))
+            for lender in possible_lenders(step, job)
+            if lender.liquidity(asset, view) > 0 and _is_affordable(lender, step, asset, view)
+        ]
+        if not lenders[step.id]:
+            raise Denied(
+                Reason.FLASH_LIQUIDITY,
+                f"no lender of the address book serves {step.id}",
+                found=", ".join(step.providers) or "auto",
+                allowed="a lender of the address book",
+                fix="name another provider",
+            )
+    longest = max((len(found) for found in lenders.values()), default=1)
+    for place in range(longest):
+        yield {step_id: found[min(place, len(found) - 1)] for step_id, found in lenders.items()}
+
+
+def _is_affordable(lender: Lender, step: syntax.FlashStep, asset: Address, view: StateView) -> bool:
+    """Say whether the lender's rate, asked for a loan large enough to show it, is within ``max_fee``."""
+    if step.max_fee_bps is None:
+        return True
+    return lender.fee(asset, _LARGE, view) <= mul_div_up(_LARGE, step.max_fee_bps, BPS)
+
+
+_LARGE = 10**12
+
+
+def _caps(program: Program, job: Assignment) -> dict[int, int]:
+    """Return, by cap key, the largest amount that the program puts under it."""
+    rules_of, caps = permissions(job.book), dict[int, int]()
+    for op in walk(program.ops):
+        known = rules_of(op.target, op.selector) if isinstance(op, Call) else None
+        if known is None or not isinstance(op, Call):
+            continue
+        patched = {patch.word for patch in op.patches}
+        for rule in known.rules:
+            if rule.kind is RuleKind.CAP and rule.word not in patched:
+                start = 4 + 32 * rule.word
+                amount = int.from_bytes(op.data[start : start + 32])
+                caps[rule.value] = max(amount, caps.get(rule.value, 0))
+    return caps

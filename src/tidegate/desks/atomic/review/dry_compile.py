@@ -1,0 +1,61 @@
+"""A trial compilation without a chain: placeholder addresses, open limits, nothing kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tidegate.chain import address, keccak256
+from tidegate.desks.atomic.language.findings import Finding
+from tidegate.desks.atomic.language.syntax import FlashStep, Strategy, walk
+from tidegate.desks.atomic.machine.compiler import compile_quote
+from tidegate.desks.atomic.machine.terms import Loan, Quote
+from tidegate.desks.atomic.review.trial import trial_blinds
+from tidegate.model import Address, ConfigError
+from tidegate.venues import AddressBook, Entry, Token, catalogue
+from tidegate.venues.executor import FlashKind, ProgramRefused
+
+_DEADLINE_S = 2**40 - 1
+
+
+def compile_dry(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Finding, ...]:
+    """Return what the compiler refuses: ATM115, ATM116, ATM117 and whatever else it alone can see.
+
+    On-chain checks of guards are left out: they need a chain. They are few and small.
+    """
+    loans = {
+        step.id: Loan(lender_name="lender", kind=FlashKind.AAVE_V3, lender=_placeholder("lender"))
+        for step in walk(strategy.steps)
+        if isinstance(step, FlashStep)
+    }
+    blinds = trial_blinds(strategy)
+    terms = Quote(loans=loans, deadline_s=_DEADLINE_S)
+    try:
+        compile_quote(strategy, _trial_book(strategy, decimals_of), blinds, terms, watch=())
+    except ConfigError as error:
+        return (Finding.of(error, strategy.at("steps")),)
+    except ProgramRefused as refused:
+        return (
+            Finding(
+                "ATM116",
+                strategy.at("steps"),
+                f"the program is beyond a limit of the executor: {refused.rule}",
+                refused.found,
+                refused.allowed,
+                "split the strategy",
+            ),
+        )
+    return ()
+
+
+def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBook:
+    contracts = {f"executor.{strategy.executor}", "treasury", *(spec.target for spec in catalogue().values())}
+    return AddressBook(
+        chain=strategy.chain,
+        chain_id=1,
+        tokens={name: Token(name, _placeholder(name), decimals) for name, decimals in decimals_of.items()},
+        contracts={name: Entry(name, _placeholder(name)) for name in sorted(contracts)},
+    )
+
+
+def _placeholder(name: str) -> Address:
+    return address(keccak256(name.encode())[12:])

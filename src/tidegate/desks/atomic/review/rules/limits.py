@@ -1,0 +1,137 @@
+"""Limits: zero amounts, too many steps, opaque calls, and what this release does not build yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tidegate.desks.atomic.language.findings import Finding
+from tidegate.desks.atomic.language.scene import Scene
+from tidegate.desks.atomic.language.schema import MAXIMUM_STEPS
+from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Literal, Word
+from tidegate.desks.atomic.machine.triggers import schedule_of
+from tidegate.desks.atomic.review.rules.names import RAW_CALL
+from tidegate.model import ConfigError, SourcePosition
+
+MAXIMUM_NESTING = 4
+MANY_CALLS = 10
+GAS_CEILING = 13_421_772
+"""Four fifths of 2²⁴ gas, the largest transaction where EIP-7825 holds."""
+
+_WRAPPERS = frozenset({"multicall", "execute", "exec", "aggregate", "batch", "call", "delegate"})
+
+
+def amounts_are_not_zero(scene: Scene) -> Iterable[Finding]:
+    """ATM121: a step that moves nothing is a mistake."""
+    for step, name, amount in scene.amounts():
+        if isinstance(amount, Literal) and amount.base_units == 0:
+            yield Finding(
+                "ATM121",
+                amount.position,
+                f"{name} of {step.id} is zero",
+                "0",
+                "above 0",
+                "write the amount, or remove the step",
+            )
+    for blind in scene.strategy.blinds.values():
+        for key, value in (("max", blind.maximum), ("default", blind.default)):
+            if value == 0 and not isinstance(value, bool) and blind.type == "amount":
+                message = f"the {key} of {blind.name} is zero"
+                yield Finding("ATM121", blind.at(key), message, "0", "above 0", "write the amount")
+
+
+def steps_are_few(scene: Scene) -> Iterable[Finding]:
+    """ATM116, W204: steps in all scopes, nesting of loans, calls and gas."""
+    strategy = scene.strategy
+    if len(scene.places) > MAXIMUM_STEPS:
+        yield Finding(
+            "ATM116",
+            strategy.at("steps"),
+            "the strategy has too many steps",
+            f"{len(scene.places)} steps in all scopes",
+            f"at most {MAXIMUM_STEPS}",
+            "split the strategy",
+        )
+    for place in scene.places.values():
+        depth = sum(isinstance(scope, FlashStep) for scope in place.around) + 1
+        if isinstance(place.step, FlashStep) and depth > MAXIMUM_NESTING:
+            yield Finding(
+                "ATM116",
+                place.step.position,
+                "flash loans are nested too deeply",
+                f"{depth} loans inside each other",
+                f"at most {MAXIMUM_NESTING}",
+                "borrow side by side instead",
+            )
+    calls = sum(isinstance(place.step, ActionStep) for place in scene.places.values())
+    if calls > MANY_CALLS:
+        allowed = f"at most {MANY_CALLS} in comfort"
+        message = "the strategy makes many calls"
+        yield Finding(
+            "W204", strategy.at("steps"), message, f"{calls} calls", allowed, "consider splitting it"
+        )
+    if strategy.gas.max_gas > GAS_CEILING // 2:
+        yield Finding(
+            "W204",
+            strategy.gas.at("max_gas"),
+            "the strategy may burn more than half the gas ceiling",
+            f"{strategy.gas.max_gas:,} gas",
+            f"at most {GAS_CEILING // 2:,} in comfort",
+            "consider splitting it",
+        )
+
+
+def nothing_is_opaque(scene: Scene) -> Iterable[Finding]:
+    """ATM118, W203: a raw call is worth a second look, a wrapper in it hides what is called."""
+    for place in scene.places.values():
+        step = place.step
+        if not isinstance(step, ActionStep) or step.use != RAW_CALL:
+            continue
+        yield Finding(
+            "W203",
+            step.at("use"),
+            f"{step.id} is a raw call: no adapter checks it",
+            RAW_CALL,
+            "an action of the catalogue where there is one",
+            "use an adapter, or have the call reviewed",
+        )
+        function = step.inputs.get("function")
+        name = function.text.split("(")[0] if isinstance(function, Word) else ""
+        if name.lower() in _WRAPPERS and not step.allow_opaque:
+            yield Finding(
+                "ATM118",
+                step.at("use"),
+                f"{step.id} calls {name}, which hides what is called inside",
+                name,
+                "the inner calls as steps, or allow_opaque: with the reason",
+                "write the inner calls as steps of their own",
+            )
+
+
+def this_release_can_build_it(scene: Scene) -> Iterable[Finding]:
+    """ATM190: the language is whole, the compiler of this release is not yet."""
+    for place in scene.places.values():
+        step = place.step
+        if isinstance(step, ActionStep) and step.use == RAW_CALL:
+            yield _later(
+                step.at("use"),
+                "raw calls are not built by this release",
+                RAW_CALL,
+                "an action of the catalogue",
+            )
+    try:
+        schedule_of(scene.strategy.trigger)
+    except ConfigError as error:
+        yield Finding.of(error, scene.strategy.trigger.position, code="ATM190")
+    for entry in scene.strategy.addresses.values():
+        yield _later(
+            entry.position,
+            "addresses of the file's own are not used by this release",
+            entry.name,
+            "names of the address book",
+        )
+
+
+def _later(position: SourcePosition, message: str, found: str, allowed: str) -> Finding:
+    return Finding(
+        "ATM190", position, message, found, allowed, "write it without, or wait for a later release"
+    )
