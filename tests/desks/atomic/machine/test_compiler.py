@@ -20,7 +20,8 @@ from tests.desks.atomic.machine.texts import (
     strategy,
 )
 
-from tidegate.desks.atomic import Loan, Quote, compile_program, compile_quote, names, parse_strategy
+from tidegate.desks.atomic import Loan, Quote, compile_program, compile_quote, parse_strategy
+from tidegate.desks.atomic.machine import names
 from tidegate.desks.atomic.machine.compiler import OPEN_BASE_FEE_WEI, guard_output
 from tidegate.desks.atomic.machine.lowering import Constant, Held
 from tidegate.desks.atomic.machine.terms import OPEN_CEILING, OPEN_FEE, OPEN_FLOOR

@@ -22,8 +22,8 @@ from tidegate.desks.atomic import (
     draft_plan,
     finish_plan,
     replay,
-    syntax,
 )
+from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.ledger import PlanBody

@@ -12,7 +12,8 @@ from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD
 
-from tidegate.desks.atomic import Quote, compile_quote, syntax
+from tidegate.desks.atomic import Quote, compile_quote
+from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.quoting import simulate_program
 from tidegate.model import BPS, ConfigError, Denied, SourcePosition, mul_div_down, mul_div_up
 from tidegate.venues.tokens import mint
