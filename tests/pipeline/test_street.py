@@ -130,16 +130,16 @@ def _too_late(chain: FakeChain, desk: FakeDesk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "reason", "rests_on"),
     [
-        (_desk_refuses, Reason.FLASH_LIQUIDITY),
-        (_guard_fails, Reason.GUARD_FAILED),
-        (_reverts, Reason.SIMULATION_REVERTED),
-        (_probe_fails, Reason.SIM_MISMATCH),
-        (_logs_disagree, Reason.SIM_MISMATCH),
-        (_short, Reason.BOUNDS),
-        (_needs_more_gas, Reason.GAS_CAP),
-        (_too_late, Reason.DEADLINE_PASSED),
+        (_desk_refuses, Reason.FLASH_LIQUIDITY, RecordKind.LIMITS),
+        (_guard_fails, Reason.GUARD_FAILED, RecordKind.GUARDS),
+        (_reverts, Reason.SIMULATION_REVERTED, RecordKind.SIMULATION),
+        (_probe_fails, Reason.SIM_MISMATCH, RecordKind.SIMULATION),
+        (_logs_disagree, Reason.SIM_MISMATCH, RecordKind.SIMULATION),
+        (_short, Reason.BOUNDS, RecordKind.BOUNDS),
+        (_needs_more_gas, Reason.GAS_CAP, RecordKind.SIMULATION),
+        (_too_late, Reason.DEADLINE_PASSED, RecordKind.INTENT),
     ],
 )
 def test_a_refusal_ends_as_denied_and_nothing_leaves(
@@ -148,6 +148,7 @@ def test_a_refusal_ends_as_denied_and_nothing_leaves(
     desk: FakeDesk,
     change: Callable[[FakeChain, FakeDesk], None],
     reason: Reason,
+    rests_on: RecordKind,
 ) -> None:
     change(chain, desk)
     outcome = asyncio.run(street_of(journal, chain, desk).submit(intent()))
@@ -155,7 +156,7 @@ def test_a_refusal_ends_as_denied_and_nothing_leaves(
     assert (outcome.kind, outcome.reason) == (OutcomeKind.DENIED, reason)
     assert chain.sends == 0
     assert RecordKind.SIGNATURE not in kinds(journal)
-    assert kinds(journal)[-1] is RecordKind.OUTCOME
+    assert kinds(journal)[-2:] == [rests_on, RecordKind.OUTCOME], "a refusal stands behind what it rests on"
 
 
 def test_a_guard_that_only_warns_lets_the_plan_pass(

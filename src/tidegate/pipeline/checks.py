@@ -11,23 +11,29 @@ from tidegate.model import (
     GuardResult,
     Placement,
     Plan,
+    Probe,
     Reason,
     Receipt,
     Rejected,
     Simulation,
     format_units,
 )
-from tidegate.pipeline.chain import ChainPort
+from tidegate.pipeline.chain import ChainPort, Rehearsal
 from tidegate.pipeline.desk import PlanReader
 
 
-def check_guards(results: Sequence[GuardResult]) -> GuardsBody:
-    """Return the record of the guards before sending.
+def guards_body(results: Sequence[GuardResult]) -> GuardsBody:
+    """Return the record of the guards before sending."""
+    return GuardsBody(placement=Placement.PRE, results=tuple(results))
+
+
+def demand_guards(results: Sequence[GuardResult]) -> None:
+    """Refuse if a guard did not pass; one that only warns does not refuse.
 
     Raises
     ------
     Denied
-        ``guard_failed`` with the first guard that refuses; one that only warns does not.
+        ``guard_failed`` with the first guard that refuses.
     """
     for result in results:
         if not result.passed and result.on_failure != "warn":
@@ -37,21 +43,26 @@ def check_guards(results: Sequence[GuardResult]) -> GuardsBody:
                 found=f"{result.measured} {result.unit}",
                 allowed=f"{result.bound} {result.unit}",
             )
-    return GuardsBody(placement=Placement.PRE, results=tuple(results))
 
 
-async def check_simulation(
+async def simulate(
     plan: Plan, *, sender: Address, chain: ChainPort, reader: PlanReader
-) -> tuple[Simulation, SimulationBody]:
+) -> tuple[Simulation, Denied | None]:
     """Run the plan's own bytes at the head, twice, and compare.
 
     Once as the transaction itself (true gas and logs), once as the desk's own on-chain probe,
     which reports balance changes and gas by step. Verdict and every delta must agree.
 
+    Returns
+    -------
+    tuple of Simulation and Denied or None
+        What happened, and why the plan may not go on: ``simulation_reverted``, ``sim_mismatch`` or
+        ``gas_cap``. Both are wanted: a refusal is recorded with what it rests on.
+
     Raises
     ------
     Denied
-        ``simulation_reverted``, ``sim_mismatch`` or ``gas_cap``.
+        ``simulation_reverted`` if no block could hold the transaction at all.
     """
     try:
         run = await chain.simulate(plan, sender=sender, probe_data=reader.probe_data(plan))
@@ -63,20 +74,39 @@ async def check_simulation(
             allowed="a sender with funds, fees above the base fee",
         ) from refusal
     probe = reader.read_probe(plan, run.probe_output)
+    revert, step = None, None
+    if not run.succeeded or probe is None:
+        revert, step = reader.explain(plan, run.probe_output if run.succeeded else run.output)
+    simulation = Simulation(
+        plan_digest=plan.digest,
+        block_number=run.block_number,
+        succeeded=run.succeeded,
+        gas_used=run.gas_used,
+        deltas=() if probe is None else probe.deltas,
+        logs=run.logs,
+        gas_by_step=() if probe is None else probe.gas_by_step,
+        revert=revert,
+        failing_step=step,
+    )
+    return simulation, _refusal(plan, run, probe, simulation, reader)
+
+
+def _refusal(
+    plan: Plan, run: Rehearsal, probe: Probe | None, simulation: Simulation, reader: PlanReader
+) -> Denied | None:
     if not run.succeeded:
-        revert, step = reader.explain(plan, run.output)
-        raise Denied(
+        where = f" in step {simulation.failing_step}" if simulation.failing_step else ""
+        return Denied(
             Reason.SIMULATION_REVERTED,
-            f"the plan reverts at block {run.block_number}" + (f" in step {step}" if step else ""),
-            found=str(revert),
+            f"the plan reverts at block {run.block_number}{where}",
+            found=str(simulation.revert),
             allowed="success within the plan's bounds",
         )
     if probe is None:
-        revert, step = reader.explain(plan, run.probe_output)
-        raise Denied(
+        return Denied(
             Reason.SIM_MISMATCH,
             "the transaction succeeds but the probe of the same bytes fails",
-            found=str(revert),
+            found=str(simulation.revert),
             allowed="the same verdict from both",
         )
     logs_say = reader.deltas(
@@ -90,47 +120,54 @@ async def check_simulation(
         ),
     )
     if logs_say != probe.deltas:
-        raise Denied(
+        return Denied(
             Reason.SIM_MISMATCH,
             "two simulations of the same bytes give other balance changes",
             found=f"probe {probe.deltas}, logs {logs_say}",
             allowed="equal to the base unit",
         )
     if run.gas_needed > plan.gas_limit:
-        raise Denied(
+        return Denied(
             Reason.GAS_CAP,
             "the run needs more gas than its limit",
             found=str(run.gas_needed),
             allowed=str(plan.gas_limit),
         )
-    simulation = Simulation(
-        plan_digest=plan.digest,
-        block_number=run.block_number,
-        succeeded=True,
-        gas_used=run.gas_used,
-        deltas=probe.deltas,
-        logs=run.logs,
-        gas_by_step=probe.gas_by_step,
-    )
-    return simulation, SimulationBody(
-        plan_digest=plan.digest,
-        block_number=run.block_number,
-        succeeded=True,
-        gas_used=run.gas_used,
-        deltas=tuple(str(delta) for delta in probe.deltas),
-        gas_by_step=probe.gas_by_step,
+    return None
+
+
+def simulation_body(simulation: Simulation) -> SimulationBody:
+    """Return the record of a simulation, also of one that failed."""
+    return SimulationBody(
+        plan_digest=simulation.plan_digest,
+        block_number=simulation.block_number,
+        succeeded=simulation.succeeded,
+        gas_used=simulation.gas_used,
+        deltas=tuple(str(delta) for delta in simulation.deltas),
+        gas_by_step=simulation.gas_by_step,
+        revert="" if simulation.revert is None else str(simulation.revert),
+        failing_step=simulation.failing_step,
     )
 
 
-def check_bounds(plan: Plan, simulation: Simulation) -> BoundsBody:
-    """Return the margin of each bound.
+def bounds_body(plan: Plan, simulation: Simulation) -> BoundsBody:
+    """Return the record of each bound with the margin by which it holds, or is missed."""
+    return BoundsBody(
+        margins=tuple(
+            Margin(bound.symbol, str(bound.floor), str(delta), str(delta - bound.floor))
+            for bound, delta in zip(plan.bounds, simulation.deltas, strict=True)
+        )
+    )
+
+
+def demand_bounds(plan: Plan, simulation: Simulation) -> None:
+    """Refuse if a simulated balance change is below its floor.
 
     Raises
     ------
     Denied
-        ``bounds`` with the first balance change below its floor.
+        ``bounds`` with the first that is.
     """
-    margins = []
     for bound, delta in zip(plan.bounds, simulation.deltas, strict=True):
         if delta < bound.floor:
             raise Denied(
@@ -139,5 +176,3 @@ def check_bounds(plan: Plan, simulation: Simulation) -> BoundsBody:
                 found=f"{format_units(delta, bound.decimals)} {bound.symbol}",
                 allowed=f"at least {format_units(bound.floor, bound.decimals)} {bound.symbol}",
             )
-        margins.append(Margin(bound.symbol, str(bound.floor), str(delta), str(delta - bound.floor)))
-    return BoundsBody(margins=tuple(margins))

@@ -40,7 +40,14 @@ from tidegate.model import (
     UnsignedTransaction,
 )
 from tidegate.pipeline.chain import ChainPort
-from tidegate.pipeline.checks import check_bounds, check_guards, check_simulation
+from tidegate.pipeline.checks import (
+    bounds_body,
+    demand_bounds,
+    demand_guards,
+    guards_body,
+    simulate,
+    simulation_body,
+)
 from tidegate.pipeline.desk import Desk
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import settle
@@ -190,12 +197,17 @@ class Street:
     async def _prepare(self, run: Run) -> Plan:
         plan = await self._desk.plan(run.intent)
         self._write(run, PlanBody.of(plan))
-        self._write(run, check_guards(await self._desk.guards_before(plan)))
-        simulation, body = await check_simulation(
+        guards = await self._desk.guards_before(plan)
+        self._write(run, guards_body(guards))
+        demand_guards(guards)
+        simulation, refusal = await simulate(
             plan, sender=self._signer.address, chain=self._chain, reader=self._desk.reader
         )
-        self._write(run, body)
-        self._write(run, check_bounds(plan, simulation))
+        self._write(run, simulation_body(simulation))
+        if refusal is not None:
+            raise refusal
+        self._write(run, bounds_body(plan, simulation))
+        demand_bounds(plan, simulation)
         return plan
 
     async def _sign(self, run: Run, plan: Plan) -> None:
