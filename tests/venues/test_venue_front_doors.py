@@ -28,7 +28,15 @@ NAMES = {
         ),
     },
     "aave_v3": {
-        *("AaveV3", "AccountData", "RateCurve", "ReserveSettings", "ReserveTokens", "account_data"),
+        *(
+            "AaveV3",
+            "AccountData",
+            "ERROR_MEANINGS",
+            "RateCurve",
+            "ReserveSettings",
+            "ReserveTokens",
+            "account_data",
+        ),
         *("borrow", "deploy_aave_v3", "liquidate", "set_flash_loans", "supply"),
     },
     "safe": {

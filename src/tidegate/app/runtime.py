@@ -30,7 +30,7 @@ from tidegate.model import Address, Clock, Intent, ManualClock, Outcome, Plan, R
 from tidegate.pipeline import NodeChain, Rehearsal, Street, drop_orphans, recover, rules_of
 from tidegate.risk.limits import RunLimits
 from tidegate.sim import ExactWorld, PinnedWorlds
-from tidegate.venues import AddressBook, StateView
+from tidegate.venues import AddressBook, StateView, glossary_of
 from tidegate.venues.executor import ExecutorReader, merge_policies
 from tidegate.venues.tokens import transfer
 
@@ -197,7 +197,9 @@ async def open_session(
                 ground.assignments,
                 state_at=state_at,
                 rehearse=rehearse,
-                reader=ExecutorReader(treasury=devnet.accounts["treasury"], weth=devnet.weth),
+                reader=ExecutorReader(
+                    treasury=devnet.accounts["treasury"], weth=devnet.weth, glossary=glossary_of(ground.book)
+                ),
                 blinds_hashes={one.strategy.name: _blinds_hash(one, salt) for one in ground.assignments},
             )
             street = Street(

@@ -20,6 +20,7 @@ from tidegate.venues.actions import (
     parse_action,
 )
 from tidegate.venues.book import NATIVE, AddressBook, Entry, Token, load_book
+from tidegate.venues.glossary import glossary_of
 from tidegate.venues.permissions import permissions
 from tidegate.venues.view import StateView
 
@@ -40,6 +41,7 @@ __all__ = [
     "Word",
     "WordSource",
     "catalogue",
+    "glossary_of",
     "load_book",
     "parse_action",
     "permissions",

@@ -6,7 +6,7 @@ from tests.venues.executor.golden import MORPHO, ROUTER, USDC, WETH
 
 from tidegate.chain import abi_signature, selector
 from tidegate.model import Step
-from tidegate.venues.executor import ERROR_ABI, decode_error
+from tidegate.venues.executor import ERROR_ABI, Glossary, decode_error
 
 SWAP = selector("swap(uint256)")
 STEPS = (Step(tag=4, step_id="buy", label="buy WETH", target=ROUTER),)
@@ -44,10 +44,10 @@ def test_selectors_are_those_of_the_specification():
 
 
 def test_a_failed_step_has_its_name_target_and_reason():
-    found = decode_error(step_failed(text("Too little received")), STEPS, names={SWAP: "swap(uint256)"})
+    found = decode_error(step_failed(text("Too little received")), STEPS, glossary=Glossary({SWAP: "swap"}))
     assert (found.tag, found.step_id, found.target, found.selector) == (4, "buy", ROUTER, SWAP)
     assert found.root.meaning == "Too little received"
-    assert str(found) == f"step buy: swap(uint256) of {ROUTER} failed: Too little received"
+    assert str(found) == f"step buy: swap of {ROUTER} failed: Too little received"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ NAMES = [
     "FlashKind",
     "GRACE_S",
     "GUARDED_MAX",
+    "Glossary",
     "LINES_MAX",
     "Line",
     "Load",

@@ -6,11 +6,18 @@ from tests.venues.executor.golden import EXECUTOR, MORPHO, PROGRAM, ROUTER, USDC
 
 from tidegate.chain import event_topic, selector
 from tidegate.model import ZERO_ADDRESS, Bound, Divergence, Log, Plan, Receipt, Step
-from tidegate.venues.executor import ExecutorReader, assemble, decode_execute, encode_execute, encode_simulate
+from tidegate.venues.executor import (
+    ExecutorReader,
+    Glossary,
+    assemble,
+    decode_execute,
+    encode_execute,
+    encode_simulate,
+)
 
 TREASURY = MORPHO
 RAW = assemble(PROGRAM)
-READER = ExecutorReader(treasury=TREASURY, weth=WETH, names={selector("swap()"): "swap()"})
+READER = ExecutorReader(treasury=TREASURY, weth=WETH, glossary=Glossary({selector("swap()"): "swap"}))
 STEPS = (
     Step(tag=0, step_id="", label="the size", target=ZERO_ADDRESS),
     Step(tag=1, step_id="sell", label="approve WETH", target=WETH),

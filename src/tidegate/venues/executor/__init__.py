@@ -48,7 +48,7 @@ from tidegate.venues.executor.deploy import (
     executor_build,
 )
 from tidegate.venues.executor.disassembler import disassemble
-from tidegate.venues.executor.errors import ERROR_ABI, ExecutorError, decode_error
+from tidegate.venues.executor.errors import ERROR_ABI, ExecutorError, Glossary, decode_error
 from tidegate.venues.executor.exposure import TokenPrice, at_risk_usd_e6, flow_usd_e6
 from tidegate.venues.executor.history import policy_in_force
 from tidegate.venues.executor.policy import (
@@ -127,6 +127,7 @@ __all__ = [
     "ExecutorReader",
     "Flash",
     "FlashKind",
+    "Glossary",
     "Line",
     "Load",
     "LoadSource",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from tidegate.chain import Abi, RevertDecoder, address, selector
 from tidegate.model import Address, Plan, Revert, Step
@@ -45,6 +47,39 @@ _TEXT = selector("Error(string)")
 
 
 @dataclass(frozen=True, slots=True)
+class Glossary:
+    """What people call the things that a revert names by their bytes.
+
+    Attributes
+    ----------
+    functions
+        Names by selector.
+    accounts
+        Names by address.
+    reasons
+        By address, what the texts of that contract's reverts stand for: a protocol's error codes.
+    """
+
+    functions: Mapping[bytes, str] = field(default_factory=dict)
+    accounts: Mapping[Address, str] = field(default_factory=dict)
+    reasons: Mapping[Address, Mapping[str, str]] = field(default_factory=dict)
+
+    def account(self, account: Address) -> str:
+        """Return an account's name, or its address."""
+        return self.accounts.get(account, account)
+
+    def call(self, target: Address, function: bytes) -> str:
+        """Return how a call reads: ``aave_v3.pool.repay``, else what is known of it."""
+        name = self.functions.get(function)
+        if name is not None and target in self.accounts:
+            return f"{self.accounts[target]}.{name}"
+        return f"{name or '0x' + function.hex()} of {self.account(target)}"
+
+
+NO_NAMES = Glossary()
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorError:
     """Why a run reverted.
 
@@ -81,7 +116,7 @@ def decode_error(
     plan: Plan | Iterable[Step] | None = None,
     *,
     abis: Iterable[Abi] = (),
-    names: Mapping[bytes, str] | None = None,
+    glossary: Glossary = NO_NAMES,
 ) -> ExecutorError:
     """Return what an executor's revert ``data`` says. Never raises.
 
@@ -93,11 +128,11 @@ def decode_error(
         The plan, or its steps: gives the failing tag its name.
     abis
         ABIs of the called protocols, whose custom errors a step's reason may be.
-    names
-        Signatures by selector, for functions to be shown by name.
+    glossary
+        Names of functions and accounts, and what the error codes of protocols mean.
     """
     steps = plan.steps if isinstance(plan, Plan) else tuple(plan or ())
-    reader = _Reader(RevertDecoder((ERROR_ABI, *abis)), {step.tag: step for step in steps}, dict(names or {}))
+    reader = _Reader(RevertDecoder((ERROR_ABI, *abis)), {step.tag: step for step in steps}, glossary)
     return reader.read(data)
 
 
@@ -105,10 +140,11 @@ def decode_error(
 class _Reader:
     decoder: RevertDecoder
     steps: Mapping[int, Step]
-    names: Mapping[bytes, str]
+    glossary: Glossary
 
-    def read(self, data: bytes) -> ExecutorError:
-        revert = _decode(self.decoder, data)
+    def read(self, data: bytes, target: Address | None = None) -> ExecutorError:
+        """Return what ``data`` says; ``target`` is whose revert it is, where that is known."""
+        revert = self._with_meaning(_decode(self.decoder, data), target)
         values: dict[str, Any] = dict(revert.arguments)
         if revert.kind != "custom" or revert.name not in _ERRORS:
             return ExecutorError(revert, _plain_meaning(revert))
@@ -116,20 +152,29 @@ class _Reader:
         step = None if tag is None else self.steps.get(tag)
         match revert.name:
             case "StepFailed":
-                function = self.names.get(values["selector"], "0x" + values["selector"].hex())
                 return ExecutorError(
                     revert,
-                    f"{function} of {values['target']} failed",
+                    f"{self.glossary.call(values['target'], values['selector'])} failed",
                     tag=tag,
                     step=step,
                     target=values["target"],
                     selector=values["selector"],
-                    cause=self.read(values["reason"]),
+                    cause=self.read(values["reason"], values["target"]),
                 )
             case "PolicyDenied":
                 return self._denied(revert, values, step)
             case _:
-                return ExecutorError(revert, _meaning(revert.name, values), tag=tag, step=step)
+                return ExecutorError(revert, self._meaning(revert.name, values), tag=tag, step=step)
+
+    def _with_meaning(self, revert: Revert, target: Address | None) -> Revert:
+        """Return a protocol's error code with what it stands for beside it, as panics have it."""
+        if revert.kind != "error" or target is None:
+            return revert
+        message = str(dict(revert.arguments)["message"])
+        meaning = self.glossary.reasons.get(target, {}).get(message)
+        if meaning is None:
+            return revert
+        return msgspec.structs.replace(revert, arguments=(*revert.arguments, ("meaning", meaning)))
 
     def _denied(self, revert: Revert, values: Mapping[str, Any], step: Step | None) -> ExecutorError:
         rule, key = values["rule"], values["key"]
@@ -140,9 +185,7 @@ class _Reader:
             meaning = f"argument rule {rule - ARGUMENT_RULE_BASE} failed, or its word lies outside the data"
         else:
             meaning = RULE_MEANINGS.get(rule, f"rule {rule}")
-        shown = (
-            target if function is None else f"{self.names.get(function, '0x' + function.hex())} of {target}"
-        )
+        shown = self.glossary.account(target) if function is None else self.glossary.call(target, function)
         return ExecutorError(
             revert,
             f"policy denies {shown}: {meaning}",
@@ -152,6 +195,25 @@ class _Reader:
             selector=function,
             rule=rule,
         )
+
+    def _meaning(self, name: str, values: Mapping[str, Any]) -> str:
+        named = self.glossary.account
+        match name:
+            case "CheckFailed":
+                return f"a check failed: {values['left']} against {values['right']}"
+            case "FeeTooHigh":
+                return f"the loan's fee is {values['fee']}, at most {values['max']} was planned"
+            case "AllowanceLeft":
+                return f"an allowance of {named(values['token'])} to {named(values['spender'])} is left"
+            case "DeltaTooLow":
+                return (
+                    f"{named(values['token'])} changed by {values['delta']}, the floor is {values['floor']}"
+                )
+            case "LossTooHigh":
+                lost = f"{values['run']} in this run and {values['day']} today"
+                return f"{named(values['token'])} would lose {lost}"
+            case _:
+                return "the run was simulated, not executed"
 
 
 def _decode(decoder: RevertDecoder, data: bytes) -> Revert:
@@ -165,22 +227,7 @@ def _decode(decoder: RevertDecoder, data: bytes) -> Revert:
 
 
 def _plain_meaning(revert: Revert) -> str:
-    if revert.kind == "error":
-        return str(dict(revert.arguments)["message"])
-    return str(revert)
-
-
-def _meaning(name: str, values: Mapping[str, Any]) -> str:
-    match name:
-        case "CheckFailed":
-            return f"a check failed: {values['left']} against {values['right']}"
-        case "FeeTooHigh":
-            return f"the loan's fee is {values['fee']}, at most {values['max']} was planned"
-        case "AllowanceLeft":
-            return f"an allowance of {values['token']} to {values['spender']} is left"
-        case "DeltaTooLow":
-            return f"{values['token']} changed by {values['delta']}, the floor is {values['floor']}"
-        case "LossTooHigh":
-            return f"{values['token']} would lose {values['run']} in this run and {values['day']} today"
-        case _:
-            return "the run was simulated, not executed"
+    if revert.kind != "error":
+        return str(revert)
+    values = dict(revert.arguments)
+    return f"{values['message']} ({values['meaning']})" if "meaning" in values else str(values["message"])

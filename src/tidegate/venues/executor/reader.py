@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from tidegate.chain import Abi, address, event_topic
 from tidegate.model import ZERO_ADDRESS, Address, Divergence, Plan, Probe, Receipt, Revert
@@ -15,7 +15,7 @@ from tidegate.venues.executor.abi import (
     gas_by_tag,
 )
 from tidegate.venues.executor.disassembler import disassemble
-from tidegate.venues.executor.errors import decode_error
+from tidegate.venues.executor.errors import NO_NAMES, Glossary, decode_error
 from tidegate.venues.executor.program import Flash, Program, walk
 
 _TRANSFER = event_topic("Transfer(address,address,uint256)")
@@ -32,8 +32,8 @@ class ExecutorReader:
         Where payouts go: what a flagged line gained left the executor for it.
     weth
         The wrapped coin, which reports wrapping by its own two events and no transfer.
-    abis, names
-        ABIs of called protocols and signatures by selector, to name a step's own revert.
+    abis, glossary
+        ABIs of called protocols and what people call things, to name a step's own revert.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class ExecutorReader:
         treasury: Address,
         weth: Address,
         abis: Iterable[Abi] = (),
-        names: Mapping[bytes, str] | None = None,
+        glossary: Glossary = NO_NAMES,
     ) -> None:
         self._treasury = treasury
         self._weth = weth
         self._abis = tuple(abis)
-        self._names = dict(names or {})
+        self._glossary = glossary
 
     def probe_data(self, plan: Plan) -> bytes:
         """Return the ``simulate`` call of the plan's own program."""
@@ -67,7 +67,7 @@ class ExecutorReader:
 
     def explain(self, plan: Plan, revert_data: bytes) -> tuple[Revert, str | None]:
         """Return the innermost revert and the id of the step that failed."""
-        error = decode_error(revert_data, plan, abis=self._abis, names=self._names)
+        error = decode_error(revert_data, plan, abis=self._abis, glossary=self._glossary)
         return error.root.revert, error.step_id
 
     def deltas(self, plan: Plan, receipt: Receipt) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from tidegate.venues.flash.choose import (
     PLAN_GAS,
     LenderQuote,
     LoanPrices,
+    ask,
     choose,
     is_allowed,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "LenderQuote",
     "LoanPrices",
     "UniswapV3Lender",
+    "ask",
     "choose",
     "is_allowed",
     "lenders_of",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from tidegate.chain import decode_output, encode_call
-from tidegate.model import BPS, Address, TidegateError, mul_div_up
+from tidegate.model import BPS, Address, TidegateError, format_units, mul_div_up
 from tidegate.venues.executor import FlashKind, TokenPrice
 from tidegate.venues.flash.lenders import Lender
 from tidegate.venues.view import StateView
@@ -74,22 +74,41 @@ def choose(
     list of LenderQuote
         Ordered by cost, then gas, then name. A lender that does not answer is left out.
     """
-    needed = mul_div_up(amount, BPS + headroom_bps, BPS)
-    quotes = []
-    for lender in lenders:
-        if lender.address in exclude:
-            continue
-        try:
-            if executor is not None and not is_allowed(executor, lender, view):
-                continue
-            liquidity = lender.liquidity(asset, view)
-            if liquidity < max(needed, 1):
-                continue
-            fee = lender.fee(asset, amount, view)
-        except TidegateError:
-            continue  # one that reverts or answers nonsense can not serve; the others may
-        quotes.append(_quote(lender, asset, liquidity, fee, prices))
+    asked = [
+        ask(lender, asset, amount, view, headroom_bps, prices=prices, executor=executor)
+        for lender in lenders
+        if lender.address not in exclude
+    ]
+    quotes = [answer for answer in asked if isinstance(answer, LenderQuote)]
     return sorted(quotes, key=lambda quote: (quote.cost_usd_e6, quote.plan_gas, quote.name))
+
+
+def ask(
+    lender: Lender,
+    asset: Address,
+    amount: int,
+    view: StateView,
+    headroom_bps: int = 1000,
+    *,
+    prices: LoanPrices,
+    executor: Address | None = None,
+) -> LenderQuote | str:
+    """Return what one lender asks for a loan of ``amount``, or in words why it can not serve it.
+
+    The parameters are those of ``choose``. One that reverts or answers nonsense can not serve either.
+    """
+    needed = max(mul_div_up(amount, BPS + headroom_bps, BPS), 1)
+    try:
+        if executor is not None and not is_allowed(executor, lender, view):
+            return "the executor's policy does not allow it"
+        liquidity = lender.liquidity(asset, view)
+        if liquidity < needed:
+            has, wanted = (format_units(figure, prices.asset.decimals) for figure in (liquidity, needed))
+            return f"can lend {has}, {wanted} needed (the loan and headroom)"
+        fee = lender.fee(asset, amount, view)
+    except TidegateError as error:
+        return f"does not answer: {error.message}"
+    return _quote(lender, asset, liquidity, fee, prices)
 
 
 def is_allowed(executor: Address, lender: Lender, view: StateView) -> bool:

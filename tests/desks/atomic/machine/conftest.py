@@ -37,14 +37,10 @@ class Ground:
         return self.devnet.accounts["operator"]
 
     def job(self, text: str, **blinds: int) -> Assignment:
-        """A strategy's text as an assignment; blinds that are not given take their defaults."""
+        """A strategy's text as an assignment; blinds that are not given take defaults, or are searched."""
         decimals = {name: token.decimals for name, token in self.book.tokens.items()} | {NATIVE: 18}
         strategy = parse_strategy(text.encode(), "strategy.yaml", {self.book.chain: decimals})
-        searched = strategy.searched_blind
-        given = dict(blinds)
-        if searched is not None:
-            given.setdefault(searched.name, searched.minimum or 1)
-        return Assignment(strategy, self.book, self.operator, complete_blinds(strategy, given))
+        return Assignment(strategy, self.book, self.operator, complete_blinds(strategy, blinds))
 
     def shipped(self, template: str, **blinds: int) -> Assignment:
         return self.job(shipped_text(template), **blinds)

@@ -17,6 +17,7 @@ from tidegate.desks.atomic import (
     Event,
     Look,
     Situation,
+    Tried,
     decide,
     decision_body,
     draft_plan,
@@ -27,7 +28,18 @@ from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.ledger import PlanBody
-from tidegate.model import ConfigError, Denied, Intent, Placement, Plan, Reason, Receipt, canonical_json
+from tidegate.model import (
+    ConfigError,
+    Denied,
+    Intent,
+    Placement,
+    Plan,
+    Reason,
+    Receipt,
+    Rejected,
+    canonical_json,
+    format_units,
+)
 from tidegate.pipeline import Rehearsal
 from tidegate.venues.chainlink import set_answer
 from tidegate.venues.executor import ExecutorReader
@@ -69,9 +81,55 @@ def test_no_gap_no_intent_and_the_record_replays(ground: Ground) -> None:
     desk = desk_of(ground, ground.shipped("flash-arb"))
     seen = look(desk, "v2-v3-arb")
     assert seen.decision.reason is Reason.NO_OPPORTUNITY
-    assert len(seen.inputs.tried) == 1
+    assert len(seen.inputs.tried) == 3
+    assert seen.decision.detail == "no size repays its loan: 3 tried"
     body = decision_body(seen.inputs, seen.config, seen.decision).to_body()
     assert replay(json.loads(canonical_json(body))) == body
+
+
+def test_how_far_the_best_size_is_from_gaining_is_said(ground: Ground) -> None:
+    ground.push_v2("WETH", 30 * WETH, "USDC")
+    ground.give("WETH", 2 * WETH)
+    seen = look(desk_of(ground, ground.shipped("flash-arb")), "v2-v3-arb")
+    assert seen.decision.reason is Reason.NO_OPPORTUNITY
+    gains = [item.gain for item in seen.inputs.tried if item.gain is not None]
+    assert len(gains) == 2
+    assert seen.decision.detail == f"the best of 2 sizes would gain {format_units(max(gains), 18, 6)} WETH"
+
+
+@pytest.mark.parametrize(
+    ("gains", "detail"),
+    [
+        ((-1_200_000_000_000_000,), "the one size that was tried would gain -0.0012 WETH"),
+        (
+            (-3 * 10**15, None, -(10**15)),
+            "the best of 3 sizes would gain -0.001 WETH; 1 of them would revert",
+        ),
+    ],
+)
+def test_sizes_are_counted_in_words(ground: Ground, gains: tuple[int | None, ...], detail: str) -> None:
+    ground.push_v2("WETH", 30 * WETH, "USDC")
+    seen = look(desk_of(ground, ground.shipped("flash-arb")), "v2-v3-arb")
+    tried = tuple(Tried(size, gain) for size, gain in enumerate(gains, start=1))
+    assert decide(msgspec.structs.replace(seen.inputs, tried=tried), seen.config).detail == detail
+
+
+def test_a_size_that_a_person_gives_is_used_and_nothing_is_searched(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb", size=3 * WETH))
+    seen = look(desk, "v2-v3-arb")
+    assert (seen.config.searched_blind, seen.inputs.tried, seen.decision.size) == ("", (), None)
+    assert seen.inputs.outlook is not None
+    plan = planned(desk, seen.decision.intent)
+    assert (plan.notes["size"], plan.notes["searched"]) == (str(3 * WETH), False)
+    assert plan.flow_usd_e6 == 9_000 * 10**6
+    assert all(result.passed for result in asyncio.run(desk.guards_before(plan)))
+    body = decision_body(seen.inputs, seen.config, seen.decision).to_body()
+    assert replay(json.loads(canonical_json(body))) == body
+    searching = desk_of(ground, ground.shipped("flash-arb"))
+    found = planned(searching, look(searching, "v2-v3-arb").decision.intent)
+    assert found.notes["searched"] is True
+    assert found.notes["size"] != plan.notes["size"]
 
 
 def test_a_gap_is_found_sized_planned_landed_and_judged(ground: Ground) -> None:
@@ -204,6 +262,61 @@ def test_a_rehearsal_that_reverts_is_denied_with_its_step(ground: Ground) -> Non
     assert caught.value.reason is Reason.SIMULATION_REVERTED
 
 
+def test_too_little_gas_is_told_from_a_step_that_fails(ground: Ground) -> None:
+    """The rehearsal runs out of gas: it is asked again with all that a transaction may have."""
+    gap(ground)
+    short = with_max_gas(ground.shipped("flash-arb"), 300_000)
+    limits: list[int] = []
+
+    async def rehearse(plan: Plan) -> Rehearsal:
+        limits.append(plan.gas_limit)
+        if plan.gas_limit < 430_000:
+            return Rehearsal(1, False, plan.gas_limit, 0, (), b"")
+        return Rehearsal(1, True, 400_000, 430_000, (), b"")
+
+    desk = desk_of(ground, short, rehearse=rehearse)
+    with pytest.raises(Denied, match="needs a gas limit of 494500") as caught:
+        planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    assert caught.value.reason is Reason.GAS_CAP
+    assert (caught.value.found, caught.value.allowed) == ("494500", "at most 300000")
+    assert limits == [300_000, 2**24]
+
+
+def test_a_sender_who_can_not_pay_for_more_gas_hears_the_first_reason(ground: Ground) -> None:
+    gap(ground)
+
+    async def rehearse(plan: Plan) -> Rehearsal:
+        if plan.gas_limit > 900_000:
+            raise Rejected("funds")
+        return Rehearsal(1, False, plan.gas_limit, 0, (), b"")
+
+    desk = desk_of(ground, ground.shipped("flash-arb"), rehearse=rehearse)
+    with pytest.raises(Denied, match="reverted without data") as caught:
+        planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    assert caught.value.reason is Reason.SIMULATION_REVERTED
+
+
+def test_each_guard_of_a_step_says_which(ground: Ground) -> None:
+    gap(ground)
+    desk = desk_of(ground, ground.shipped("flash-arb"))
+    plan = planned(desk, look(desk, "v2-v3-arb").decision.intent)
+    results = asyncio.run(desk.guards_before(plan))
+    assert [result.note for result in results if result.guard == "slippage"] == ["at sell", "at buy"]
+    assert not any(" at " in result.note for result in results if result.guard != "slippage")
+    late = msgspec.structs.replace(plan, notes={**plan.notes, "quoted_at_block": 1})
+    failed = [result.note for result in asyncio.run(desk.guards_before(late)) if not result.passed]
+    assert failed == ["quote_too_old at sell", "quote_too_old at buy"]
+
+
+def test_a_step_that_fails_is_called_by_its_names(ground: Ground) -> None:
+    """Nothing was borrowed, so there is nothing to repay: Aave says 39."""
+    ground.give("WETH", 2 * WETH)
+    desk = desk_of(ground, ground.shipped("leverage-close"))
+    decision = look(desk, "leverage-close", BY_HAND).decision
+    assert decision.reason is Reason.SIMULATION_REVERTED
+    assert "step repay: aave_v3.pool.repay failed: 39 (no debt of the selected type)" in decision.detail
+
+
 def test_a_plan_read_back_from_the_journal_has_the_same_guards(ground: Ground) -> None:
     gap(ground)
     desk = desk_of(ground, ground.shipped("flash-arb"))
@@ -236,6 +349,11 @@ def guarded_after(job: Assignment, bps: int) -> Assignment:
     )
     strategy = dataclasses.replace(job.strategy, guards=(*job.strategy.guards, use))
     return dataclasses.replace(job, strategy=strategy)
+
+
+def with_max_gas(job: Assignment, max_gas: int) -> Assignment:
+    gas = dataclasses.replace(job.strategy.gas, max_gas=max_gas)
+    return dataclasses.replace(job, strategy=dataclasses.replace(job.strategy, gas=gas))
 
 
 def test_situations_are_plain_data() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 
-from tidegate.desks.atomic import Assignment, search_size
+from tidegate.desks.atomic import Assignment, search_size, template_text
 from tidegate.desks.atomic.machine.loans import attempts, candidates, known_amounts
 from tidegate.desks.atomic.machine.prospect import priced_symbols
 from tidegate.desks.atomic.machine.quoting import quote_deltas
@@ -63,10 +64,43 @@ def test_the_search_finds_what_brute_force_finds(
     assert search_size(job, ground.world) == found
 
 
-def test_no_gap_is_settled_by_one_simulation(ground: Ground) -> None:
+@pytest.mark.parametrize(("own_weth", "simulations"), [(0, 3), (2 * WETH, 2)])
+def test_no_gap_is_settled_by_few_simulations(ground: Ground, own_weth: int, simulations: int) -> None:
+    """Without funds of its own the executor can not repay at a loss: then every size reverts."""
     ground.push_v2("WETH", 30 * WETH, "USDC")
+    ground.give("WETH", own_weth)
     found = search_size(ground.shipped("flash-arb"), ground.world)
-    assert (found.best, len(found.tried)) == (None, 1)
+    assert (found.best, len(found.tried)) == (None, simulations)
+
+
+FIXED_COST = """        - {id: spend, use: weth.withdraw, in: {amount: 0.3 WETH}}
+        - id: sell
+"""
+
+
+def test_a_fixed_cost_does_not_hide_what_larger_sizes_gain(ground: Ground) -> None:
+    """0.3 WETH leave the WETH balance whatever the size: the smallest sizes lose, larger ones gain."""
+    ground.push_v2("USDC", 250_000 * USDC, "WETH")
+    ground.give("WETH", 2 * WETH)
+    job = ground.job(template_text("flash-arb").replace("        - id: sell\n", FIXED_COST))
+    ground.allow(job)
+    found = search_size(job, ground.world)
+    assert found.tried[0].gain is not None
+    assert found.tried[0].gain < 0
+    assert found.best is not None
+    assert found.best.gain is not None
+    assert found.best.gain * 1_000_000 >= brute_force(ground, job) * NEAR_ENOUGH_PPM
+    assert len(found.tried) <= SIMULATIONS_MAX
+
+
+def test_sizes_that_all_revert_say_why(ground: Ground) -> None:
+    ground.push_v2("USDC", 30_000 * USDC, "WETH")
+    text = template_text("flash-arb").replace("        - id: sell\n", FIXED_COST.replace("0.3", "5000"))
+    job = ground.job(text)
+    ground.allow(job)
+    with pytest.raises(Denied, match=r"step spend: WETH\.withdraw failed") as caught:
+        search_size(job, ground.world)
+    assert caught.value.reason is Reason.SIMULATION_REVERTED
 
 
 def test_an_optimum_beyond_the_range_ends_at_its_edge(ground: Ground) -> None:
@@ -148,6 +182,57 @@ def test_the_gain_between_two_constant_products_is_climbed(depth: int, gap_bps: 
         return
     assert len(found.tried) <= SIMULATIONS_MAX
     assert (found.best.gain or 0) * 1_000_000 >= best * NEAR_ENOUGH_PPM
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    top=some.integers(2 * LOW, 10**21),
+    scale=some.integers(1, 10**6),
+    cost_ppm=some.integers(0, 999_000),
+)
+def test_any_parabola_less_a_fixed_cost_is_climbed(top: int, scale: int, cost_ppm: int) -> None:
+    """gain = scale·size·(2·top − size) − cost, where the cost is a part of what the best size brings."""
+    most = min(top, HIGH)
+    brings = scale * most * (2 * top - most)
+    cost = brings * cost_ppm // 1_000_000
+    found = maximise(lambda size: scale * size * (2 * top - size) - cost, LOW, HIGH)
+    assert len(found.tried) <= SIMULATIONS_MAX
+    assert found.best is not None
+    assert ((found.best.gain or 0) + cost) * 10_000 >= brings * 9_990
+
+
+@settings(deadline=None, derandomize=True)
+@given(top=some.integers(1, 10**21), scale=some.integers(1, 10**6), cost_ppm=some.integers(1_100_000, 10**8))
+def test_a_cost_above_every_gain_finds_nothing(top: int, scale: int, cost_ppm: int) -> None:
+    most = min(top, HIGH)
+    cost = scale * most * (2 * top - most) * cost_ppm // 1_000_000
+    found = maximise(lambda size: scale * size * (2 * top - size) - cost, LOW, HIGH)
+    assert found.best is None
+    assert len(found.tried) <= SIMULATIONS_MAX
+
+
+@pytest.mark.parametrize(
+    ("name", "gain", "simulations"),
+    [
+        ("it falls", lambda size: -size, 2),
+        ("it does not depend on the size", lambda _: -5, 2),
+        ("the line through the first two ends below zero", lambda size: size - 10**10, 2),
+        ("all revert", lambda _: None, 3),
+    ],
+)
+def test_where_there_is_nothing_few_are_tried(
+    name: str, gain: Callable[[int], int | None], simulations: int
+) -> None:
+    found = maximise(gain, 10, 10**9)
+    assert (found.best, len(found.tried)) == (None, simulations), name
+
+
+@pytest.mark.parametrize("wall", [11, 10**5 + 1, 9 * 10**8])
+def test_small_sizes_that_revert_do_not_hide_the_others(wall: int) -> None:
+    found = maximise(lambda size: size * (4 * 10**9 - size) if size >= wall else None, 10, 10**9)
+    assert found.best is not None
+    assert found.best.size == 10**9
+    assert len(found.tried) <= SIMULATIONS_MAX
 
 
 def test_one_size_is_tried_once_and_bad_ranges_are_refused() -> None:

@@ -66,7 +66,9 @@ def load_blinds(
 
 
 def complete_blinds(strategy: Strategy, given: Mapping[str, int | bool | str]) -> dict[str, int | bool | str]:
-    """Return ``given`` with defaults filled in; a blind that is searched for needs no value.
+    """Return ``given`` with defaults filled in.
+
+    A blind that is searched for has no value here unless one was given: then there is no search.
 
     Raises
     ------
@@ -77,9 +79,11 @@ def complete_blinds(strategy: Strategy, given: Mapping[str, int | bool | str]) -
     for name, blind in strategy.blinds.items():
         if name in values:
             _check_range(blind, values[name], blind.position)
+        elif blind.search:
+            continue
         elif blind.default is not None:
             values[name] = blind.default
-        elif not blind.search:
+        else:
             raise ConfigError(
                 f"the blind {name} has no value",
                 code="ATM113",
@@ -123,7 +127,7 @@ def _check_range(blind: Blind, value: int | bool | str, position: SourcePosition
             f"the blind {blind.name} is out of range",
             code="ATM113",
             found="a value below it" if value < blind.minimum else "a value above it",
-            allowed=f"{blind.minimum} to {blind.maximum} base units",
+            allowed=blind.written_range,
             fix="give one within it",
             position=position,
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from tidegate.desks.atomic.language.reading import Keys
 from tidegate.desks.atomic.language.syntax import Blind, BlindType, Unit
+from tidegate.desks.atomic.language.wording import in_token
 from tidegate.model import UINT256_MAX
 
 INT256_MAX = 2**255 - 1
@@ -73,10 +74,18 @@ def _blind(name: str, keys: Keys) -> Blind:
         token=token,
         minimum=minimum,
         maximum=maximum,
+        written_range=f"{_written(keys, 'min', minimum, token)} to {_written(keys, 'max', maximum, token)}",
         default=default,
         search=keys.flag("search", otherwise=False),
         note=keys.text("note"),
     )
+
+
+def _written(keys: Keys, key: str, value: int | None, token: str | None) -> str:
+    """Return one end of a range as people read it: an amount in its token, else as the author wrote it."""
+    if value is None or token not in keys.reading.decimals_of:
+        return keys.text(key)
+    return in_token(value, token, keys.reading.decimals_of)
 
 
 def _lies_outside(default: int | bool | str | None, minimum: int | None, maximum: int | None) -> bool:

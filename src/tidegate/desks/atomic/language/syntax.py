@@ -183,8 +183,9 @@ class Blind(Node):
     """A value that the file leaves open.
 
     ``minimum``, ``maximum`` and a numeric ``default`` are base units of ``token`` (amount), bps,
-    seconds (duration) or plain integers. ``search`` is true on at most one amount blind: its value is
-    found by search at each decision, maximising the net delta of the first net-of-gas bound.
+    seconds (duration) or plain integers; ``written_range`` is the range for people, with its units.
+    ``search`` is true on at most one amount blind: unless it is given, its value is found by search at
+    each decision, maximising the net delta of the first net-of-gas bound.
     """
 
     name: str
@@ -192,6 +193,7 @@ class Blind(Node):
     token: str | None = None
     minimum: int | None = None
     maximum: int | None = None
+    written_range: str = ""
     default: int | bool | str | None = None
     search: bool = False
     note: str = ""
@@ -212,7 +214,7 @@ class AddressEntry(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gas(Node):
-    """What a run may burn. The gas limit is the simulated gas plus ``margin_bps``, rounded up."""
+    """What a run may burn. The limit is the smallest that suffices plus ``margin_bps``, rounded up."""
 
     max_gas: int
     max_base_fee_wei: int

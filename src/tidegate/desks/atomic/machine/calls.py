@@ -80,7 +80,7 @@ class CallLowering:
         if spec.spends is None:
             return
         token = self.names.token(spec, step, spec.spends.token)
-        self.emission.approve_once(token.address, spender, step.position)
+        self.emission.approve_once(token, spender, self.names.book.name_of(spender), step.id, step.position)
         amount = Constant(limit or 0) if spec.spends.amount == "limit" else operands[spec.spends.amount]
         register = self.lowering.register(amount, step.id)
         zero_after = spec.spends.zero_after

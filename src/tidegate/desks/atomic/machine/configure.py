@@ -17,7 +17,7 @@ def configure(job: Assignment, blinds_hash: str) -> DeskConfig:
         If its trigger can not be waited for, or a token is unknown.
     """
     strategy = job.strategy
-    searched = strategy.searched_blind
+    searched = job.searched_blind
     return DeskConfig(
         subject=strategy.name,
         chain_id=job.book.chain_id,

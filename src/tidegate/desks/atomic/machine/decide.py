@@ -124,8 +124,7 @@ def decide(inputs: DeskInputs, config: DeskConfig) -> Decision:
     if inputs.obstacle is not None:
         return _no(inputs.obstacle.reason, inputs.obstacle.detail)
     if inputs.outlook is None:
-        tried = f"{len(inputs.tried)} sizes were tried" if inputs.tried else "there is no quote"
-        return _no(Reason.NO_OPPORTUNITY, f"no size gains anything: {tried}")
+        return _no(Reason.NO_OPPORTUNITY, _no_gain(inputs.tried, config))
     return _weigh(inputs, config, inputs.outlook)
 
 
@@ -247,6 +246,22 @@ def _short(bound: BoundRule, delta: int, floor: int) -> str:
         f"{format_units(delta, bound.decimals)} {bound.symbol} expected, "
         f"{format_units(floor, bound.decimals)} needed"
     )
+
+
+def _no_gain(tried: tuple[Tried, ...], config: DeskConfig) -> str:
+    """Return in words how far the best of the tried sizes is from gaining anything."""
+    gains = [item.gain for item in tried if item.gain is not None]
+    rule = next((bound for bound in config.bounds if bound.symbol == config.objective), None)
+    if tried and not gains:
+        return f"no size repays its loan: {len(tried)} tried"
+    if rule is None or not gains:
+        return "there is no quote"
+    best = f"{format_units(max(gains), rule.decimals, 6)} {rule.symbol}"
+    reverted = len(tried) - len(gains)
+    others = f"; {reverted} of them would revert" if reverted else ""
+    if len(tried) == 1:
+        return f"the one size that was tried would gain {best}"
+    return f"the best of {len(tried)} sizes would gain {best}{others}"
 
 
 def _is_due(block_number: int, every_blocks: int) -> bool:

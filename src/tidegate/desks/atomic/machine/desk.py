@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -23,12 +24,12 @@ from tidegate.desks.atomic.machine.decide import (
 from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.loans import flash_steps
 from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
-from tidegate.desks.atomic.machine.planner import draft_plan, finish_plan, refuse_reverted
+from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.desks.atomic.machine.search import search_size
-from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Receipt
+from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Receipt, Rejected
 from tidegate.pipeline import PlanReader, Rehearsal
 from tidegate.venues import NATIVE, StateView
 
@@ -148,11 +149,25 @@ class AtomicDesk:
         """
         job = _sized(self._job(intent.subject), intent.body.get("size"))
         draft = draft_plan(intent, job, self._state_at(None))
+        gas_needed = await self._gas_needed(draft)
+        self._gas_used[intent.subject] = gas_needed
+        return finish_plan(draft, gas_needed)
+
+    async def _gas_needed(self, draft: Draft) -> int:
+        """Return what the draft needs, be it more than it may have: too little gas looks like any failure.
+
+        Raises
+        ------
+        Denied
+            ``simulation_reverted`` if it reverts with all the gas that a transaction may have, too.
+        """
         rehearsal = await self._rehearse(draft.plan)
+        if not rehearsal.succeeded and draft.gas_limit < draft.gas_ceiling:
+            with suppress(Rejected):  # a sender who can not pay for that much: what the first one said stands
+                rehearsal = await self._rehearse(draft.unlimited_plan)
         if not rehearsal.succeeded:
             raise refuse_reverted(draft, rehearsal.output)
-        self._gas_used[intent.subject] = rehearsal.gas_needed
-        return finish_plan(draft, rehearsal.gas_needed)
+        return rehearsal.gas_needed
 
     async def guards_before(self, plan: Plan) -> Sequence[GuardResult]:
         """Judge the plan at the newest block. A guard that can not be evaluated fails."""
@@ -215,7 +230,7 @@ def _flow_usd_e6(job: Assignment, prospect: Prospect) -> int:
 
 
 def _sized(job: Assignment, size: object) -> Assignment:
-    blind = job.strategy.searched_blind
+    blind = job.searched_blind
     if blind is None or size is None:
         return job
     return job.with_blind(blind.name, int(str(size)))

@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 from tidegate.desks.atomic.machine.registers import RegisterPool
 from tidegate.model import Address, ConfigError, SourcePosition, Step
+from tidegate.venues import Token
 from tidegate.venues.executor import TAG_MAX, Load, Op
 
 
 @dataclass(slots=True)
 class Frame:
-    """The top level or one flash scope: approvals are counted, and must end at zero, in each."""
+    """The top level or one flash scope: approvals must end at zero in each, and know their steps."""
 
     ops: list[Op] = field(default_factory=list)
-    approved: set[tuple[Address, Address]] = field(default_factory=set)
+    approved: dict[tuple[Address, Address], str] = field(default_factory=dict)
 
 
 class Emission:
@@ -74,7 +75,9 @@ class Emission:
         finally:
             self._frames.pop()
 
-    def approve_once(self, token: Address, spender: Address, position: SourcePosition) -> None:
+    def approve_once(
+        self, token: Token, spender: Address, spender_name: str, step_id: str, position: SourcePosition
+    ) -> None:
         """Note an approval of this frame.
 
         Raises
@@ -82,13 +85,14 @@ class Emission:
         ConfigError
             ATM117 at the second one of the same pair: the first would be overwritten.
         """
-        if (token, spender) in self.frame.approved:
+        pair = (token.address, spender)
+        if (first := self.frame.approved.get(pair)) is not None:
             raise ConfigError(
                 "a second approval of one token to one spender in the same scope",
                 code="ATM117",
-                found=f"{token} to {spender}",
+                found=f"{step_id} lets {spender_name} take {token.symbol}, as {first} does",
                 allowed="one in each scope",
                 fix="make one swap of it, or put the second step into a scope of its own",
                 position=position,
             )
-        self.frame.approved.add((token, spender))
+        self.frame.approved[pair] = step_id

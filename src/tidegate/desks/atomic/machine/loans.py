@@ -9,10 +9,10 @@ from tidegate.desks.atomic.machine.emission import Emission
 from tidegate.desks.atomic.machine.lowering import Constant, Lowering
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.terms import Loan
-from tidegate.model import BPS, Address, ConfigError, Denied, Reason, mul_div_up
-from tidegate.venues import NATIVE, StateView
+from tidegate.model import BPS, Address, ConfigError, Denied, Reason, format_units, mul_div_up
+from tidegate.venues import NATIVE, StateView, Token
 from tidegate.venues.executor import TokenPrice
-from tidegate.venues.flash import Lender, LenderQuote, LoanPrices, UniswapV3Lender, choose, lenders_of
+from tidegate.venues.flash import Lender, LenderQuote, LoanPrices, UniswapV3Lender, ask, choose, lenders_of
 
 REPLANS_MAX = 3
 
@@ -53,7 +53,7 @@ def candidates(
     Raises
     ------
     Denied
-        ``flash_liquidity`` if a loan has none.
+        ``flash_liquidity`` if a loan has none, with the reason of each lender.
     ConfigError
         ATM111 if a provider that the strategy names does not exist.
     """
@@ -61,27 +61,50 @@ def candidates(
     for step in flash_steps(job.strategy):
         amount = amounts.get(step.id, 1)
         asset = job.book.token(step.asset)
+        loan_prices = LoanPrices(prices[step.asset], prices[NATIVE], gas_price_wei)
+        lenders = possible_lenders(step, job)
         quotes = choose(
-            asset.address,
-            amount,
-            view,
-            lenders=possible_lenders(step, job),
-            prices=LoanPrices(prices[step.asset], prices[NATIVE], gas_price_wei),
-            executor=job.executor,
+            asset.address, amount, view, lenders=lenders, prices=loan_prices, executor=job.executor
         )
-        if step.max_fee_bps is not None:
-            most = mul_div_up(amount, step.max_fee_bps, BPS)
-            quotes = [quote for quote in quotes if quote.fee <= most]
-        if not quotes:
-            raise Denied(
-                Reason.FLASH_LIQUIDITY,
-                f"no lender serves {step.id}",
-                found=f"{amount} base units of {step.asset}",
-                allowed="a lender with a tenth more than that, allowed by the executor, within max_fee",
-                fix="lower the amount, or allow another lender",
-            )
-        found[step.id] = quotes
+        found[step.id] = [quote for quote in quotes if above_max_fee(step, amount, quote.fee, asset) is None]
+        if not found[step.id]:
+            refusals = {}
+            for lender in lenders:
+                answer = ask(lender, asset.address, amount, view, prices=loan_prices, executor=job.executor)
+                if isinstance(answer, LenderQuote):
+                    answer = above_max_fee(step, amount, answer.fee, asset) or ""
+                refusals[lender.name] = answer
+            raise nobody_lends(step, job, amount, refusals)
     return found
+
+
+def above_max_fee(step: syntax.FlashStep, amount: int, fee: int, asset: Token) -> str | None:
+    """Return in words that a fee is above the step's ``max_fee``; None if it is not. Base units."""
+    most = fee if step.max_fee_bps is None else mul_div_up(amount, step.max_fee_bps, BPS)
+    if fee <= most:
+        return None
+    asked, allowed = (format_units(figure, asset.decimals) for figure in (fee, most))
+    return f"its fee {asked} is above max_fee, {allowed} {asset.symbol} ({step.max_fee_bps} bps)"
+
+
+def nobody_lends(
+    step: syntax.FlashStep, job: Assignment, amount: int | None, refusals: Mapping[str, str]
+) -> Denied:
+    """Return the refusal of a loan that says of each lender why not; ``amount`` in base units, if known."""
+    reasons = {
+        **refusals,
+        **dict.fromkeys(_locked_names(step, job), "locked: the loan's own steps swap in it"),
+    }
+    said = "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
+    asset = job.book.token(step.asset)
+    wanted = asset.symbol if amount is None else f"{format_units(amount, asset.decimals)} {asset.symbol}"
+    return Denied(
+        Reason.FLASH_LIQUIDITY,
+        f"no lender serves {step.id}: {wanted}",
+        found=said or f"no lender of {asset.symbol} among {', '.join(step.providers) or 'all'}",
+        allowed="a lender that has it, that the executor allows, that is not locked, within max_fee",
+        fix="lower the amount, raise max_fee, or allow another lender",
+    )
 
 
 def possible_lenders(step: syntax.FlashStep, job: Assignment) -> tuple[Lender, ...]:
@@ -89,12 +112,22 @@ def possible_lenders(step: syntax.FlashStep, job: Assignment) -> tuple[Lender, .
 
     A Uniswap v3 pool lends only its own two tokens, and none while it is swapped inside the loan.
     """
-    locked, asset = _locked_pools(step, job), job.book.token(step.asset).address
+    locked = _locked_pools(step, job)
+    return tuple(lender for lender in _wanted_lenders(step, job) if lender.address not in locked)
+
+
+def _locked_names(step: syntax.FlashStep, job: Assignment) -> tuple[str, ...]:
+    locked = _locked_pools(step, job)
+    return tuple(lender.name for lender in _wanted_lenders(step, job) if lender.address in locked)
+
+
+def _wanted_lenders(step: syntax.FlashStep, job: Assignment) -> tuple[Lender, ...]:
+    """Return the lenders that ``provider`` admits and that have to do with the asset."""
+    asset = job.book.token(step.asset).address
     return tuple(
         lender
         for lender in lenders_of(job.book)
-        if lender.address not in locked
-        and _is_wanted(lender.name, step.providers)
+        if _is_wanted(lender.name, step.providers)
         and (not isinstance(lender, UniswapV3Lender) or asset in (lender.token0, lender.token1))
     )
 

@@ -31,7 +31,7 @@ from tidegate.model import (
     format_units,
     mul_div_down,
 )
-from tidegate.venues import NATIVE, StateView
+from tidegate.venues import NATIVE, StateView, glossary_of
 from tidegate.venues.executor import (
     Load,
     LoadSource,
@@ -64,6 +64,8 @@ class Draft:
         The executor's balances of the tokens whose balance the program loads.
     gas_limit
         The highest that is allowed.
+    gas_ceiling
+        The highest that any transaction may have, whatever the strategy allows.
     """
 
     intent: Intent
@@ -74,11 +76,17 @@ class Draft:
     program: SignableProgram
     balances: Mapping[Address, int]
     gas_limit: int
+    gas_ceiling: int
 
     @property
     def plan(self) -> Plan:
         """Return the plan to be measured; it is never signed."""
         return _plan(self, self.program, self.gas_limit)
+
+    @property
+    def unlimited_plan(self) -> Plan:
+        """Return the same with all the gas there is, to see whether gas is what it lacks."""
+        return _plan(self, self.program, self.gas_ceiling)
 
 
 def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
@@ -113,6 +121,7 @@ def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
         program=program,
         balances=_balances(job, program, view),
         gas_limit=most_gas(job.strategy.gas.max_gas, view.block()),
+        gas_ceiling=most_gas(TRANSACTION_GAS_CAP, view.block()),
     )
 
 
@@ -150,7 +159,7 @@ def finish_plan(draft: Draft, gas_needed: int) -> Plan:
 
 def refuse_reverted(draft: Draft, revert_data: bytes) -> Denied:
     """Return why a draft that reverts in the exact world is refused."""
-    explained = decode_error(revert_data, draft.program.steps)
+    explained = decode_error(revert_data, draft.program.steps, glossary=glossary_of(draft.job.book))
     return Denied(
         Reason.SIMULATION_REVERTED,
         f"the plan reverts in the exact world: {explained}",
@@ -206,10 +215,11 @@ def _plan(draft: Draft, program: SignableProgram, gas_limit: int) -> Plan:
 def _notes(draft: Draft) -> dict[str, Any]:
     """Return what a person wants to see beside the bytes, and what the guards need; amounts are text."""
     job, prospect, quoted = draft.job, draft.prospect, draft.prospect.quoted
-    searched = job.strategy.searched_blind
+    sized = job.strategy.searched_blind
     return {
         "strategy": job.strategy.name,
-        "size": None if searched is None else str(job.blinds[searched.name]),
+        "size": None if sized is None else str(job.blinds[sized.name]),
+        "searched": draft.intent.body.get("size") is not None,
         "dropped_groups": list(draft.dropped),
         "quoted_deltas": {symbol: str(delta) for symbol, delta in sorted(quoted.deltas.items())},
         "loans": {step_id: loan.lender_name for step_id, loan in sorted(quoted.loans.items())},

@@ -7,13 +7,18 @@ from dataclasses import replace
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.compiler import compile_quote
-from tidegate.desks.atomic.machine.loans import flash_steps, possible_lenders
+from tidegate.desks.atomic.machine.loans import (
+    above_max_fee,
+    flash_steps,
+    nobody_lends,
+    possible_lenders,
+)
 from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
 from tidegate.desks.atomic.machine.terms import Loan, Quote
-from tidegate.model import BPS, Address, Denied, Reason, mul_div_up
-from tidegate.venues import StateView, permissions
+from tidegate.model import format_units
+from tidegate.venues import StateView, Token, permissions
 from tidegate.venues.executor import Call, Change, Program, RuleKind, merge_policies, required_policy, walk
 from tidegate.venues.flash import Lender
 
@@ -52,33 +57,30 @@ def _each_lender(job: Assignment, view: StateView) -> Iterable[Mapping[str, Loan
     """Yield loans such that every lender of every flash step stands in one of them."""
     lenders = {}
     for step in flash_steps(job.strategy):
-        asset = job.book.token(step.asset).address
+        asset = job.book.token(step.asset)
+        refusals = {lender: _why_never(lender, step, asset, view) for lender in possible_lenders(step, job)}
         lenders[step.id] = [
-            Loan(lender.name, lender.kind, lender.address, lender.side(asset))
-            for lender in possible_lenders(step, job)
-            if lender.liquidity(asset, view) > 0 and _is_affordable(lender, step, asset, view)
+            Loan(lender.name, lender.kind, lender.address, lender.side(asset.address))
+            for lender, why in refusals.items()
+            if why is None
         ]
         if not lenders[step.id]:
-            raise Denied(
-                Reason.FLASH_LIQUIDITY,
-                f"no lender of the address book serves {step.id}",
-                found=", ".join(step.providers) or "auto",
-                allowed="a lender of the address book",
-                fix="name another provider",
-            )
+            raise nobody_lends(step, job, None, {lender.name: why or "" for lender, why in refusals.items()})
     longest = max((len(found) for found in lenders.values()), default=1)
     for place in range(longest):
         yield {step_id: found[min(place, len(found) - 1)] for step_id, found in lenders.items()}
 
 
-def _is_affordable(lender: Lender, step: syntax.FlashStep, asset: Address, view: StateView) -> bool:
-    """Say whether the lender's rate, asked for a loan large enough to show it, is within ``max_fee``."""
-    if step.max_fee_bps is None:
-        return True
-    return lender.fee(asset, _LARGE, view) <= mul_div_up(_LARGE, step.max_fee_bps, BPS)
+def _why_never(lender: Lender, step: syntax.FlashStep, asset: Token, view: StateView) -> str | None:
+    """Return why a lender can serve no loan of the step now, of whatever amount; None if it can.
 
-
-_LARGE = 10**12
+    Its rate is asked for one whole token, or for a million base units if that is more.
+    """
+    if lender.liquidity(asset.address, view) == 0:
+        return f"has no {asset.symbol} to lend"
+    one = 10 ** max(asset.decimals, 6)
+    above = above_max_fee(step, one, lender.fee(asset.address, one, view), asset)
+    return above and f"for {format_units(one, asset.decimals)} {asset.symbol} {above}"
 
 
 def _caps(program: Program, job: Assignment) -> dict[int, int]:

@@ -16,8 +16,20 @@ from tidegate.desks.atomic.machine.terms import GuardKey, Loan, Quote
 from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason
 from tidegate.risk.guards import OnChainCheck
 from tidegate.sim import WorldReverted
-from tidegate.venues import AddressBook, StateView, catalogue
-from tidegate.venues.executor import Simulated, decode_error, decode_simulated, encode_simulate
+from tidegate.venues import AddressBook, StateView, catalogue, glossary_of
+from tidegate.venues.executor import (
+    ExecutorError,
+    Flash,
+    Simulated,
+    decode_error,
+    decode_simulated,
+    encode_simulate,
+    walk,
+)
+
+
+class LoanNotRepaid(Denied):
+    """A lender undid the run: every step did its work, and what they left does not pay the loan back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,12 @@ class Assignment:
     def executor(self) -> Address:
         """Return the executor that the strategy names."""
         return self.book.executor(self.strategy.executor).address
+
+    @property
+    def searched_blind(self) -> syntax.Blind | None:
+        """Return the blind that is left to the search: None if there is none, or a person gave its value."""
+        blind = self.strategy.searched_blind
+        return None if blind is None or blind.name in self.blinds else blind
 
     def with_blind(self, name: str, value: int) -> Assignment:
         """Return the same with another value of one blind."""
@@ -126,7 +144,7 @@ def simulate_program(job: Assignment, program: QuoteProgram, view: StateView) ->
         simulated = decode_simulated(error.data)
         if simulated is not None:
             return simulated
-        raise _refusal(error.data, program) from error
+        raise _refusal(error.data, program, job) from error
     raise Divergence(
         "simulate returned", found="no revert", allowed="Simulated", fix="check the executor's code hash"
     )
@@ -156,8 +174,8 @@ def _programs(job: Assignment, terms: Quote, watch: tuple[OutputKey, ...]) -> It
     return (*_programs(job, terms, watch[:half]), *_programs(job, terms, watch[half:]))
 
 
-def _refusal(data: bytes, program: QuoteProgram) -> Denied | Halted:
-    error = decode_error(data, program.steps)
+def _refusal(data: bytes, program: QuoteProgram, job: Assignment) -> Denied | Halted:
+    error = decode_error(data, program.steps, glossary=glossary_of(job.book))
     root = error.root
     if root.meaning == "atomic: paused":
         return Halted("the executor is paused", code="paused", fix="a person unpauses it by the owner Safe")
@@ -165,6 +183,19 @@ def _refusal(data: bytes, program: QuoteProgram) -> Denied | Halted:
         reason, fix = Reason.POLICY_MISSING, "schedule what `tidegate strategy policy` prints"
     elif root.meaning == "atomic: role":
         reason, fix = Reason.ROLE_MISSING, "give the operator its role on the executor"
+    elif _is_of_a_lender(error, program):
+        return LoanNotRepaid(
+            Reason.SIMULATION_REVERTED,
+            f"the run reverts at the head: a lender is not paid back ({error})",
+            found=str(root.revert),
+            fix="wait for a market in which the run pays, or give the executor funds of its own",
+        )
     else:
         reason, fix = Reason.SIMULATION_REVERTED, "see the step and the reason"
     return Denied(reason, f"the run reverts at the head: {error}", found=str(root.revert), fix=fix)
+
+
+def _is_of_a_lender(error: ExecutorError, program: QuoteProgram) -> bool:
+    """Say whether a lender reverted: the executor tags what fails in a step, and names what it refuses."""
+    is_own = error.revert.kind == "custom" or error.meaning.startswith("atomic: ")
+    return error.tag is None and not is_own and any(isinstance(op, Flash) for op in walk(program.program.ops))

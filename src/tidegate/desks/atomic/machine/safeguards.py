@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.names import located
 from tidegate.desks.atomic.machine.terms import GuardKey
@@ -99,7 +101,9 @@ class Judgement:
     def before(self, view: StateView) -> tuple[GuardResult, ...]:
         """Judge the plan at ``view``'s block."""
         return tuple(
-            judge(item.guard, Placement.PRE, self._context(item, view), on_failure=item.on_failure)
+            _placed(
+                item, judge(item.guard, Placement.PRE, self._context(item, view), on_failure=item.on_failure)
+            )
             for item in self.safeguards
             if Placement.PRE in item.placements
         )
@@ -109,11 +113,14 @@ class Judgement:
     ) -> tuple[GuardResult, ...]:
         """Judge what was included. ``view`` is the block of inclusion, ``realised`` amounts by step id."""
         return tuple(
-            judge(
-                item.guard,
-                Placement.POST,
-                replace(self._context(item, view), receipt=receipt, realised=realised),
-                on_failure=item.on_failure,
+            _placed(
+                item,
+                judge(
+                    item.guard,
+                    Placement.POST,
+                    replace(self._context(item, view), receipt=receipt, realised=realised),
+                    on_failure=item.on_failure,
+                ),
             )
             for item in self.safeguards
             if Placement.POST in item.placements
@@ -128,6 +135,15 @@ class Judgement:
             measured=self.measured.get(item.key, {}),
         )
         return replace(context, answers=answers_of(item.guard, context, view))
+
+
+def _placed(item: Safeguard, result: GuardResult) -> GuardResult:
+    """Return a result whose note names the step or group of the guard; the strategy's own have none."""
+    owner = item.key[0]
+    if not owner:
+        return result
+    said = result.note or ("" if result.passed else result.code)
+    return msgspec.structs.replace(result, note=f"{said} at {owner}".lstrip())
 
 
 def checks_of(

@@ -1,10 +1,14 @@
 """The size of a trade, found by trying: few simulations, all integers, the same answer every time.
 
-The gain of an arbitrage over its size is zero at zero, rises, and falls again, because each further unit
-meets a worse price. So a smallest size that gains nothing settles it at once, and else three sizes with
-the best in the middle hold the optimum between them. They are found on a logarithmic scale, for sizes
-span orders of magnitude, and closed in by parabolas, for near its top the gain is one. A parabola that
-does not halve the distance is followed by one more step on the logarithmic scale.
+The gain of an arbitrage over its size rises and falls again, because each further unit meets a worse
+price: it is concave, less whatever the run costs at any size. Three sizes with the best in the middle hold
+the optimum between them. They are found on a logarithmic scale, for sizes span orders of magnitude, and
+closed in by parabolas, for near its top the gain is one. A parabola that does not halve the distance is
+followed by one more step on the logarithmic scale.
+
+Where the smallest size gains nothing, twice that size tells why: a gain that does not rise has its top
+behind it, and one that rises lies below the straight line through the two, so that a line that ends below
+zero settles it. Where the smallest size reverts, the middle and the largest are asked.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import msgspec
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.loans import attempts, candidates, known_amounts
 from tidegate.desks.atomic.machine.prospect import priced_symbols
-from tidegate.desks.atomic.machine.quoting import Assignment, quote_deltas
+from tidegate.desks.atomic.machine.quoting import Assignment, LoanNotRepaid, quote_deltas
 from tidegate.desks.atomic.machine.terms import Loan
 from tidegate.desks.atomic.machine.valuation import fees_of, read_prices
 from tidegate.model import ConfigError, Denied, Reason
@@ -55,16 +59,17 @@ def search_size(job: Assignment, view: StateView) -> SearchResult:
     """Return the size of the searched blind that gains most at the head.
 
     The gain is the change of the objective's token (``objective_of``) before the cost of gas, which
-    hardly depends on the size. A run that reverts gains nothing.
+    hardly depends on the size.
 
     Raises
     ------
     ConfigError
         If the strategy leaves no blind to the search.
     Denied
-        ``unavailable`` without prices, ``flash_liquidity`` if nobody lends even the smallest size.
+        ``unavailable`` without prices, ``flash_liquidity`` if nobody lends even the smallest size, or
+        the first revert, if every size reverts and not only for want of what repays the loan.
     """
-    blind = job.strategy.searched_blind
+    blind = job.searched_blind
     if blind is None or blind.minimum is None or blind.maximum is None:
         raise ConfigError(
             f"{job.strategy.name} leaves nothing to search",
@@ -74,6 +79,7 @@ def search_size(job: Assignment, view: StateView) -> SearchResult:
         )
     symbol = objective_of(job.strategy).token
     loans = _lenders(job, blind, view)
+    reverts: list[Denied] = []
 
     def gain(size: int) -> int | None:
         try:
@@ -81,9 +87,15 @@ def search_size(job: Assignment, view: StateView) -> SearchResult:
         except Denied as error:
             if error.reason is not Reason.SIMULATION_REVERTED:
                 raise
+            reverts.append(error)
             return None
 
-    return maximise(gain, blind.minimum, blind.maximum)
+    result = maximise(gain, blind.minimum, blind.maximum)
+    if len(reverts) == len(result.tried):
+        for revert in reverts:
+            if not isinstance(revert, LoanNotRepaid):
+                raise revert
+    return result
 
 
 def objective_of(strategy: syntax.Strategy) -> syntax.Bound:
@@ -108,7 +120,7 @@ def maximise(gain: Gain, low: int, high: int, most: int = SIMULATIONS_MAX) -> Se
     Parameters
     ----------
     gain
-        Concave where it is a number, None above some size, 0 at size 0.
+        Concave where it is a number; None where a run reverts: above some size, or below one.
     low, high
         Inclusive, ``1 <= low <= high``.
     """
@@ -127,10 +139,9 @@ class _Search:
         self._top, self._width = 0, 2 * high
 
     def run(self) -> SearchResult:
-        if self._worth(self._left) > 0:
-            self._bracket()
+        if self._begin():
             is_settled = False
-            while len(self._tried) < self._most and not is_settled:
+            while len(self._tried) < self._most and not is_settled and self._can_gain():
                 size, is_settled = self._next()
                 if size in self._tried:
                     break
@@ -139,6 +150,34 @@ class _Search:
         gaining = [item for item in tried if item.gain is not None and item.gain > 0]
         best = max(gaining, key=lambda item: (item.gain or 0, -item.size), default=None)
         return SearchResult(best=best, tried=tried)
+
+    def _begin(self) -> bool:
+        """Place the three sizes; False if it is settled already that no size gains."""
+        low, high = self._left, self._right
+        if self._worth(low) > 0:
+            self._bracket()
+            return True
+        if self._is_known(low):
+            self._best = min(2 * low, high)
+            return self._worth(self._best) > self._worth(low) and self._rising_to(high) > 0
+        self._best = isqrt(low * high)
+        if self._worth(self._best) == _REVERTED:
+            self._left, self._best = self._best, high
+        return self._worth(self._best) > _REVERTED
+
+    def _can_gain(self) -> bool:
+        """Say whether a top above zero fits under the straight lines through what was tried."""
+        left, best, right = self._left, self._best, self._right
+        if self._worth(best) > 0 or not (self._is_known(left) and self._is_known(right)):
+            return True
+        return self._rising_to(right) > 0 or (best < right and self._rising_to(left) > 0)
+
+    def _rising_to(self, end: int) -> int:
+        """Return the gain at ``end`` on the line from the size on the other side through the best one."""
+        best = self._best
+        start = self._left if end > best else self._right
+        rise = self._worth(best) - self._worth(start)
+        return self._worth(best) + (rise * (end - best) // (best - start) if best != start else 0)
 
     def _bracket(self) -> None:
         """Find a middle that is better than the left; the right may be the range's end, not tried yet."""

@@ -1,0 +1,37 @@
+"""What people call the contracts and functions of one chain, for reverts to be read by."""
+
+from __future__ import annotations
+
+from tidegate.chain import selector
+from tidegate.venues.aave_v3 import ERROR_MEANINGS
+from tidegate.venues.actions import catalogue
+from tidegate.venues.book import AddressBook
+from tidegate.venues.executor import Glossary
+
+_OF_TOKENS = (
+    "approve(address,uint256)",
+    "balanceOf(address)",
+    "transfer(address,uint256)",
+    "transferFrom(address,address,uint256)",
+)
+_REASONS = {"aave_v3.pool": ERROR_MEANINGS}
+
+
+def glossary_of(book: AddressBook) -> Glossary:
+    """Return the names of a book's contracts and tokens, and of every function of the catalogue.
+
+    A token that stands in the book as a contract too (WETH) is called by its symbol.
+    """
+    functions = {selector(signature): signature for signature in _OF_TOKENS}
+    functions |= {spec.selector: spec.signature for spec in catalogue().values()}
+    accounts = {entry.address: name for name, entry in book.contracts.items()}
+    accounts |= {token.address: symbol for symbol, token in book.tokens.items()}
+    return Glossary(
+        functions={code: signature.partition("(")[0] for code, signature in functions.items()},
+        accounts=accounts,
+        reasons={
+            book.contracts[name].address: meanings
+            for name, meanings in _REASONS.items()
+            if name in book.contracts
+        },
+    )
