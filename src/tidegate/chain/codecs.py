@@ -60,8 +60,9 @@ def encode_arguments(types: Sequence[str], arguments: Sequence[Any]) -> bytes:
     Raises
     ------
     ConfigError
-        If a type is unknown or an argument does not fit its type.
+        If a type is unknown or an argument does not fit its type, or ``types`` is one text.
     """
+    _refuse_text(types)
     try:
         return _encode(types, arguments)
     except (EncodingError, ParseError, ABITypeError, TypeError, ValueError) as error:
@@ -90,7 +91,10 @@ def decode_output(types: Sequence[str], data: bytes) -> tuple[Any, ...]:
     Divergence
         If the bytes are not an encoding of ``types``: the contract is not what we took it for
         (an account without code answers with no bytes at all).
+    ConfigError
+        If ``types`` is one text instead of several.
     """
+    _refuse_text(types)
     try:
         values = _decode(types, data)
     except (DecodingError, OverflowError, UnicodeDecodeError) as error:
@@ -129,6 +133,18 @@ def abi_signature(entry: Mapping[str, Any]) -> str:
 def abi_types(inputs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return the canonical types of an ABI entry's ``inputs`` or ``outputs``."""
     return tuple(_canonical_type(item) for item in inputs)
+
+
+def _refuse_text(types: Sequence[str]) -> None:
+    # A text is a sequence of texts too: of its letters.
+    if isinstance(types, str):
+        raise ConfigError(
+            "types are given as a sequence, one text for each",
+            code="abi",
+            found=repr(types),
+            allowed=f"such as [{types!r}]",
+            fix="put it into a list",
+        )
 
 
 @lru_cache(maxsize=65_536)

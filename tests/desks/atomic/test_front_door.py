@@ -56,5 +56,6 @@ def test_exported_names() -> None:
         "search_size",
         "strategy_policy",
         "template_text",
+        "unseen",
     ]
     assert all(hasattr(room, name) for name in room.__all__)

@@ -6,7 +6,7 @@ the file it is given, holds no keys. The pipeline drives it; the command line an
 """
 
 from tidegate.desks.atomic.language.blind_values import complete_blinds, load_blinds
-from tidegate.desks.atomic.language.findings import MEANINGS, UNREADABLE, Finding
+from tidegate.desks.atomic.language.findings import MEANINGS, UNREADABLE, Finding, unseen
 from tidegate.desks.atomic.language.loader import TokenTables, load_strategy, parse_strategy
 from tidegate.desks.atomic.language.schema import json_schema
 from tidegate.desks.atomic.language.syntax import Strategy
@@ -88,4 +88,5 @@ __all__ = [
     "search_size",
     "strategy_policy",
     "template_text",
+    "unseen",
 ]

@@ -111,6 +111,20 @@ class Finding:
         return {key: value for key, value in parts.items() if value is not None}
 
 
+def unseen(findings: Iterable[Finding]) -> str:
+    """Return what a person should know of findings that are not all there are; empty if they are.
+
+    A file is read in passes (its form, its names and ranges, its meaning, a trial compilation), and each
+    begins only once the one before has nothing against it.
+    """
+    codes = {finding.code for finding in findings if finding.is_error}
+    if not codes:
+        return ""
+    if codes & UNREADABLE:
+        return "The file was read no further: more may follow once this is mended."
+    return "More may follow once this is mended: the strategy was not compiled to its end."
+
+
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings in the order of the file, each once."""
     return tuple(

@@ -238,7 +238,10 @@ def _skips(scene: Scene) -> Iterator[str]:
 def _limits(strategy: Strategy) -> Iterator[str]:
     gas, limits = strategy.gas, strategy.limits
     margin = format_units(gas.margin_bps, 2)
-    yield f"Gas: at most {gas.max_gas:,}; a run gets the simulated gas plus {margin} %."
+    yield (
+        f"Gas: at most {gas.max_gas:,}; a run's limit is {margin} % above the smallest under which it "
+        "succeeds (refunds come after)."
+    )
     yield (
         f"At most {limits.max_runs_per_hour} runs an hour, {limits.max_in_flight} at a time, "
         f"{format_units(limits.max_loss_per_day_usd_e6, 6)} USD lost a day."
