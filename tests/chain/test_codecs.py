@@ -163,3 +163,12 @@ def test_abi_entries_have_canonical_signatures():
     assert abi_signature(entry) == "swap((address,(bool))[],uint256)"
     assert abi_types(entry["inputs"]) == ("(address,(bool))[]", "uint256")
     assert abi_signature({"name": "f"}) == "f()"
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: encode_arguments("uint256", [100]), lambda: decode_output("uint256", bytes(32))]
+)
+def test_a_text_is_no_list_of_types(call):
+    with pytest.raises(ConfigError, match="types are given as a sequence") as caught:
+        call()
+    assert (caught.value.found, caught.value.allowed) == ("'uint256'", "such as ['uint256']")

@@ -19,7 +19,11 @@ DAY_S = 86_400
 
 
 class RunLimits(msgspec.Struct, frozen=True):
-    """What a subject may do. Losses in millionths of a dollar, over a rolling day."""
+    """What a subject may do. Losses in millionths of a dollar, over a rolling day.
+
+    A run counts against the daily loss with what it may lose at worst from its plan on, and with
+    what it did lose once it has ended.
+    """
 
     max_runs_per_hour: int = 60
     max_in_flight: int = 1
@@ -34,6 +38,7 @@ class LimitBook:
         self._runs: dict[str, deque[int]] = defaultdict(deque)
         self._open: dict[str, set[str]] = defaultdict(set)
         self._losses: dict[str, deque[tuple[int, int]]] = defaultdict(deque)
+        self._at_risk: dict[str, dict[str, int]] = defaultdict(dict)
 
     def reserve(self, subject: str, intent_id: str, limits: RunLimits, *, now_s: int) -> tuple[Used, ...]:
         """Check every limit and take the intent's place in each, in one step.
@@ -54,32 +59,56 @@ class LimitBook:
                 Used("max_in_flight", len(self._open[subject]), limits.max_in_flight),
                 Used("max_runs_per_hour", len(self._runs[subject]), limits.max_runs_per_hour),
             )
-            loss = Used(
-                "max_loss_per_day_usd_e6",
-                sum(lost for _, lost in self._losses[subject]),
-                limits.max_loss_per_day_usd_e6,
-            )
+            loss = Used("max_loss_per_day_usd_e6", self._exposed(subject), limits.max_loss_per_day_usd_e6)
             for use in uses:
                 if use.used >= use.allowed:
                     raise _no_room(subject, use)
-            if loss.used > 0 and loss.used >= loss.allowed:
+            if loss.used >= loss.allowed:
                 raise _no_room(subject, loss)
             self._runs[subject].append(now_s)
             self._open[subject].add(intent_id)
             return (*uses, loss)
 
+    def commit(self, subject: str, intent_id: str, limits: RunLimits, *, at_risk_usd_e6: int) -> None:
+        """Take what an open intent may lose at worst out of the day's allowance, if there is room.
+
+        What was lost, what other open runs may lose and what this one may lose must fit together.
+
+        Raises
+        ------
+        Denied
+            ``limit`` with the figures; nothing is taken then.
+        """
+        with self._lock:
+            exposed = self._exposed(subject)
+            if exposed + at_risk_usd_e6 > limits.max_loss_per_day_usd_e6:
+                raise Denied(
+                    Reason.LIMIT,
+                    f"max_loss_per_day_usd_e6 of {subject} has no room for what this run may lose at worst",
+                    found=f"{at_risk_usd_e6} at risk, {exposed} lost or at risk already",
+                    allowed=f"{limits.max_loss_per_day_usd_e6} together",
+                    fix="narrow the bounds or the gas, or raise max_loss_per_day under `limits` in the file",
+                )
+            self._at_risk[subject][intent_id] = at_risk_usd_e6
+
     def close(self, subject: str, intent_id: str, *, value_usd_e6: int, now_s: int) -> None:
         """Give back the place in flight, and book a loss if ``value_usd_e6`` is below zero."""
         with self._lock:
             self._open[subject].discard(intent_id)
+            self._at_risk[subject].pop(intent_id, None)
             if value_usd_e6 < 0:
                 self._losses[subject].append((now_s, -value_usd_e6))
 
-    def restore(self, subject: str, intent_id: str, *, at_s: int) -> None:
+    def restore(self, subject: str, intent_id: str, *, at_s: int, at_risk_usd_e6: int = 0) -> None:
         """Count a run that the ledger knows, as open, without checking a limit."""
         with self._lock:
             self._runs[subject].append(at_s)
             self._open[subject].add(intent_id)
+            self._at_risk[subject][intent_id] = at_risk_usd_e6
+
+    def _exposed(self, subject: str) -> int:
+        lost = sum(loss for _, loss in self._losses[subject])
+        return lost + sum(self._at_risk[subject].values())
 
     def _forget(self, subject: str, now_s: int) -> None:
         runs, losses = self._runs[subject], self._losses[subject]

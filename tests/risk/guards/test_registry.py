@@ -168,3 +168,18 @@ def test_the_front_door() -> None:
 
 def _with(context: GuardContext, parameters: dict[str, int | str]) -> GuardContext:
     return replace(context, parameters=parameters)
+
+
+@pytest.mark.parametrize(
+    ("guard", "given", "found", "allowed"),
+    [
+        ("min_health_factor", {"min": 10**18}, "1", "1.01 to 100"),
+        ("slippage", {"max": 301}, "301 bps", "1 bps to 300 bps"),
+    ],
+)
+def test_ranges_are_shown_in_units_that_people_write(
+    guard: str, given: dict[str, int | str], found: str, allowed: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fill_parameters(find_guard(guard), given)
+    assert (caught.value.found, caught.value.allowed) == (found, allowed)

@@ -12,9 +12,9 @@ from importlib.metadata import entry_points
 
 import msgspec
 
-from tidegate.model import ConfigError, GuardResult, Placement
+from tidegate.model import ConfigError, GuardResult, Placement, format_units
 from tidegate.risk.guards.deadline import Deadline
-from tidegate.risk.guards.interface import Guard, GuardContext, Parameter, verdict
+from tidegate.risk.guards.interface import Guard, GuardContext, Parameter, ParameterKind, verdict
 from tidegate.risk.guards.max_base_fee import MaxBaseFee
 from tidegate.risk.guards.max_gas import MaxGas
 from tidegate.risk.guards.min_health_factor import MinHealthFactor
@@ -154,10 +154,32 @@ def _check(guard: Guard, name: str, parameter: Parameter, value: int | str) -> N
         raise _wrong(
             guard,
             f"{name} is out of range",
-            str(value),
-            f"{low} to {high} {parameter.kind.value}",
+            _shown(value, parameter.kind),
+            _range(parameter),
             f"change {name}",
         )
+
+
+def _range(parameter: Parameter) -> str:
+    low, high = (
+        None if end is None else _shown(end, parameter.kind) for end in (parameter.low, parameter.high)
+    )
+    if low is None or high is None:
+        return f"at least {low}" if high is None else f"at most {high}"
+    return f"{low} to {high}"
+
+
+def _shown(value: int, kind: ParameterKind) -> str:
+    """Return an integer as the author of a strategy writes it."""
+    match kind:
+        case ParameterKind.RATIO_E18:
+            return format_units(value, 18)
+        case ParameterKind.WEI:
+            return f"{format_units(value, 9)} gwei"
+        case ParameterKind.SECONDS:
+            return f"{value} s"
+        case _:
+            return f"{value} {kind.value}"
 
 
 def _wrong(guard: Guard, problem: str, found: str, allowed: str, fix: str) -> ConfigError:

@@ -78,3 +78,20 @@ def test_values_from_elsewhere_are_checked_too() -> None:
     assert complete_blinds(STRATEGY, {"size": 10**18})["rate"] == 30
     with pytest.raises(ConfigError, match="out of range"):
         complete_blinds(STRATEGY, {"size": 10**20})
+
+
+def test_a_range_is_shown_in_units_that_people_write(tmp_path: Path) -> None:
+    allowed = {}
+    for text in ("size: 0.09 WETH", "size: 1 WETH\nrate: 2 %", "size: 1 WETH\nwait: 2 min"):
+        with pytest.raises(ConfigError) as caught:
+            loaded(text, tmp_path)
+        allowed[text] = caught.value.allowed
+    assert list(allowed.values()) == ["0.1 WETH to 50 WETH", "1 bps to 1 %", "1 s to 1 min"]
+    bare = changed(ARB, ("min: 0.1 WETH, max: 50 WETH", "min: 50000000000000000, max: 50 WETH"))
+    assert parsed(bare).blinds["size"].written_range == "0.05 WETH to 50 WETH"
+
+
+def test_a_searched_blind_is_searched_unless_it_is_given() -> None:
+    with_default = changed(ARB, ("max: 50 WETH", "max: 50 WETH, default: 5 WETH, search: true"))
+    assert complete_blinds(parsed(with_default), {}) == {}
+    assert complete_blinds(parsed(with_default), {"size": 10**18}) == {"size": 10**18}

@@ -200,3 +200,10 @@ def test_a_swap_without_its_own_slippage_has_that_of_the_tightest_guard() -> Non
     explanation = explained(changed(ARB, ("          slippage: 30 bps\n", ""), ("guards:\n", guards)))
     assert "sell executes worse than its quote by more than 20 bps." in explanation.reverts
     assert "buy executes worse than its quote by more than 30 bps." in explanation.reverts
+
+
+def test_the_gas_limit_is_explained_as_it_is_made() -> None:
+    assert explained(ARB).limits[0] == (
+        "Gas: at most 900,000; a run's limit is 15 % above the smallest under which it succeeds "
+        "(refunds come after)."
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.desks.atomic import MEANINGS
+from tidegate.desks.atomic import MEANINGS, unseen
 
 from .samples import ARB, LEND, changed, findings, place_of
 
@@ -355,3 +355,26 @@ def test_steps_are_counted_in_all_scopes(tmp_path: Path) -> None:
     text = SPENDING + "steps:\n" + body + group_text + "\n"
     found = [finding for finding in findings(text, tmp_path) if finding.code == "ATM116"]
     assert any("201 steps" in (finding.found or "") for finding in found)
+
+
+def test_a_second_approval_is_told_by_names(tmp_path: Path) -> None:
+    (finding,) = findings(arb(("        - id: buy", AGAIN + "        - id: buy")), tmp_path)
+    assert finding.found == "again lets uniswap_v3.router02 take WETH, as sell does"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ARB, ""),
+        (arb(("fee: 500, amount: $loan.amount", "fee: 500, amount: 2 WETH")), ""),
+        ("strategy: 1\nsteps: [", "read no further"),
+        (arb(("deadline: 36 s\n", "deadline: 36 s\nnever: 1\n")), "read no further"),
+        (arb(("min: 0.1 WETH", "min: 0.1 WBT")), "not compiled to its end"),
+        (arb(("amount: $size", "amount: $sise")), "not compiled to its end"),
+        (arb(("        - id: buy", AGAIN + "        - id: buy")), "not compiled to its end"),
+    ],
+)
+def test_findings_of_a_pass_that_stops_the_others_say_so(text: str, said: str, tmp_path: Path) -> None:
+    sentence = unseen(findings(text, tmp_path))
+    assert said in sentence
+    assert bool(said) is bool(sentence)

@@ -19,11 +19,11 @@ from tidegate.desks.atomic.machine.loans import (
     possible_lenders,
 )
 from tidegate.desks.atomic.machine.valuation import read_prices
-from tidegate.model import ConfigError, Denied, Reason
+from tidegate.model import ConfigError, Denied, Reason, format_units
 from tidegate.venues.aave_v3 import set_flash_loans
 from tidegate.venues.erc3156 import list_token
 from tidegate.venues.executor import Change, ChangeKind, FlashKind
-from tidegate.venues.flash import LenderQuote
+from tidegate.venues.flash import AaveV3Lender, LenderQuote
 
 WETH, USDC = 10**18, 10**6
 LOAN = "  - {flash: {id: loan, asset: %s, amount: %s, %ssteps: [%s]}}\n"
@@ -74,9 +74,15 @@ def test_a_pool_that_is_swapped_inside_is_locked(ground: Ground, fee: str) -> No
 
 def test_only_allowed_lenders_with_liquidity_and_an_acceptable_fee(ground: Ground) -> None:
     job = loan(ground)
-    with pytest.raises(Denied) as caught:
+    with pytest.raises(Denied, match="no lender serves loan: 1000000 WETH") as caught:
         found(ground, loan(ground, amount="1000000 WETH"))
     assert caught.value.reason is Reason.FLASH_LIQUIDITY
+    why = reasons(caught.value)
+    lends = AaveV3Lender("", ground.devnet.aave_v3.pool).liquidity(ground.devnet.weth, ground.world)
+    assert why.pop("aave_v3.pool") == (
+        f"can lend {format_units(lends, 18)}, 1100000 needed (the loan and headroom)"
+    )
+    assert set(why.values()) == {"the executor's policy does not allow it"}
     assert [quote.name for quote in found(ground, job)] == ["aave_v3.pool"], (
         "the shipped strategies allow Aave"
     )
@@ -84,8 +90,30 @@ def test_only_allowed_lenders_with_liquidity_and_an_acceptable_fee(ground: Groun
     change_executor(ground.world, ground.devnet, [Change.lender(pool.address, FlashKind.UNISWAP_V3)])
     assert len(found(ground, job)) == 2
     assert len(found(ground, loan(ground, more="max_fee: 9 bps, "))) == 1
-    with pytest.raises(Denied):
+    with pytest.raises(Denied) as caught:
         found(ground, loan(ground, more="max_fee: 1 bps, "))
+    why = reasons(caught.value)
+    assert why["aave_v3.pool"] == "its fee 0.0005 is above max_fee, 0.0001 WETH (1 bps)"
+    assert why[ground.book.name_of(pool.address)] == "its fee 0.01 is above max_fee, 0.0001 WETH (1 bps)"
+
+
+def test_locked_and_silent_lenders_are_named_with_their_reason(ground: Ground) -> None:
+    inputs = "{token_in: WETH, token_out: USDC, fee: 500, amount: 1}"
+    swap = f"{{id: s, use: uniswap_v3.exact_input_single, in: {inputs}}}"
+    locked = ground.book.name_of(ground.devnet.pool("WETH", "USDC", 500).address)
+    ground.world.set_code(ground.devnet.aave_v3.pool, bytes.fromhex("5f5ffd"))
+    job = loan(ground, more=f"provider: [{locked}, aave_v3], ", steps=swap)
+    with pytest.raises(Denied) as caught:
+        found(ground, job)
+    why = reasons(caught.value)
+    assert why[locked] == "locked: the loan's own steps swap in it"
+    assert why["aave_v3.pool"].startswith("does not answer: ")
+
+
+def reasons(denied: Denied) -> dict[str, str]:
+    """Why each lender does not serve, by its name."""
+    assert denied.found is not None
+    return dict(part.split(": ", 1) for part in denied.found.split("; "))  # type: ignore[misc]
 
 
 def test_amounts_are_known_from_literals_and_blinds_alone(ground: Ground) -> None:
@@ -194,3 +222,13 @@ def test_a_loan_that_nobody_of_the_book_gives_has_no_policy(ground: Ground) -> N
     with pytest.raises(Denied) as caught:
         strategy_policy(job, ground.world)
     assert caught.value.reason is Reason.FLASH_LIQUIDITY
+    assert caught.value.found == "no lender of WETH among balancer_v2"
+
+
+def test_a_policy_without_a_lender_says_why_each_is_none(ground: Ground) -> None:
+    with pytest.raises(Denied) as caught:
+        strategy_policy(loan(ground, more="provider: [aave_v3, erc3156], max_fee: 1 bps, "), ground.world)
+    assert reasons(caught.value) == {
+        "aave_v3.pool": "for 1 WETH its fee 0.0005 is above max_fee, 0.0001 WETH (1 bps)",
+        "erc3156.lender": "has no WETH to lend",
+    }
