@@ -6,6 +6,7 @@ talks to it. Real nodes stand behind the same street in tests/journeys.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -95,9 +96,15 @@ class FakeDesk:
         self.guards: Sequence[GuardResult] = (guard(passed=True),)
         self.planned = 0
         self.after_fails: TidegateError | None = None
+        self.breaks: Exception | None = None
+        self.waits_for = ""
 
     async def plan(self, wanted: Intent) -> Plan:
         self.planned += 1
+        if self.waits_for == wanted.id:
+            await asyncio.Event().wait()
+        if self.breaks is not None:
+            raise self.breaks
         if self.refusal is not None:
             raise self.refusal
         return plan_of(wanted)
@@ -142,6 +149,7 @@ class FakeChain:
     on_send: Exception | None = None
     keeps_bytes: bool = True
     status: int = 1
+    errors_about: dict[bytes, Exception] = field(default_factory=dict)
     silent_about: set[bytes] = field(default_factory=set)
 
     async def block(self) -> Block:
@@ -173,6 +181,8 @@ class FakeChain:
         return known
 
     async def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        if transaction_hash in self.errors_about:
+            raise self.errors_about[transaction_hash]
         if transaction_hash in self.silent_about:
             raise Unavailable("the node does not answer")
         return self.receipts.get(transaction_hash)

@@ -10,14 +10,18 @@ from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import Journal
 from tidegate.model import (
     Ambiguous,
+    Block,
+    ConfigError,
     Denied,
     Divergence,
+    Halted,
     ManualClock,
     OutcomeKind,
     Reason,
     RecordKind,
     Rejected,
     Stage,
+    Tampered,
     Unavailable,
 )
 from tidegate.pipeline import STAGES, Street, drop_orphans, recover, rules_of
@@ -274,6 +278,7 @@ def test_a_divergence_is_raised_after_every_other_run_was_asked_about(
     asyncio.run(street.submit(intent("two")))
     chain.mine()
     chain.foreign_nonces = 1
+    assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["two"]
     with pytest.raises(Divergence):
         asyncio.run(street.follow())
     assert [run.intent.id for run in street.open_runs] == ["one"]
@@ -402,6 +407,175 @@ def test_runs_of_a_world_that_is_gone_are_dropped_and_still_count(
     assert refused is not None
     assert refused.reason is Reason.LIMIT
     assert journal.attempts(open_only=True) == []
+
+
+def slow_blocks(chain: FakeChain) -> None:
+    """Let other tasks run whenever the chain is asked for its head."""
+    real = chain.block
+
+    async def block() -> Block:
+        await asyncio.sleep(0)
+        return await real()
+
+    chain.block = block  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("in_flight", [1, 2])
+def test_the_same_intent_at_the_same_time_is_walked_once(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, in_flight: int
+) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=in_flight)
+    slow_blocks(chain)
+
+    async def both() -> list[object]:
+        return list(await asyncio.gather(street.submit(intent()), street.submit(intent())))
+
+    assert asyncio.run(both()) == [None, None]
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert outcome.kind is OutcomeKind.LANDED
+    assert kinds(journal) == WHOLE_STREET
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Tampered("code hash"), ConfigError("file"), KeyError("DAI"), Divergence("state"), Halted("paused")],
+)
+def test_an_error_before_the_signature_ends_the_intent_and_blocks_no_other(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, error: Exception
+) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=1)
+    desk.breaks = error
+    with pytest.raises(type(error)):
+        asyncio.run(street.submit(intent("one")))
+    assert kinds(journal)[-1] is RecordKind.OUTCOME
+    desk.breaks = None
+    assert asyncio.run(street.submit(intent("two"))) is None
+
+
+def test_a_node_that_would_not_rehearse_the_plan_denies_it(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    desk.breaks = Rejected("gas limit below intrinsic gas")
+    outcome = asyncio.run(street_of(journal, chain, desk).submit(intent()))
+    assert outcome is not None
+    assert outcome.reason is Reason.SIMULATION_REVERTED
+
+
+def test_bytes_whose_signature_could_not_be_journaled_are_never_sent(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    street = street_of(journal, chain, desk)
+    real = journal.append
+
+    def full(kind: RecordKind, *arguments: object, **named: object) -> object:
+        if kind is RecordKind.SIGNATURE:
+            raise Unavailable("disk full")
+        return real(kind, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(journal, "append", full)
+    outcome = asyncio.run(street.submit(intent()))
+    assert outcome is not None
+    assert outcome.reason is Reason.UNAVAILABLE
+    asyncio.run(street.follow())
+    assert chain.sends == 0
+
+
+def test_recovery_gives_no_nonce_twice(journal: Journal, chain: FakeChain, desk: FakeDesk) -> None:
+    async def killed_while_the_older_one_plans() -> None:
+        street = street_of(journal, chain, desk, max_in_flight=2)
+        desk.waits_for = "older"
+        waiting = asyncio.create_task(street.submit(intent("older")))
+        await asyncio.sleep(0.01)
+        await street.submit(intent("newer"))
+        waiting.cancel()
+
+    asyncio.run(killed_while_the_older_one_plans())
+    desk.waits_for = ""
+    assert (kinds(journal, "older")[-1], kinds(journal, "newer")[-1]) == (RecordKind.LIMITS, RecordKind.SENT)
+    street = street_of(journal, chain, desk, max_in_flight=2)
+    asyncio.run(recover(street, journal, now_ms=0))
+    assert {run.intent.id: run.nonce for run in street.open_runs} == {"newer": 0, "older": 1}
+    chain.mine()
+    assert len(asyncio.run(street.follow())) == 2
+
+
+def test_refused_runs_do_not_count_after_a_restart(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk, max_runs_per_hour=2)
+    asyncio.run(street.submit(intent("one")))
+    for name in ("a", "b", "c"):
+        refused = asyncio.run(street.submit(intent(name)))
+        assert refused is not None
+    chain.mine()
+    asyncio.run(street.follow())
+    again = street_of(journal, chain, desk, max_runs_per_hour=2)
+    asyncio.run(recover(again, journal, now_ms=0))
+    assert asyncio.run(again.submit(intent("two"))) is None
+
+
+def test_a_run_that_may_lose_more_than_the_day_allows_is_not_signed(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    outcome = asyncio.run(street_of(journal, chain, desk, max_loss_per_day_usd_e6=0).submit(intent()))
+    assert outcome is not None
+    assert (outcome.reason, chain.sends) == (Reason.LIMIT, 0)
+    outcome = asyncio.run(street_of(journal, chain, desk, max_loss_per_day_usd_e6=1).submit(intent("two")))
+    assert outcome is None, "at risk is 1, which just fits"
+
+
+@pytest.mark.parametrize("error", [Rejected("-32005"), Ambiguous("cut off"), KeyError("native")])
+def test_trouble_with_one_run_neither_starves_nor_hides_the_others(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, error: Exception
+) -> None:
+    street = street_of(journal, chain, desk, max_in_flight=3)
+    for name in ("a", "b", "c"):
+        asyncio.run(street.submit(intent(name)))
+    signed = street.open_runs[1].signed
+    assert signed is not None
+    chain.errors_about[signed.hash] = error
+    chain.mine()
+    assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["a", "c"]
+    with pytest.raises(type(error)):
+        asyncio.run(street.follow())
+    assert [run.intent.id for run in street.open_runs] == ["b"]
+
+
+def test_a_refused_second_send_does_not_end_what_another_node_may_hold(
+    journal: Journal, chain: FakeChain, desk: FakeDesk
+) -> None:
+    street = street_of(journal, chain, desk)
+    chain.on_send = Ambiguous("timeout")
+    asyncio.run(street.submit(intent()))
+    elsewhere = dict(chain.mempool)
+    chain.forget_mempool()
+    chain.on_send = Rejected("replacement underpriced")
+    assert asyncio.run(street.follow()) == []
+    chain.mempool.update(elsewhere)
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert outcome.kind is OutcomeKind.LANDED
+
+
+def test_guards_after_inclusion_survive_a_kill_behind_the_receipt(
+    tmp_path: Path, chain: FakeChain, desk: FakeDesk
+) -> None:
+    first = Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock())
+    dying = DyingJournal(first, tmp_path / "found", 1 + WHOLE_STREET.index(RecordKind.RECEIPT), after=True)
+    street = street_of(dying, chain, desk)  # type: ignore[arg-type]
+    asyncio.run(street.submit(intent()))
+    chain.mine()
+    with pytest.raises(Killed):
+        asyncio.run(street.follow())
+    first.close()  # the group that holds the receipt is on disk now
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock()) as second:
+        assert kinds(second)[-1] is RecordKind.RECEIPT
+        again = street_of(second, chain, desk)
+        asyncio.run(recover(again, second, now_ms=0))
+        asyncio.run(again.follow())
+        assert kinds(second).count(RecordKind.GUARDS) == 2
+        assert kinds(second).count(RecordKind.BOOKING) == 1
 
 
 @pytest.mark.parametrize("stage", list(Stage))

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     STAGE = "stage"
     PLAN_DIGEST_MISMATCH = "plan_digest_mismatch"
     UNAVAILABLE = "unavailable"
+    FAILED = "failed"
     # The atomic desk
     POLICY_MISSING = "policy_missing"
     ROLE_MISSING = "role_missing"
@@ -59,6 +60,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.STAGE: "The stage does not allow this step.",
     Reason.PLAN_DIGEST_MISMATCH: "The bytes changed between plan and signature.",
     Reason.UNAVAILABLE: "An input does not answer; the street fails closed.",
+    Reason.FAILED: "A step before the signature ended with an error; nothing left the house.",
     Reason.POLICY_MISSING: "The executor's on-chain policy lacks an entry that the plan needs.",
     Reason.ROLE_MISSING: "The sender does not hold the operator role on the executor.",
     Reason.FLASH_LIQUIDITY: "No lender can serve the loan.",

@@ -23,7 +23,8 @@ async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]
         The runs that were open, oldest first.
     """
     found = _recall(street, journal, now_ms)
-    for run in found:
+    # Whoever holds a nonce comes first, so that nobody is given it again.
+    for run in sorted(found, key=lambda run: (not run.may_have_left, run.nonce is None)):
         _note(journal, run, _what_next(run))
         await street.take_up(run)
     return found
@@ -46,14 +47,15 @@ def _recall(street: Street, journal: Journal, now_ms: int) -> list[Run]:
     """Count the ended runs of the last day; return the open ones, oldest first."""
     found = []
     for attempt in journal.attempts():
-        recent = attempt.intent_at_ms > now_ms - DAY_S * 1000
+        ended_at_ms = attempt.settled_at_ms or attempt.intent_at_ms
+        recent = max(ended_at_ms, attempt.intent_at_ms) > now_ms - DAY_S * 1000
         if attempt.outcome is not None and not recent:
             continue
         run = read_run(journal.records(correlation_id=attempt.intent_id))
         if run is None:
             continue
         if run.outcome is not None:
-            street.remember(run, ended_at_ms=attempt.settled_at_ms or attempt.intent_at_ms)
+            street.remember(run, ended_at_ms=ended_at_ms)
             continue
         found.append(run)
     return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tidegate.ledger import (
     BookingBody,
+    GuardsBody,
     IntentBody,
     NonceBody,
     OutcomeBody,
@@ -15,7 +16,7 @@ from tidegate.ledger import (
     Record,
     SignatureBody,
 )
-from tidegate.model import Intent, Outcome, Plan, RecordKind, SignedTransaction
+from tidegate.model import Intent, Outcome, Placement, Plan, RecordKind, SignedTransaction
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class Run:
     signed: SignedTransaction | None = None
     outcome: Outcome | None = None
     written: set[RecordKind] = field(default_factory=set)
+    is_judged_after: bool = False
     booked_value_usd_e6: int = 0
 
     @property
@@ -59,6 +61,9 @@ def read_run(records: Iterable[Record]) -> Run | None:
                     raw=bytes.fromhex(signature.raw[2:]),
                     sender=signature.sender,
                 )
+            case RecordKind.GUARDS:
+                placement = GuardsBody.from_body(record.body).placement
+                run.is_judged_after = run.is_judged_after or placement is Placement.POST
             case RecordKind.RECEIPT:
                 receipt = ReceiptBody.from_body(record.body)
             case RecordKind.BOOKING:

@@ -74,15 +74,8 @@ async def settle(run: Run, *, desk: Desk, chain: ChainPort, write: Write) -> Out
         )
     try:
         await chain.send_raw(run.signed.raw)
-    except Rejected as refusal:
-        return Outcome(
-            intent_id=run.intent.id,
-            kind=OutcomeKind.REJECTED,
-            detail=str(refusal),
-            transaction_hash=run.signed.hash,
-        )
-    except (Ambiguous, Unavailable):
-        return None
+    except (Rejected, Ambiguous, Unavailable):
+        return None  # some other node may hold the bytes from an earlier send: the deadline decides
     write(run, SentBody(hash="0x" + run.signed.hash.hex()))
     return None
 
@@ -105,9 +98,10 @@ async def _book(
                 effective_gas_price_wei=receipt.effective_gas_price_wei,
             ),
         )
-        if landed:
-            results = await _judged_after(plan, receipt, desk)
-            write(run, GuardsBody(placement=Placement.POST, results=results))
+    if landed and not run.is_judged_after:
+        results = await _judged_after(plan, receipt, desk)
+        write(run, GuardsBody(placement=Placement.POST, results=results))
+        run.is_judged_after = True
     if RecordKind.BOOKING not in run.written:
         run.booked_value_usd_e6 = value_usd_e6(plan, deltas, gas_cost_wei)
         write(

@@ -26,7 +26,6 @@ from tidegate.model import (
     Address,
     Ambiguous,
     Denied,
-    Divergence,
     Intent,
     Outcome,
     OutcomeKind,
@@ -87,6 +86,7 @@ class Street:
         self._limits = limits
         self._book = book or LimitBook()
         self._open: dict[str, Run] = {}
+        self._walking: dict[str, asyncio.Future[Outcome | None]] = {}
         self._nonce_lock = asyncio.Lock()
 
     @property
@@ -108,15 +108,20 @@ class Street:
         Tampered, Divergence, Halted
             What stops a desk; the intent is denied first if nothing has left.
         """
-        known = read_run(self._journal.records(correlation_id=intent.id))
-        if known is None:
-            return await self._walk(Run(intent))
-        if known.outcome is not None or intent.id in self._open:
-            return known.outcome
-        return await self.take_up(known)
+        walking = self._walking.get(intent.id)
+        if walking is not None:
+            return await asyncio.shield(walking)
+        walking = asyncio.ensure_future(self._submit(intent))
+        self._walking[intent.id] = walking
+        try:
+            return await walking
+        finally:
+            del self._walking[intent.id]
 
     def remember(self, run: Run, *, ended_at_ms: int) -> None:
         """Count a run that ended before this process began: a restart resets no limit."""
+        if RecordKind.LIMITS not in run.written:
+            return  # it was refused a place, so it never had one
         subject, intent_id = run.intent.subject, run.intent.id
         self._book.restore(subject, intent_id, at_s=run.accepted_at_ms // 1000)
         self._book.close(subject, intent_id, value_usd_e6=run.booked_value_usd_e6, now_s=ended_at_ms // 1000)
@@ -134,7 +139,12 @@ class Street:
         is planned anew, if its deadline is not over.
         """
         if run.may_have_left:
-            self._book.restore(run.intent.subject, run.intent.id, at_s=run.accepted_at_ms // 1000)
+            self._book.restore(
+                run.intent.subject,
+                run.intent.id,
+                at_s=run.accepted_at_ms // 1000,
+                at_risk_usd_e6=0 if run.plan is None else run.plan.at_risk_usd_e6,
+            )
             self._open[run.intent.id] = run
             return None
         return await self._walk(run)
@@ -146,35 +156,49 @@ class Street:
 
         Raises
         ------
-        Divergence
-            If a nonce of ours was used by others; every other run was asked about first.
+        Divergence, and whatever else keeps a run from being settled
+            By a call in which nothing ended: one run's trouble neither starves nor hides the others.
         """
         ended: list[Outcome] = []
-        diverged: Divergence | None = None
+        trouble: Exception | None = None
         for run in self.open_runs:
             try:
                 settled = await settle(run, desk=self._desk, chain=self._chain, write=self._write)
+                if settled is not None:
+                    ended.append(self._finish(run, settled.kind, None, settled.detail, settled))
             except Unavailable:
                 continue
-            except Divergence as error:
-                diverged = diverged or error
-                continue
-            if settled is not None:
-                ended.append(self._finish(run, settled.kind, None, settled.detail, settled))
-        if diverged is not None:
-            raise diverged
+            except Exception as error:  # noqa: BLE001 - raised below, after the others had their turn
+                trouble = trouble or error
+        if trouble is not None and not ended:
+            raise trouble
         return ended
+
+    async def _submit(self, intent: Intent) -> Outcome | None:
+        known = read_run(self._journal.records(correlation_id=intent.id))
+        if known is None:
+            return await self._walk(Run(intent))
+        if known.outcome is not None or intent.id in self._open:
+            return known.outcome
+        return await self.take_up(known)
 
     async def _walk(self, run: Run) -> Outcome | None:
         try:
             await self._accept(run)
             if run.plan is None or run.nonce is None:
                 run.plan = await self._prepare(run)
+            else:
+                self._commit(run, run.plan)
             await self._sign(run, run.plan)
         except Denied as refusal:
             return self._finish(run, OutcomeKind.DENIED, refusal.reason, str(refusal))
         except Unavailable as silence:
             return self._finish(run, OutcomeKind.DENIED, Reason.UNAVAILABLE, str(silence))
+        except Rejected as refusal:
+            return self._finish(run, OutcomeKind.DENIED, Reason.SIMULATION_REVERTED, str(refusal))
+        except Exception as error:
+            self._finish(run, OutcomeKind.DENIED, Reason.FAILED, f"{type(error).__name__}: {error}")
+            raise
         return await self._send(run)
 
     async def _accept(self, run: Run) -> None:
@@ -210,6 +234,11 @@ class Street:
         demand_bounds(plan, simulation)
         return plan
 
+    def _commit(self, run: Run, plan: Plan) -> None:
+        subject = run.intent.subject
+        limits = self._limits.get(subject, RunLimits())
+        self._book.commit(subject, run.intent.id, limits, at_risk_usd_e6=plan.at_risk_usd_e6)
+
     async def _sign(self, run: Run, plan: Plan) -> None:
         authorisation = AuthorisationBody(
             stage=self.rules.stage, signs_with=self.rules.signs_with, signer=self._signer.address
@@ -219,7 +248,7 @@ class Street:
             if run.nonce is None:
                 run.nonce = await self._next_nonce(self._signer.address)
                 self._write(run, NonceBody(nonce=run.nonce, account=self._signer.address))
-            run.signed = self._signer.sign_transaction(
+            signed = self._signer.sign_transaction(
                 UnsignedTransaction(
                     chain_id=plan.chain_id,
                     nonce=run.nonce,
@@ -233,20 +262,23 @@ class Street:
                 intent_id=run.intent.id,
                 plan_digest=plan.digest,
             )
-            self._open[run.intent.id] = run
-        self._write(
-            run,
-            SignatureBody(
+            body = SignatureBody(
                 nonce=run.nonce,
-                hash="0x" + run.signed.hash.hex(),
-                raw="0x" + run.signed.raw.hex(),
-                sender=run.signed.sender,
-            ),
-        )
+                hash="0x" + signed.hash.hex(),
+                raw="0x" + signed.raw.hex(),
+                sender=signed.sender,
+            )
+            self._write(run, body)
+            run.signed = signed  # only now: what is not on disk is never sent
+            self._open[run.intent.id] = run
 
     async def _next_nonce(self, account: Address) -> int:
-        reserved = [run.nonce for run in self._open.values() if run.nonce is not None]
-        return max([await self._chain.nonce(account), *(nonce + 1 for nonce in reserved)])
+        """Return the lowest nonce that is neither included nor reserved: a gap is filled first."""
+        reserved = {run.nonce for run in self._open.values()}
+        nonce = await self._chain.nonce(account)
+        while nonce in reserved:
+            nonce += 1
+        return nonce
 
     async def _send(self, run: Run) -> Outcome | None:
         assert run.signed is not None
