@@ -207,3 +207,11 @@ def test_the_gas_limit_is_explained_as_it_is_made() -> None:
         "Gas: at most 900,000; a run's limit is 15 % above the smallest under which it succeeds "
         "(refunds come after)."
     )
+
+
+def test_a_searched_blind_says_that_it_can_be_given() -> None:
+    (blind,) = explained(changed(ARB, ("max: 50 WETH", "max: 50 WETH, search: true"))).blinds
+    assert blind == (
+        "$size: amount, 0.1 WETH to 50 WETH, found by search at each decision so that the net "
+        "gain is largest, unless given."
+    )

@@ -110,7 +110,7 @@ class Sentences:
             low, high = (self._blind_value(blind, value) for value in (blind.minimum, blind.maximum))
             text += f", {low} to {high}"
         if blind.search:
-            text += ", found by search at each decision so that the net gain is largest"
+            text += ", found by search at each decision so that the net gain is largest, unless given"
         elif blind.default is not None:
             text += f", {self._blind_value(blind, blind.default)} unless given"
         else:
