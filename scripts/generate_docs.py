@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin
 
 from typer.main import get_command
 
-from tidegate.app.cli import _build as command_tree
+from tidegate.app.cli import application
 from tidegate.model import Placement, Reason, errors, format_units
 from tidegate.pipeline import STAGES
 from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
@@ -65,13 +65,14 @@ def error_tree() -> str:
 
 def command_line() -> str:
     """Return the page of every verb, with its arguments, options and defaults."""
-    root = get_command(command_tree([]))
+    root = get_command(application([]))
     sections = "\n".join(_verb(path, command) for path, command in _leaves("tidegate", root))
     return (
         "# Command line\n\n"
         "No command asks a question. Every one below takes `--json` and then prints one JSON object\n"
         "(`journal export` one a line, `journal tail --follow` one more for each new record); an error is\n"
-        "an object too, see [errors](errors.md). `tidegate --version` prints the version.\n\n"
+        "an object too, see [errors](errors.md). But for schemas, records and exports, `ok` stands first.\n"
+        "`tidegate --version` prints the version.\n\n"
         "State lies in `$TIDEGATE_HOME`, else in `./.tidegate`.\n\n"
         f"| exit code | means |\n|---|---|\n{_exit_codes()}\n\n"
         f"{sections}"
@@ -97,7 +98,7 @@ def _leaves(path: str, command: Any) -> Iterator[tuple[str, Any]]:
     children = getattr(command, "commands", {})
     if not children:
         yield path, command
-    for name in sorted(children):
+    for name in command.list_commands(None) if children else ():
         yield from _leaves(f"{path} {name}", children[name])
 
 
@@ -116,18 +117,19 @@ def _verb(path: str, command: Any) -> str:
 
 
 def _argument(item: Any) -> str:
-    word = item.name.upper() + (" ..." if item.nargs == -1 else "")
-    return word if item.required else f"[{word}]"
+    return item.metavar if item.required else f"[{item.metavar}]"
 
 
 def _typed(item: Any) -> str:
     if item.param_type_name == "argument":
-        return f"`{item.name.upper()}`"
+        return f"`{item.metavar}`"
     value = "" if item.is_flag else f" {_value_type(item)}"
     return ", ".join(f"`{name}{value}`" for name in item.opts)
 
 
 def _value_type(item: Any) -> str:
+    if item.metavar:
+        return str(item.metavar)
     kind = item.type_descriptor.annotation
     if isinstance(kind, UnionType) or get_origin(kind) is not None:
         kind = next(one for one in get_args(kind) if one is not type(None))

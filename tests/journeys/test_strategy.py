@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def test_from_a_new_file_to_a_landed_flash_loan(cli: Cli) -> None:
     assert plan["size"].endswith(" WETH")
     assert [op["operation"] for op in plan["operations"]].count("flash") == 1
     assert sum(op["bytes"] for op in plan["operations"] if op["depth"] == 0) < plan["program_bytes"]
+    assert plan["quoted_at_block"] > 0
+    assert {one["name"]: one["fee_bps"] for one in plan["lenders"]["loan"]}["aave_v3.pool"] == 5
     code, simulated = cli("strategy", "simulate", "mine.yaml")
     assert (code, simulated["ok"]) == (0, True)
     assert all(int(bound["margin"]) >= 0 for bound in simulated["bounds"])
@@ -73,8 +76,45 @@ def test_the_leveraged_loop_opens_and_closes(cli: Cli, tmp_path: Path) -> None:
 def test_closing_what_was_never_opened_is_denied_and_nothing_is_sent(cli: Cli, tmp_path: Path) -> None:
     code, done = cli("strategy", "run", template(tmp_path, "leverage-close"))
     assert (code, done["runs"][0]["outcome"]) == (10, "denied")
+    assert "each run starts a new paper world" in done["runs"][0]["hint"]
+    assert done["runs"][0]["next"] == "tidegate journal tail --kind decision"
     with JournalReader.open(tmp_path / ".tidegate" / "ledger.sqlite") as reader:
         assert [record for record in reader.records() if record.kind.value == "signature"] == []
+
+
+def test_people_see_dollars_rounded_alike_and_the_chains_time(
+    cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = template(tmp_path, "flash-arb")
+    assert tidegate(["strategy", "plan", file]) == 0
+    assert "└─ call" in capsys.readouterr().out
+    assert tidegate(["strategy", "run", file]) == 0
+    ran = capsys.readouterr().out
+    assert "chain time 2023-11-14" in ran
+    assert tidegate(["journal", "show", "newest"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    (value,) = re.findall(r"value after gas ([\d,.]+ USD)", ran)
+    assert f"worth {value}" in shown
+    assert re.search(r"bounds seq \d+ \+\d+ ms 0\.\d{1,6} WETH over its floor", shown)
+    assert " s left" in shown
+    assert "gwei" in shown
+    assert "by this machine's clock" in shown
+
+
+def test_a_refused_run_says_why_and_where_to_look(
+    cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = template(tmp_path, "flash-arb")
+    assert tidegate(["strategy", "run", file, "--moves", "0"]) == 10
+    shown = capsys.readouterr().out
+    assert "no_opportunity: No size of the strategy is worth its cost" in shown
+    assert "--seed" in shown
+    assert "next:        tidegate journal tail --kind decision" in shown
+    assert tidegate(["strategy", "plan", file, "--moves", "0"]) == 10
+    assert "--seed" in capsys.readouterr().err
+    assert cli("strategy", "plan", template(tmp_path, "leverage-close"))[1]["next"].startswith("each run")
+    code, error = cli("journal", "show", "newest")
+    assert (code, error["message"]) == (3, "no decision has led to an intent yet")
 
 
 def test_a_quiet_market_is_no_opportunity(cli: Cli, tmp_path: Path) -> None:

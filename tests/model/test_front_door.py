@@ -7,5 +7,6 @@ def test_public_names() -> None:
         "Divergence GuardResult Halted Intent Log ManualClock Outcome OutcomeKind Placement Plan Probe "
         "Reason Receipt RecordKind Rejected Revert SignedTransaction Simulation SourcePosition Stage Step "
         "SystemClock Tampered TidegateError TransactionSigner Unavailable UnsignedTransaction "
-        "canonical_json digest format_units maximum_in minimum_out mul_div_down mul_div_up sha256_hex"
+        "canonical_json digest format_units format_usd maximum_in minimum_out mul_div_down mul_div_up "
+        "sha256_hex"
     )

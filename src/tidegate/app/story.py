@@ -1,24 +1,63 @@
-"""One line for people about each journal record: what happened at this arrow of the street."""
+"""One line for people about each journal record: what happened at this arrow of the street.
+
+Amounts are told in whole tokens, gas prices in gwei, dollars in cents; the records hold base units.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.ledger import JournalReader, Record
-from tidegate.model import Reason, RecordKind, format_units
+from tidegate.model import Reason, RecordKind, format_units, format_usd
 
 _GWEI = 9
+_PLACES = 6
 
 
-def summary(record: Record) -> str:
-    """Return what the record says, in one line; never fails on a body of another release."""
+def summary(record: Record, decimals: Mapping[str, int] | None = None) -> str:
+    """Return what the record says, in one line; never fails on a body of another release.
+
+    Parameters
+    ----------
+    decimals
+        Of each token by symbol, as ``decimals_of`` finds them; amounts of others are in base units.
+    """
     teller = _TELLERS.get(record.kind)
     body = record.body
     try:
+        if record.kind is RecordKind.BOUNDS:
+            return _bounds(body, decimals or {})
         return teller(body) if teller else _plain(body)
     except (KeyError, TypeError, ValueError):
         return _plain(body)
+
+
+def decimals_of(records: Iterable[Record]) -> dict[str, int]:
+    """Return the decimals of each token that a plan among the records bounds, by symbol."""
+    plans = [record.body for record in records if record.kind is RecordKind.PLAN]
+    return {bound["symbol"]: bound["decimals"] for plan in plans for bound in plan.get("bounds", ())}
+
+
+def clocks(records: Sequence[Record]) -> list[str]:
+    """Return a line for each clock that a story goes by: the chain's, and the journal's."""
+    if not records:
+        return []
+    begun = f"begun at journal time {utc(records[0].at_ms // 1000)}"
+    for record in records:
+        inputs = record.body.get("inputs")
+        at_s = inputs.get("block_timestamp_s") if isinstance(inputs, dict) else None
+        if isinstance(at_s, int):
+            whose = "the chain's" if record.at_ms // 1000 == at_s else "this machine's"
+            decided = f"decided at block {record.body.get('block')}, chain time {utc(at_s)}"
+            return [decided, f"{begun}, by {whose} clock; + counts from there"]
+    return [f"{begun}; + counts from there"]
+
+
+def utc(at_s: int) -> str:
+    """Return seconds since the Unix epoch as date and time."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_s))
 
 
 def details(record: Record) -> list[str]:
@@ -41,14 +80,22 @@ def decisions_of(reader: JournalReader, intent_id: str) -> Iterator[Record]:
             yield record
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 record``, ``1,200 records``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def short(identifier: str, length: int = 10) -> str:
     """Return the beginning of a hash or id, with a sign that more follows."""
     return identifier if len(identifier) <= length + 1 else identifier[:length] + "…"
 
 
 def _decision(body: dict[str, Any]) -> str:
-    what = "acted" if body["acted"] else f"did not act: {_meaning(body.get('reason'))}"
-    return f"{body['subject']} at block {body['block']} {what}"
+    told = f"{body['subject']} at block {body['block']}"
+    if body["acted"]:
+        return f"{told} acted"
+    detail = body.get("result", {}).get("detail")
+    return f"{told} did not act: {_meaning(body.get('reason'))}" + (f" ({detail})" if detail else "")
 
 
 def _market(body: dict[str, Any]) -> str:
@@ -58,19 +105,27 @@ def _market(body: dict[str, Any]) -> str:
 
 def _intent(body: dict[str, Any]) -> str:
     intent = body["intent"]
-    moved = format_units(intent["notional_usd_e6"], 6, 2)
+    moved = format_usd(intent["notional_usd_e6"])
     who = f"{intent['desk']}/{intent['subject']}"
-    return f"{who} on chain {intent['chain_id']}, moves {moved} USD ({body['stage']})"
+    return f"{who} on chain {intent['chain_id']}, moves {moved} ({body['stage']})"
 
 
 def _limits(body: dict[str, Any]) -> str:
-    return " · ".join(f"{item['limit']} {item['used']}/{item['allowed']}" for item in body["checked"])
+    return " · ".join(_limit(item["limit"], item["used"], item["allowed"]) for item in body["checked"])
+
+
+def _limit(name: str, used: int, allowed: int) -> str:
+    if name.endswith("_usd_e6"):
+        return f"{name.removesuffix('_usd_e6')} {format_usd(used)} of {format_usd(allowed)}"
+    return f"{name} {used} of {allowed}"
 
 
 def _plan(body: dict[str, Any]) -> str:
     size = (len(body["data"]) - 2) // 2
-    calls = f"{size} bytes to {short(body['to'])}"
-    return f"{calls}, gas limit {body['gas_limit']:,}, digest {short(body['digest'])}"
+    calls = f"{counted(size, 'byte')} to {short(body['to'])}"
+    price = format_units(int(body["max_fee_wei"]), _GWEI, 3)
+    gas = f"gas limit {body['gas_limit']:,} at {price} gwei at most"
+    return f"{calls}, {gas}, by chain time {utc(body['deadline_s'])}, digest {short(body['digest'])}"
 
 
 def _guards(body: dict[str, Any]) -> str:
@@ -80,10 +135,32 @@ def _guards(body: dict[str, Any]) -> str:
 
 
 def _guard(result: dict[str, Any]) -> str:
-    figures = (
-        f": {result['measured']} of {result['bound']} {result['unit']}" if result["bound"] is not None else ""
-    )
-    return f"{result['guard']} {'passed' if result['passed'] else 'FAILED'}{figures}"
+    told = f"{result['guard']} {'passed' if result['passed'] else 'FAILED'}"
+    if result["bound"] is None:
+        return told
+    measured, bound, unit = result["measured"], result["bound"], result["unit"]
+    if result["guard"] == "deadline" and measured is not None:
+        left = int(bound) - int(measured)
+        return f"{told}: {left} s left" if left >= 0 else f"{told}: {-left} s too late"
+    if measured is None:
+        return f"{told}: unknown of {' '.join(_quantity(bound, unit))}"
+    return f"{told}: {_quantity(measured, unit)[0]} of {' '.join(_quantity(bound, unit)).rstrip()}"
+
+
+def _quantity(value: int | str, unit: str) -> tuple[str, str]:
+    """Return an integer in a guard's unit as the number and the unit that people write."""
+    amount = int(value)
+    match unit:
+        case "wei":
+            return format_units(amount, _GWEI, 3), "gwei"
+        case "ratio_e18":
+            return format_units(amount, 18, 4), ""
+        case "usd_e8":
+            return format_usd(amount // 100).removesuffix(" USD"), "USD"
+        case "seconds":
+            return f"{amount:,}", "s"
+        case _:
+            return f"{amount:,}", unit
 
 
 def _simulation(body: dict[str, Any]) -> str:
@@ -92,12 +169,22 @@ def _simulation(body: dict[str, Any]) -> str:
     return f"reverted at block {body['block_number']}, step {body['failing_step']}: {body['revert']}"
 
 
-def _bounds(body: dict[str, Any]) -> str:
-    return " · ".join(f"{item['symbol']} {item['margin']} over its floor" for item in body["margins"])
+def _bounds(body: dict[str, Any], decimals: Mapping[str, int]) -> str:
+    return " · ".join(
+        f"{_amount(int(item['margin']), item['symbol'], decimals)} over its floor" for item in body["margins"]
+    )
+
+
+def _amount(amount: int, symbol: str, decimals: Mapping[str, int]) -> str:
+    """Return an amount cut toward zero; one that would read as 0 stays exact."""
+    if symbol not in decimals:
+        return f"{amount} base units of {symbol}"
+    cut = format_units(amount, decimals[symbol], _PLACES)
+    return f"{format_units(amount, decimals[symbol]) if amount and cut in {'0', '-0'} else cut} {symbol}"
 
 
 def _receipt(body: dict[str, Any]) -> str:
-    price = format_units(body["effective_gas_price_wei"], _GWEI, 3)
+    price = format_units(int(body["effective_gas_price_wei"]), _GWEI, 3)
     status = "success" if body["status"] == 1 else "reverted"
     return f"{status} in block {body['block_number']}, gas {body['gas_used']:,} at {price} gwei"
 
@@ -112,7 +199,7 @@ def _booking(body: dict[str, Any]) -> str:
         for _, symbol, decimals, amount in body["deltas"]
     ]
     gas = format_units(int(body["gas_cost_wei"]), 18)
-    return f"{', '.join([*changes, f'gas {gas} ETH'])}; worth {format_units(body['value_usd_e6'], 6, 2)} USD"
+    return f"{', '.join([*changes, f'gas {gas} ETH'])}; worth {format_usd(body['value_usd_e6'])}"
 
 
 def _meaning(reason: str | None) -> str:
@@ -132,7 +219,6 @@ _TELLERS: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     RecordKind.PLAN: _plan,
     RecordKind.GUARDS: _guards,
     RecordKind.SIMULATION: _simulation,
-    RecordKind.BOUNDS: _bounds,
     RecordKind.AUTHORISATION: lambda body: (
         f"{body['stage']} signs with {body['signs_with']} {short(body['signer'])}"
     ),

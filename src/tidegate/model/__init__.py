@@ -45,7 +45,15 @@ from tidegate.model.street import (
     Stage,
     Step,
 )
-from tidegate.model.units import BPS, format_units, maximum_in, minimum_out, mul_div_down, mul_div_up
+from tidegate.model.units import (
+    BPS,
+    format_units,
+    format_usd,
+    maximum_in,
+    minimum_out,
+    mul_div_down,
+    mul_div_up,
+)
 
 __all__ = [
     "BPS",
@@ -89,6 +97,7 @@ __all__ = [
     "canonical_json",
     "digest",
     "format_units",
+    "format_usd",
     "maximum_in",
     "minimum_out",
     "mul_div_down",

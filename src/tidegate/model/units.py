@@ -49,6 +49,20 @@ def format_units(amount: int, decimals: int, places: int | None = None) -> str:
     return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
 
 
+def format_usd(value_usd_e6: int) -> str:
+    """Return millionths of a dollar as dollars and cents, rounded toward minus infinity.
+
+    Examples
+    --------
+    >>> format_usd(22_318_656_593)
+    '22,318.65 USD'
+    >>> format_usd(-1)
+    '-0.01 USD'
+    """
+    cents = value_usd_e6 // 10**4
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02} USD"
+
+
 def _need(holds: bool, a: int, b: int, divisor: int) -> None:
     if not holds:
         raise ValueError(f"needs a·b >= 0 and divisor > 0, was a={a}, b={b}, divisor={divisor}")

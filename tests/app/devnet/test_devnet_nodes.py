@@ -95,7 +95,7 @@ def test_chains_come_up_tick_are_exported_and_go_down(folder: Path, devnet: Comm
     fast.close()
 
     written = tmp_path / "out.toml"
-    code, told = devnet("export", "devnet", "--out", str(written))
+    code, told = devnet("export", "devnet", "--output", str(written))
     assert (code, told["format"], told["chains"]) == (0, "toml", ["devnet"])
     read_back = tomllib.loads(written.read_text())
     assert read_back["chains"]["devnet"]["contracts"] == exported["chains"]["devnet"]["contracts"]

@@ -12,6 +12,8 @@ import pytest
 
 from tidegate.app.cli import run
 from tidegate.app.replay import REPLAYERS
+from tidegate.ledger import DecisionBody, Journal
+from tidegate.model import ManualClock, Reason
 
 from .conftest import DENIED, LANDED
 
@@ -68,8 +70,8 @@ def test_show_for_people_has_a_line_an_arrow(ledger: Path, capsys: pytest.Captur
     assert run(["journal", "show", LANDED, "--ledger", str(ledger)]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "sums at block 7 acted" in shown
-    assert "adder/sums on chain 31337, moves 3000 USD (paper)" in shown
-    assert "+0.03 WETH, gas 0.001 ETH; worth 87 USD" in shown
+    assert "adder/sums on chain 31337, moves 3,000.00 USD (paper)" in shown
+    assert "+0.03 WETH, gas 0.001 ETH; worth 87.00 USD" in shown
 
 
 @pytest.mark.parametrize(("words", "code"), [((DENIED,), 0), (("ef",), 3), (("",), 3)])
@@ -124,8 +126,8 @@ def test_export_to_a_file_and_to_standard_output(
 
 def test_replay_recomputes_the_same_answer(journal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(REPLAYERS, "adder", adder)
-    assert journal("replay", LANDED) == (0, {"replayed": 1, "same": 1})
-    assert journal("replay", "--all") == (0, {"replayed": 3, "same": 3})
+    assert journal("replay", LANDED) == (0, {"ok": True, "replayed": 1, "same": 1})
+    assert journal("replay", "--all") == (0, {"ok": True, "replayed": 3, "same": 3})
 
 
 def test_replay_of_another_answer_is_divergence(journal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,3 +178,45 @@ def test_without_a_ledger_of_its_own_the_newest_demos_is_read(
         shutil.copy(ledger, tmp_path / "home" / "demo" / run_name / "ledger.sqlite")
     assert run(["journal", "verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ledger"].endswith("run-0002/ledger.sqlite")
+
+
+def test_after_nothing_but_refusals_newest_points_to_the_decisions(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    refused = DecisionBody(desk="adder", subject="sums", block=9, acted=False, reason=Reason.NO_OPPORTUNITY)
+    with Journal.open(path, clock=ManualClock(1)) as journal:
+        journal.append(refused.KIND, refused, actor="adder")
+    assert run(["journal", "show", "newest", "--ledger", str(path), "--json"]) == 3
+    error = json.loads(capsys.readouterr().out)
+    assert (error["code"], error["message"]) == ("no_such_intent", "no decision has led to an intent yet")
+    assert "tidegate journal tail --kind decision" in error["next"]
+
+
+@pytest.mark.parametrize("words", [("tail",), ("show", LANDED), ("verify",), ("rebuild",)])
+def test_every_answer_begins_with_ok(journal: Any, words: tuple[str, ...]) -> None:
+    code, value = journal(*words)
+    assert (code, next(iter(value.items()))) == (0, ("ok", True))
+
+
+def test_a_rebuild_that_differs_is_not_ok(journal: Any, ledger: Path) -> None:
+    execute(ledger, "DELETE FROM pnl WHERE line = 1")
+    code, value = journal("rebuild")
+    assert (code, value["ok"]) == (1, False)
+
+
+def test_counts_and_their_nouns_agree(
+    ledger: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(REPLAYERS, "adder", adder)
+    assert run(["journal", "replay", LANDED, "--ledger", str(ledger)]) == 0
+    assert "1 decision recomputed" in capsys.readouterr().out
+    assert run(["journal", "replay", "--all", "--ledger", str(ledger)]) == 0
+    assert "3 decisions recomputed" in capsys.readouterr().out
+
+
+def test_people_learn_whose_clock_they_read(ledger: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["journal", "tail", "--ledger", str(ledger)]) == 0
+    assert "journal UTC" in capsys.readouterr().out.splitlines()[0]
+    assert run(["journal", "show", LANDED, "--ledger", str(ledger)]) == 0
+    assert "begun at journal time 2023-11-14 22:13:20 UTC" in capsys.readouterr().out

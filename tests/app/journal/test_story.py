@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.story import details, summary
+from tidegate.app.story import clocks, decimals_of, details, summary
 from tidegate.ledger import (
     AuthorisationBody,
     Body,
@@ -16,6 +16,7 @@ from tidegate.ledger import (
     Margin,
     MarketBody,
     NonceBody,
+    PlanBody,
     ReceiptBody,
     RecoveryBody,
     SentBody,
@@ -23,9 +24,28 @@ from tidegate.ledger import (
     SimulationBody,
     Used,
 )
-from tidegate.model import ZERO_ADDRESS, GuardResult, ManualClock, Placement, RecordKind, Stage
+from tidegate.model import ZERO_ADDRESS, Bound, GuardResult, ManualClock, Placement, Plan, RecordKind, Stage
 
 HASH = "0x" + "ab" * 32
+
+PLAN = Plan(
+    intent_id="i",
+    desk="adder",
+    chain_id=31337,
+    to=ZERO_ADDRESS,
+    data=b"\x00",
+    value_wei=0,
+    gas_limit=604_771,
+    max_fee_wei=39_530_000_000,
+    max_priority_fee_wei=1,
+    deadline_s=1_700_000_000,
+    bounds=(Bound(ZERO_ADDRESS, "WETH", 18, 1),),
+    steps=(),
+    program_hash="",
+    at_risk_usd_e6=0,
+    flow_usd_e6=0,
+    prices_usd_e8={},
+)
 
 
 def guard(*, passed: bool) -> GuardResult:
@@ -36,7 +56,7 @@ def guard(*, passed: bool) -> GuardResult:
     ("body", "line"),
     [
         (MarketBody(block=7, prices={"v2": "2900.5"}, base_fee_wei=1), "market at block 7 v2 2900.5"),
-        (LimitsBody(checked=(Used("open_intents", 1, 8),)), "open_intents 1/8"),
+        (LimitsBody(checked=(Used("open_intents", 1, 8),)), "open_intents 1 of 8"),
         (
             GuardsBody(placement=Placement.PRE, results=(guard(passed=True), guard(passed=False))),
             "pre: max_gas FAILED: 31 of 30 gwei · 1 passed",
@@ -54,7 +74,11 @@ def guard(*, passed: bool) -> GuardResult:
             ),
             "reverted at block 7, step swap: K()",
         ),
-        (BoundsBody(margins=(Margin("WETH", "1", "3", "2"),)), "WETH 2 over its floor"),
+        (
+            LimitsBody(checked=(Used("max_loss_per_day_usd_e6", 19_999, 100_000_000),)),
+            "max_loss_per_day 0.01 USD of 100.00 USD",
+        ),
+        (BoundsBody(margins=(Margin("WETH", "1", "3", "2"),)), "2 base units of WETH over its floor"),
         (
             AuthorisationBody(stage=Stage.PAPER, signs_with="a throw-away key", signer=ZERO_ADDRESS),
             "paper signs with a throw-away key 0x00000000…",
@@ -111,3 +135,57 @@ def test_the_details_list_each_guard_and_the_gas_of_each_step(tmp_path: Path) ->
         ]
         assert details(journal.append(RecordKind.GUARDS, {"results": 1}, actor="x")) == []
         assert details(journal.append(RecordKind.EVENT, {}, actor="x")) == []
+
+
+@pytest.mark.parametrize(
+    ("measured", "bound", "unit", "name", "line"),
+    [
+        (1_700_000_000, 1_700_000_036, "seconds", "deadline", "passed: 36 s left"),
+        (1_700_000_040, 1_700_000_036, "seconds", "deadline", "passed: 4 s too late"),
+        (90, 3_600, "seconds", "oracle_sanity", "passed: 90 of 3,600 s"),
+        (12_500_000_000, 40_000_000_000, "wei", "max_base_fee", "passed: 12.5 of 40 gwei"),
+        (1_310_000_000_000_000_000, 1_200_000_000_000_000_000, "ratio_e18", "hf", "passed: 1.31 of 1.2"),
+        (604_771, 900_000, "gas", "max_gas", "passed: 604,771 of 900,000 gas"),
+        (None, 500, "bps", "oracle_sanity", "passed: unknown of 500 bps"),
+        (None, None, "", "other", "passed"),
+    ],
+)
+def test_guards_speak_in_human_units(
+    measured: int | None, bound: int | None, unit: str, name: str, line: str, tmp_path: Path
+) -> None:
+    result = GuardResult(name, Placement.PRE, True, "ok", measured, bound, unit, 7)
+    body = GuardsBody(placement=Placement.PRE, results=(result,))
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
+        assert details(journal.append(body.KIND, body, actor="x")) == [f"{name} {line}"]
+
+
+@pytest.mark.parametrize(
+    ("margin", "line"),
+    [
+        ("32117289798131821", "0.032117 WETH over its floor"),
+        ("0", "0 WETH over its floor"),
+        ("7", "0.000000000000000007 WETH over its floor"),
+    ],
+)
+def test_margins_are_in_whole_tokens_by_the_plans_decimals(margin: str, line: str, tmp_path: Path) -> None:
+    bounds = BoundsBody(margins=(Margin("WETH", "1", "3", margin),))
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
+        plan = journal.append(RecordKind.PLAN, PlanBody.of(PLAN), actor="x", correlation_id="i")
+        known = decimals_of([plan])
+        assert summary(plan).startswith(
+            "1 byte to 0x00000000…, gas limit 604,771 at 39.53 gwei at most, "
+            "by chain time 2023-11-14 22:13:20 UTC"
+        )
+        assert summary(journal.append(bounds.KIND, bounds, actor="x"), known) == line
+
+
+@pytest.mark.parametrize(
+    ("at_s", "whose"), [(1_700_000_000, "the chain's"), (1_600_000_000, "this machine's")]
+)
+def test_a_story_names_the_chains_time_and_the_journals(at_s: int, whose: str, tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1_700_000_000_000)) as journal:
+        body = {"block": 7, "inputs": {"block_timestamp_s": at_s}}
+        told = clocks([journal.append(RecordKind.DECISION, body, actor="x")])
+    assert told[0].startswith("decided at block 7, chain time 20")
+    assert told[1] == f"begun at journal time 2023-11-14 22:13:20 UTC, by {whose} clock; + counts from there"
+    assert clocks([]) == []

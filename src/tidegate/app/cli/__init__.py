@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import typer
+from typer.exceptions import TyperException
 
 from tidegate import __version__
-from tidegate.app.cli.common import report_error
+from tidegate.app.cli.common import report_error, usage_error
+from tidegate.app.cli.crash import report_crash
+from tidegate.app.cli.shape import Verb, Verbs
 from tidegate.model import TidegateError
 
-_VERBS = {
+VERBS = {
     "demo": "Run the desks in paper on the devnet: every block, every decision, profit after gas.",
     "devnet": "Start, show, stop and export local chains with canonical contracts.",
     "strategy": "Write, check, explain, plan, simulate and run atomic strategies.",
@@ -24,6 +27,8 @@ _VERBS = {
     "bench": "Measure, with the peer beside us in the same run.",
     "doctor": "Find what is missing or wrong on this machine before you do.",
 }
+
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,21 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
+    as_json = "--json" in arguments
     try:
-        _build(arguments)(args=list(arguments), prog_name="tidegate")
+        code = application(arguments)(args=list(arguments), prog_name="tidegate", standalone_mode=False)
+    except TyperException as error:
+        if not error.format_message():  # nothing was typed after a group's name: its help stands there
+            return error.exit_code
+        return report_error(usage_error(error), as_json=as_json)
     except TidegateError as error:
-        return report_error(error, as_json="--json" in arguments)
+        return report_error(error, as_json=as_json)
     except SystemExit as stop:
         return _code_of(stop)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
-        return 130
-    return 0
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the front door: whatever comes here, nobody foresaw
+        return report_crash(error, as_json=as_json)
+    return code if isinstance(code, int) else 0
 
 
-def _build(arguments: Sequence[str]) -> typer.Typer:
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """Return the command line with the verb that ``arguments`` name, or with all of them."""
     root = typer.Typer(
         name="tidegate",
+        cls=Verbs,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -64,12 +78,14 @@ def _build(arguments: Sequence[str]) -> typer.Typer:
             raise typer.Exit
 
     typed = next((word for word in arguments if not word.startswith("-")), None)
-    for verb in [typed] if typed in _VERBS else _VERBS:
+    for verb in [typed] if typed in VERBS else VERBS:
         module = import_module(f"tidegate.app.cli.{verb}")
         if hasattr(module, "app"):
-            root.add_typer(module.app, name=verb, help=_VERBS[verb], no_args_is_help=True)
+            for command in module.app.registered_commands:
+                command.cls = Verb
+            root.add_typer(module.app, name=verb, help=VERBS[verb], cls=Verbs, no_args_is_help=True)
         else:
-            root.command(name=verb, help=_VERBS[verb])(module.command)
+            root.command(name=verb, short_help=VERBS[verb], cls=Verb)(module.command)
     return root
 
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.model import ConfigError, Unavailable
@@ -30,11 +31,13 @@ _MEANINGS = {
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(help="Which benchmark; --list names them.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which benchmark; without a name they are listed.")
+    ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="Name them all.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run one benchmark and print its figures."""
+    """Run one benchmark and print its figures; without a name, list them all."""
     if list_all or name is None:
         emit({"benchmarks": _MEANINGS}, as_json=as_json, render=_render_list)
         return
@@ -78,7 +81,7 @@ def _cpu_name() -> str:
 
 def _render_list(out: Console) -> None:
     for name, meaning in _MEANINGS.items():
-        out.print(f"[bold]{name:<12}[/] {meaning}")
+        out.print(Text.assemble((f"{name:<12} ", "bold"), meaning))
 
 
 def _render(out: Console, result: dict[str, Any]) -> None:
@@ -87,4 +90,5 @@ def _render(out: Console, result: dict[str, Any]) -> None:
         if key not in {"name", "machine"}:
             table.add_row(key, str(value))
     out.print(table)
-    out.print(f"peer: {result['peer']} · ratio [bold]{result['ratio']}[/] (more is better)")
+    ratio = (str(result["ratio"]), "bold")
+    out.print(Text.assemble(f"peer: {result['peer']} · ratio ", ratio, " (more is better)"))

@@ -15,15 +15,34 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
+from typer.exceptions import TyperException
 
 from tidegate.model import TidegateError
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
 
+class UsageError(TidegateError):
+    """The command line was typed wrongly."""
+
+    exit_code = 2
+    default_code = "usage"
+
+
 def console() -> Console:
-    """Return a console on standard output; plain when that is not a terminal."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Return a console on standard output; plain when that is not a terminal.
+
+    What is printed is data: nothing in it becomes a style or an emoji. Colour is given as ``Text``.
+    """
+    return Console(
+        file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty()
+    )
+
+
+def error_console() -> Console:
+    """Return a console on standard error, with the manners of ``console``."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def home() -> Path:
@@ -32,10 +51,11 @@ def home() -> Path:
 
 
 def emit(value: Mapping[str, Any], *, as_json: bool, render: Callable[[Console], None] | None = None) -> None:
-    """Print ``value`` as one JSON line, or call ``render`` with a console.
+    """Print ``value`` as one JSON line that begins with ``ok``, or call ``render`` with a console.
 
-    Without ``render`` people get the same JSON, indented.
+    ``ok`` is true unless ``value`` says otherwise. Without ``render`` people get the same JSON, indented.
     """
+    value = {"ok": True, **value}
     if as_json:
         sys.stdout.write(json.dumps(value, default=_plain, sort_keys=False) + "\n")
     elif render is not None:
@@ -49,15 +69,24 @@ def report_error(error: TidegateError, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps({"ok": False, **error.as_record()}) + "\n")
         return error.exit_code
-    out = Console(stderr=True, highlight=False, soft_wrap=True)
+    out = error_console()
     position = getattr(error, "position", None)
     where = f"{position}: " if position is not None else ""
-    out.print(f"[bold red]{type(error).__name__}[/] [dim]{error.code}[/]", end=" ")
-    out.print(f"{where}{error.message}", markup=False)
+    name = Text.assemble((type(error).__name__, "bold red"), " ", (error.code, "dim"), " ")
+    out.print(name.append(f"{where}{error.message}"))
     for label, text in (("found", error.found), ("allowed", error.allowed), ("next", error.fix)):
         if text is not None:
-            out.print(f"  {label + ':':<9}{text}", markup=False)
+            out.print(f"  {label + ':':<9}{text}")
     return error.exit_code
+
+
+def usage_error(error: TyperException) -> UsageError:
+    """Return what Typer says about a wrong command line as an error of ours."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return UsageError(error.format_message(), fix="tidegate --help")
+    usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
+    return UsageError(error.format_message(), allowed=usage, fix=f"{context.command_path} --help")
 
 
 def _plain(value: object) -> object:

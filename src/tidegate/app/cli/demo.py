@@ -14,6 +14,8 @@ from rich.table import Table
 
 from tidegate.app.cli.common import JsonFlag, console, emit, home
 from tidegate.app.demo import LiveView, Options, Progress, Result, run_demo
+from tidegate.app.story import counted
+from tidegate.model import format_usd
 
 _PACE_S = 0.15
 
@@ -62,14 +64,14 @@ def _render(out: Console, result: Result) -> None:
         "denied": "denied",
         "gas_used": "gas",
     }
-    for name in (*names.values(), "net USD"):
+    for name in (*names.values(), "after gas"):
         table.add_column(name, justify="right", no_wrap=True)
     for subject, line in result.summary["strategies"].items():
-        value = f"{line['value_after_gas_usd_e6'] / 1e6:,.2f}"
+        value = format_usd(line["value_after_gas_usd_e6"])
         table.add_row(subject, *(f"{line[name]:,}" for name in names), value)
     out.print(table)
     out.print("leverage-open moves WETH into an Aave position, leverage-close brings it back: read both.")
     proof = result.summary["journal"]
-    out.print(f"journal  {proof['records']:,} records, chain verified, head {proof['head'][:16]}…")
-    out.print(f"         tidegate journal tail --ledger {result.ledger}", markup=False)
-    out.print(f"report   {result.report}", markup=False)
+    out.print(f"journal  {counted(proof['records'], 'record')}, chain verified, head {proof['head'][:16]}…")
+    out.print(f"         tidegate journal tail --ledger {result.ledger}")
+    out.print(f"report   {result.report}")

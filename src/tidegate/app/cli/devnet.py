@@ -32,13 +32,20 @@ from tidegate.sim import Artifacts
 
 app = typer.Typer(no_args_is_help=True)
 
+ChainNames = Annotated[
+    list[str] | None, typer.Argument(metavar="CHAIN...", help="Which chains; all if none is named.")
+]
+
 _FORMATS = ("toml", "json")
 
 
 @app.command()
 def up(
     chains: Annotated[
-        str, typer.Option(help="NAME:ID:SECONDS of each chain, with commas between them.")
+        str,
+        typer.Option(
+            metavar="NAME:ID:SECONDS,...", help="The chains: name, id and seconds from block to block."
+        ),
     ] = DEFAULT_CHAINS,
     port: Annotated[
         int | None, typer.Option(help="First port; by default the first free ones from 8545 on.")
@@ -63,10 +70,10 @@ def status(as_json: JsonFlag = False) -> None:
 
 @app.command()
 def down(
-    chains: Annotated[list[str] | None, typer.Argument(help="Which chains; all if none is named.")] = None,
+    chains: ChainNames = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Stop what ``up`` started, and nothing else."""
+    """Stop what was started with up, and nothing else."""
     stopped = stop_nodes(_folder(), chains or ())
 
     def render(out: Console) -> None:
@@ -80,29 +87,29 @@ def down(
 
 @app.command()
 def export(
-    chains: Annotated[list[str] | None, typer.Argument(help="Which chains; all if none is named.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A file, .toml or .json; else standard output.")] = None,
+    chains: ChainNames = None,
+    output: Annotated[Path | None, typer.Option(help="A file, .toml or .json; else standard output.")] = None,
     form: Annotated[str | None, typer.Option("--format", help="toml or json.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Write URLs, accounts, addresses and ABIs of running chains, for your own scripts."""
-    chosen = _form(form, out, as_json=as_json)
+    chosen = _form(form, output, as_json=as_json)
     exported = export_chains(_running(chains), Artifacts.load())
     if chosen == "json":
         text = json.dumps(exported, default=list) + "\n"
     else:
         text = to_toml(with_abis_as_text(exported))
-    if out is None:
+    if output is None:
         sys.stdout.write(text)
         return
     try:
-        out.write_text(text, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ConfigError("the file can not be written", code="out", found=str(error)) from error
+        raise ConfigError("the file can not be written", code="output", found=str(error)) from error
     emit(
-        {"ok": True, "written": str(out), "format": chosen, "chains": list(exported["chains"])},
+        {"ok": True, "written": str(output), "format": chosen, "chains": list(exported["chains"])},
         as_json=as_json,
-        render=lambda console: console.print(f"written: {out}", markup=False),
+        render=lambda console: console.print(f"written: {output}"),
     )
 
 
@@ -110,8 +117,8 @@ def _folder() -> Path:
     return home() / "devnet"
 
 
-def _form(form: str | None, out: Path | None, *, as_json: bool) -> str:
-    by_name = out.suffix.removeprefix(".") if out is not None else ""
+def _form(form: str | None, output: Path | None, *, as_json: bool) -> str:
+    by_name = output.suffix.removeprefix(".") if output is not None else ""
     chosen = form or (by_name if by_name in _FORMATS else "") or ("json" if as_json else "toml")
     if chosen not in _FORMATS:
         raise ConfigError("no such format", code="format", found=chosen, allowed=", ".join(_FORMATS))

@@ -13,8 +13,10 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit, home
+from tidegate.app.story import counted
 from tidegate.ledger import JournalReader
 from tidegate.model import TidegateError, Unavailable
 from tidegate.sim import Artifacts, cache_dir, compile_contract
@@ -98,7 +100,7 @@ def _ledger() -> str:
         return f"none yet ({path})"
     with JournalReader.open(path) as journal:
         report = journal.verify()
-    return f"{report.records:,} records, chain intact"
+    return f"{counted(report.records, 'record')}, chain intact"
 
 
 _CHECKS: dict[str, Callable[[], str]] = {
@@ -115,6 +117,6 @@ _CHECKS: dict[str, Callable[[], str]] = {
 def _render(out: Console, findings: list[Finding]) -> None:
     table = Table("check", "", "found", "what to do", box=None)
     for finding in findings:
-        mark = "[green]well[/]" if finding.ok else "[bold red]wrong[/]"
+        mark = Text("well", "green") if finding.ok else Text("wrong", "bold red")
         table.add_row(finding.check, mark, finding.found, finding.fix)
     out.print(table)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from tidegate.app.cli.common import JsonFlag, emit, home
-from tidegate.app.story import decisions_of, details, short, summary
-from tidegate.ledger import Attempt, JournalReader, Record, VerifyReport, rebuild
+from tidegate.app.cli.common import JsonFlag, console, emit, home
+from tidegate.app.cli.journal_view import (
+    print_rebuilt,
+    print_records,
+    print_replayed,
+    print_story,
+    print_whole,
+)
+from tidegate.app.story import counted, decisions_of, short
+from tidegate.ledger import Attempt, JournalReader, Record, rebuild
 from tidegate.model import ConfigError, Divergence, RecordKind
-
-if TYPE_CHECKING:
-    from tidegate.app.replay import Replayed
 
 app = typer.Typer()
 
@@ -32,7 +33,9 @@ LedgerOption = Annotated[
         help="The ledger's file; else that of $TIDEGATE_HOME or ./.tidegate, else the newest demo's.",
     ),
 ]
-IntentArgument = Annotated[str, typer.Argument(help="The intent's id, enough of its beginning, or: newest.")]
+IntentArgument = Annotated[
+    str, typer.Argument(metavar="INTENT", help="The intent's id, enough of its beginning, or: newest.")
+]
 
 _FOLLOW_S = 0.5
 
@@ -45,17 +48,23 @@ def tail(
     ledger: LedgerOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the newest records."""
+    """Show the newest records.
+
+    Times are of the journal's clock: this machine's after a strategy's run, the chain's in a demo.
+    """
     with _open(ledger) as reader:
         records = reader.last_records(count, kind)
         seq, hash_ = reader.head()
         value = {"head": {"seq": seq, "hash": hash_}, "records": [_as_json(record) for record in records]}
-        emit(value, as_json=as_json, render=lambda out: _print_records(out, records))
+        emit(value, as_json=as_json, render=lambda out: print_records(out, records, reader))
         last = records[-1].seq if records else seq
         while follow:
             time.sleep(_FOLLOW_S)
             for record in reader.records(kind=kind, after=last):
-                emit(_as_json(record), as_json=as_json, render=partial(_print_records, records=[record]))
+                if as_json:
+                    sys.stdout.write(record.as_line().decode() + "\n")
+                else:
+                    print_records(console(), [record], reader)
                 last = record.seq
 
 
@@ -71,12 +80,14 @@ def show(intent: IntentArgument, ledger: LedgerOption = None, as_json: JsonFlag 
         "attempt": msgspec.to_builtins(attempt),
         "records": [_as_json(record) for record in records],
     }
-    emit(value, as_json=as_json, render=lambda out: _print_story(out, attempt, records))
+    emit(value, as_json=as_json, render=lambda out: print_story(out, attempt, records))
 
 
 @app.command(name="replay")
 def replay_command(
-    intent: Annotated[str | None, typer.Argument(help="An intent's id, enough of it, or: newest.")] = None,
+    intent: Annotated[
+        str | None, typer.Argument(metavar="INTENT", help="An intent's id, enough of it, or: newest.")
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every decision in the journal.")] = False,
     ledger: LedgerOption = None,
     as_json: JsonFlag = False,
@@ -107,8 +118,8 @@ def replay_command(
             allowed=first.recorded_digest,
             fix="compare the code and the configuration with those that wrote the journal",
         )
-    value = {"replayed": len(replayed), "same": len(replayed)}
-    emit(value, as_json=as_json, render=lambda out: _print_replayed(out, replayed))
+    value = {"ok": True, "replayed": len(replayed), "same": len(replayed)}
+    emit(value, as_json=as_json, render=lambda out: print_replayed(out, replayed))
 
 
 @app.command()
@@ -126,13 +137,13 @@ def verify(
             rebuilt = rebuild(reader, Path(folder) / "copy.sqlite")
     if not rebuilt.is_equal:
         raise Divergence(
-            f"all {report.records} records are whole, but a projection does not follow from them",
+            f"{counted(report.records, 'record')} in one whole chain, but a projection does not follow",
             code="projection_differs",
             found="; ".join(rebuilt.differences),
             fix="tidegate journal rebuild --output COPY, then put the copy in the ledger's place",
         )
     value = {"ok": True, "ledger": reader.path, **msgspec.to_builtins(report), "projections": rebuilt.rows}
-    emit(value, as_json=as_json, render=lambda out: _print_whole(out, report, reader.path))
+    emit(value, as_json=as_json, render=lambda out: print_whole(out, report, reader.path))
 
 
 @app.command()
@@ -147,7 +158,11 @@ def export(
         if output is not None:
             seq, hash_ = reader.head()
             value = {"records": count, "path": output, "head": {"seq": seq, "hash": hash_}}
-            emit(value, as_json=as_json, render=lambda out: out.print(f"{count:,} records in {output}"))
+            emit(
+                value,
+                as_json=as_json,
+                render=lambda out: out.print(f"{counted(count, 'record')} in {output}"),
+            )
 
 
 @app.command(name="rebuild")
@@ -163,8 +178,8 @@ def rebuild_command(
         tempfile.TemporaryDirectory(prefix="tidegate-rebuild-") as folder,
     ):
         report = rebuild(reader, output or Path(folder) / "copy.sqlite")
-    value = {"equal": report.is_equal, **msgspec.to_builtins(report), "copy": output}
-    emit(value, as_json=as_json, render=lambda out: _print_rebuilt(out, value))
+    value = {"ok": report.is_equal, "equal": report.is_equal, **msgspec.to_builtins(report), "copy": output}
+    emit(value, as_json=as_json, render=lambda out: print_rebuilt(out, value))
     if not report.is_equal:
         raise typer.Exit(1)
 
@@ -193,12 +208,19 @@ def _attempt(reader: JournalReader, intent: str) -> Attempt:
     exact = [attempt for attempt in found if attempt.intent_id.lower() == wanted]
     if len(exact or found) == 1:
         return (exact or found)[0]
+    if not attempts:
+        raise ConfigError(
+            "no decision has led to an intent yet",
+            code="no_such_intent",
+            found=intent,
+            fix="tidegate journal tail --kind decision, to see why",
+        )
     newest = [short(attempt.intent_id, 16) for attempt in attempts[-3:]]
     raise ConfigError(
         f"no intent begins with {intent!r}" if not found else f"{len(found)} intents begin with {intent!r}",
         code="no_such_intent" if not found else "ambiguous_intent",
         found=", ".join(short(attempt.intent_id, 16) for attempt in found[:5]) or None,
-        allowed=f"the newest are {', '.join(newest)}" if newest else "the journal has no intent yet",
+        allowed=f"the newest are {', '.join(newest)}",
         fix="tidegate journal tail --kind intent",
     )
 
@@ -215,73 +237,3 @@ def _checkpoint(text: str) -> tuple[int, str]:
 def _as_json(record: Record) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.json.decode(record.as_line())
     return value
-
-
-def _print_records(out: Console, records: list[Record]) -> None:
-    table = _table("seq", "time", "kind", "actor", "intent")
-    for record in records:
-        table.add_row(
-            Text(str(record.seq), "bold"),
-            Text(_time(record.at_ms), "dim"),
-            Text(record.kind, "cyan"),
-            Text(record.actor, "magenta"),
-            Text(short(record.correlation_id), "dim"),
-            Text(summary(record)),
-        )
-    out.print(table)
-
-
-def _table(*narrow: str) -> Table:
-    """Return a grid whose last column alone may wrap."""
-    table = Table.grid(padding=(0, 2))
-    for name in narrow:
-        table.add_column(name, no_wrap=True)
-    table.add_column("what", overflow="fold")
-    return table
-
-
-def _print_story(out: Console, attempt: Attempt, records: list[Record]) -> None:
-    outcome = attempt.outcome.value if attempt.outcome else "open"
-    out.print(Text.assemble(("intent ", "dim"), (attempt.intent_id, "bold")))
-    out.print(
-        Text(f"{attempt.desk}/{attempt.subject}, chain {attempt.chain_id}, {attempt.stage}: {outcome}"),
-        style="bold",
-    )
-    table = _table("arrow", "kind", "seq", "after")
-    start_ms = records[0].at_ms if records else 0
-    for number, record in enumerate(records):
-        table.add_row(
-            Text("●" if number == 0 else "▼", "cyan"),
-            Text(record.kind, "bold"),
-            Text(f"seq {record.seq}", "dim"),
-            Text(f"+{record.at_ms - start_ms} ms", "dim"),
-            Text("\n").join([Text(summary(record)), *(Text(line, "dim") for line in details(record))]),
-        )
-    out.print(table)
-
-
-def _print_replayed(out: Console, replayed: list[Replayed]) -> None:
-    for item in replayed[:20]:
-        where = f"seq {item.seq} {item.desk}/{item.subject} block {item.block}"
-        out.print(f"[green]same[/] {where} {item.recorded_digest}")
-    out.print(f"[bold]{len(replayed)}[/] decisions recomputed, every answer the same")
-
-
-def _print_whole(out: Console, report: VerifyReport, path: Path) -> None:
-    head = f"head [bold]{report.head_seq}[/] {report.head_hash}"
-    out.print(f"[bold green]whole[/]: {report.records:,} records, {head}")
-    out.print(f"  {path}", style="dim", markup=False)
-
-
-def _print_rebuilt(out: Console, value: dict[str, Any]) -> None:
-    verdict = "[bold green]equal[/]" if value["equal"] else "[bold red]different[/]"
-    rows = ", ".join(f"{name} {count:,}" for name, count in value["rows"].items())
-    out.print(f"{verdict}: {value['records']:,} records give {rows}")
-    for difference in value["differences"]:
-        out.print(f"  {difference}", markup=False)
-    if value["copy"] is not None:
-        out.print(f"  copy: {value['copy']}", markup=False)
-
-
-def _time(at_ms: int) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03}"

@@ -14,8 +14,16 @@ from rich.console import Console
 from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
-from tidegate.app.cli.strategy_run import BlindsFile, Moves, Seed, plan_command, run_command, simulate_command
-from tidegate.app.cli.strategy_run import Files as RunFiles
+from tidegate.app.cli.strategy_run import (
+    BlindsFile,
+    File,
+    Moves,
+    RunFiles,
+    Seed,
+    plan_command,
+    run_command,
+    simulate_command,
+)
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.paper import PaperMarket
 from tidegate.desks.atomic import (
@@ -37,13 +45,12 @@ app = typer.Typer()
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|[_-](?=[a-z0-9])){0,63}")
 
-Files = Annotated[list[Path], typer.Argument(help="Strategy files, or folders of them.")]
-File = Annotated[Path, typer.Argument(help="A strategy file.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Strategy files, or folders of them.")]
 
 
 @app.command()
 def new(
-    name: Annotated[str, typer.Argument(help="The strategy's name, a slug.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name, a slug.")],
     template: Annotated[str, typer.Option(help=f"One of {', '.join(TEMPLATES)}.")] = "flash-arb",
     output: Annotated[Path | None, typer.Option(help="Where to write; by default NAME.yaml.")] = None,
     as_json: JsonFlag = False,
@@ -69,7 +76,7 @@ def new(
             fix="choose another name or --output",
         ) from error
     value = {"ok": True, "file": str(path), "name": name, "template": template}
-    emit(value, as_json=as_json, render=lambda out: out.print(f"wrote {path}", markup=False))
+    emit(value, as_json=as_json, render=lambda out: out.print(f"wrote {path}"))
 
 
 @app.command()
@@ -128,7 +135,11 @@ def run(
     moves: Moves = 24,
     as_json: JsonFlag = False,
 ) -> None:
-    """Walk strategies down the whole street, in order. Exit 0 if the last one landed, 10 if denied."""
+    """Walk strategies down the whole street, in order. Exit 0 if the last one landed, 10 if denied.
+
+    Each run starts a new paper world, so nothing carries over from the run before: name several files
+    to run them in order in one world, such as one that opens a position and one that closes it.
+    """
     run_command(token_tables(), files, blinds, PaperMarket(seed, moves), stage, as_json)
 
 

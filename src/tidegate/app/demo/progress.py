@@ -17,7 +17,7 @@ from tidegate.ledger import (
     ReceiptBody,
     Record,
 )
-from tidegate.model import BPS, OutcomeKind, RecordKind
+from tidegate.model import BPS, OutcomeKind, RecordKind, format_usd
 
 V2, V3, FEED, OUTSIDE = "uniswap_v2", "uniswap_v3", "feed", "outside"
 """The names under which a market event lists its prices of one WETH in dollars."""
@@ -129,6 +129,6 @@ class Progress:
         if outcome.reason is not None:
             self.reasons[outcome.reason.value] += 1
         settled = outcome.kind in {OutcomeKind.LANDED, OutcomeKind.REVERTED}
-        worth = f"{run.value_usd_e6 / 1e6:+9.2f} USD" if settled else ""
+        worth = f"{format_usd(run.value_usd_e6):>13}" if settled else ""
         why = outcome.reason.value if outcome.reason is not None else outcome.detail
         self.recent.appendleft(f"{run.block:>5}  {run.subject:<15} {outcome.kind.value:<9}{worth}  {why}")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.app.demo.progress import FEED, V2, V3, Progress
-from tidegate.model import OutcomeKind, format_units
+from tidegate.model import OutcomeKind, format_units, format_usd
 
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -43,11 +43,11 @@ class LiveView:
             body.add_column()
         if progress.prices:
             body.add_row(
-                f"block [bold]{progress.block}[/]",
-                f"v2 pair [bold]{progress.prices[V2]:,.2f}[/]",
-                f"v3 pool [bold]{progress.prices[V3]:,.2f}[/]",
-                f"feed [bold]{progress.prices[FEED]:,.2f}[/]",
-                f"base fee [bold]{format_units(progress.base_fee_wei, 9, 3)}[/] gwei",
+                _figure("block", f"{progress.block}"),
+                _figure("v2 pair", f"{progress.prices[V2]:,.2f}"),
+                _figure("v3 pool", f"{progress.prices[V3]:,.2f}"),
+                _figure("feed", f"{progress.prices[FEED]:,.2f}"),
+                _figure("base fee", f"{format_units(progress.base_fee_wei, 9, 3)}", " gwei"),
             )
         gap = Text.assemble(
             ("gap v2 over v3  ", "dim"),
@@ -62,12 +62,15 @@ class LiveView:
         return Panel(Group(body, gap), title=self._title, subtitle=subtitle, border_style="cyan")
 
 
+def _figure(name: str, value: str, unit: str = "") -> Text:
+    return Text.assemble(f"{name} ", (value, "bold"), unit)
+
+
 def _strategies(progress: Progress) -> Table:
     table = Table("strategy", expand=True)
     for name in ("decisions", "acted", "landed", "reverted", "denied", "gas", "value after gas"):
         table.add_column(name, justify="right")
     for subject, account in sorted(progress.accounts.items()):
-        value = f"{account.value_usd_e6 / 1e6:,.2f} USD"
         table.add_row(
             subject,
             str(account.decisions),
@@ -76,7 +79,7 @@ def _strategies(progress: Progress) -> Table:
             str(account.outcomes[OutcomeKind.REVERTED]),
             str(account.outcomes[OutcomeKind.DENIED]),
             f"{account.gas_used:,}",
-            f"[green]{value}[/]" if account.value_usd_e6 >= 0 else f"[red]{value}[/]",
+            Text(format_usd(account.value_usd_e6), "green" if account.value_usd_e6 >= 0 else "red"),
         )
     return table
 

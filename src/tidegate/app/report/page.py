@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from importlib.resources import files
 
 from tidegate.app.report.figures import decisions_section, market_section, result_section
@@ -12,7 +11,7 @@ from tidegate.app.report.markup import Markup, join, tag, trusted
 from tidegate.app.report.reading import Reading, Run
 from tidegate.app.report.scales import shown
 from tidegate.app.story import short
-from tidegate.model import OutcomeKind, format_units
+from tidegate.model import OutcomeKind, format_units, format_usd
 
 _MOST_ROWS = 300
 
@@ -174,8 +173,8 @@ def _proof_section(reading: Reading, meta: Mapping[str, str]) -> Markup:
 
 
 def usd(value_usd_e6: int) -> str:
-    """Return millionths of a dollar as dollars and cents, with a true minus sign."""
-    return f"{Decimal(value_usd_e6) / 10**6:,.2f}".replace("-", "−")
+    """Return millionths of a dollar as dollars and cents, as everywhere, with a true minus sign."""
+    return format_usd(value_usd_e6).removesuffix(" USD").replace("-", "−")
 
 
 def _unit(name: str) -> Markup:

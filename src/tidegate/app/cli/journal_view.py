@@ -1,0 +1,107 @@
+"""What ``tidegate journal`` shows to people."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.app.story import clocks, counted, decimals_of, details, short, summary
+from tidegate.ledger import Attempt, JournalReader, Record, VerifyReport
+from tidegate.model import RecordKind
+
+if TYPE_CHECKING:
+    from tidegate.app.replay import Replayed
+
+
+def print_records(out: Console, records: list[Record], reader: JournalReader) -> None:
+    """Print a line a record; amounts need the plan that the reader finds."""
+    table = _table("seq", "journal UTC", "kind", "actor", "intent", show_header=True)
+    for record in records:
+        table.add_row(
+            Text(str(record.seq), "bold"),
+            Text(_time(record.at_ms), "dim"),
+            Text(record.kind, "cyan"),
+            Text(record.actor, "magenta"),
+            Text(short(record.correlation_id), "dim"),
+            Text(summary(record, _decimals(reader, record))),
+        )
+    out.print(table)
+
+
+def _decimals(reader: JournalReader, record: Record) -> dict[str, int]:
+    """Return the decimals that the record's amounts need: those of its plan."""
+    if record.kind is not RecordKind.BOUNDS:
+        return {}
+    return decimals_of(reader.records(kind=RecordKind.PLAN, correlation_id=record.correlation_id))
+
+
+def _table(*narrow: str, show_header: bool) -> Table:
+    """Return a table without lines whose last column alone may wrap."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1), show_header=show_header, header_style="dim")
+    for name in narrow:
+        table.add_column(name, no_wrap=True)
+    table.add_column("what", overflow="fold")
+    return table
+
+
+def print_story(out: Console, attempt: Attempt, records: list[Record]) -> None:
+    """Print how one intent went, an arrow a record."""
+    outcome = attempt.outcome.value if attempt.outcome else "open"
+    out.print(Text.assemble(("intent ", "dim"), (attempt.intent_id, "bold")))
+    out.print(
+        Text(
+            f"{attempt.desk}/{attempt.subject}, chain {attempt.chain_id}, {attempt.stage}: {outcome}", "bold"
+        )
+    )
+    for line in clocks(records):
+        out.print(Text(line, "dim"))
+    start_ms = records[0].at_ms if records else 0
+    table, decimals = _table("arrow", "kind", "seq", "after", show_header=False), decimals_of(records)
+    for number, record in enumerate(records):
+        lines = [Text(summary(record, decimals)), *(Text(line, "dim") for line in details(record))]
+        table.add_row(
+            Text("●" if number == 0 else "▼", "cyan"),
+            Text(record.kind, "bold"),
+            Text(f"seq {record.seq}", "dim"),
+            Text(f"+{record.at_ms - start_ms} ms", "dim"),
+            Text("\n").join(lines),
+        )
+    out.print(table)
+
+
+def print_replayed(out: Console, replayed: list[Replayed]) -> None:
+    """Print the decisions that came out the same, the first twenty by name."""
+    for item in replayed[:20]:
+        where = f" seq {item.seq} {item.desk}/{item.subject} block {item.block} {item.recorded_digest}"
+        out.print(Text.assemble(("same", "green"), where))
+    more = "" if len(replayed) <= 20 else f", {len(replayed) - 20:,} of them not listed"
+    out.print(f"{counted(len(replayed), 'decision')} recomputed, every answer the same{more}")
+
+
+def print_whole(out: Console, report: VerifyReport, path: Path) -> None:
+    """Print what was verified, with the head to keep elsewhere."""
+    head = (str(report.head_seq), "bold")
+    records = f": {counted(report.records, 'record')}, head "
+    out.print(Text.assemble(("whole", "bold green"), records, head, f" {report.head_hash}"))
+    out.print(f"  {path}", style="dim")
+
+
+def print_rebuilt(out: Console, value: dict[str, Any]) -> None:
+    """Print whether the projections are what the records give."""
+    verdict = ("equal", "bold green") if value["equal"] else ("different", "bold red")
+    rows = ", ".join(f"{name} {count:,}" for name, count in value["rows"].items())
+    verb = "gives" if value["records"] == 1 else "give"
+    out.print(Text.assemble(verdict, f": {counted(value['records'], 'record')} {verb} {rows}"))
+    for difference in value["differences"]:
+        out.print(f"  {difference}")
+    if value["copy"] is not None:
+        out.print(f"  copy: {value['copy']}")
+
+
+def _time(at_ms: int) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03}"

@@ -1,0 +1,91 @@
+"""What ``tidegate strategy plan|simulate|run`` show to people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.app.story import utc
+from tidegate.model import format_units, format_usd
+
+
+def render_plan(out: Console, value: dict[str, Any]) -> None:
+    """Show a plan: size, bytes, gas, risk, floors, lenders, operations."""
+    out.print(Text.assemble((value["strategy"], "bold"), f" on {value['executor']}"))
+    if value["size"] is not None:
+        out.print(f"size       {value['size']}, {'found by search' if value['searched'] else 'as given'}")
+    out.print(f"quoted     at block {value['quoted_at_block']}")
+    out.print(f"program    {value['program_bytes']} bytes, hash {value['program_hash']}")
+    gwei = format_units(int(value["max_fee_wei"]), 9)
+    out.print(f"gas        limit {value['gas_limit']:,} at {gwei} gwei at most")
+    out.print(
+        f"risk       {format_usd(value['at_risk_usd_e6'])} at risk, {format_usd(value['flow_usd_e6'])} moved"
+    )
+    table = Table("token", box=None)
+    for name in ("quoted change", "floor on chain", "pays out"):
+        table.add_column(name, justify="right")
+    for bound in value["bounds"]:
+        table.add_row(
+            bound["token"],
+            format_units(int(bound["quoted"]), bound["decimals"]),
+            format_units(int(bound["floor"]), bound["decimals"]),
+            "yes" if bound["payout"] else "no",
+        )
+    out.print(table)
+    for step, lenders in value["lenders"].items():
+        shown = ", ".join(
+            f"{one['name']} ({one['fee_bps']} bps, costs {format_usd(one['cost_usd_e6'])})" for one in lenders
+        )
+        out.print(f"lenders of {step}: {shown}")
+    operations = Table("offset", "bytes", "operation", "step", "what", box=None)
+    for op in value["operations"]:
+        operation = "   " * (op["depth"] - 1) + "└─ " * (op["depth"] > 0) + op["operation"]
+        operations.add_row(str(op["offset"]), str(op["bytes"]), operation, op["step"], op["what"])
+    out.print(operations)
+
+
+def render_simulation(out: Console, value: dict[str, Any]) -> None:
+    """Show what a plan's very bytes do: the failing step, or changes, margins and gas by step."""
+    verdict = ("succeeds", "green") if value["ok"] else ("reverts", "red")
+    out.print(Text.assemble((value["strategy"], "bold"), " ", verdict, f" at block {value['block']}"))
+    if not value["ok"]:
+        out.print(f"step       {value['failing_step'] or 'none'}")
+        out.print(f"reason     {value['reason']}")
+        return
+    out.print(f"gas        {value['gas_used']:,} used, limit {value['gas_limit']:,}; {value['logs']} logs")
+    table = Table("token", box=None)
+    for name in ("change", "floor", "margin"):
+        table.add_column(name, justify="right")
+    for bound in value["bounds"]:
+        amounts = (format_units(int(bound[key]), bound["decimals"]) for key in ("delta", "floor", "margin"))
+        table.add_row(bound["token"], *amounts)
+    out.print(table)
+    steps = Table("step", box=None)
+    steps.add_column("gas", justify="right")
+    for step, gas in value["gas_by_step"].items():
+        steps.add_row(step, f"{gas:,}")
+    out.print(steps)
+
+
+def render_runs(out: Console, results: list[dict[str, Any]]) -> None:
+    """Show how each run ended, why, and where its story stands."""
+    for item in results:
+        colour = "green" if item["outcome"] == "landed" else "yellow"
+        why = f": {item['detail']}" if item["detail"] else ""
+        out.print(Text.assemble((item["strategy"], "bold"), " ", (item["outcome"], colour), why))
+        if item["reason"] is not None:
+            out.print(f"  {'reason:':<13}{item['reason']}: {item['meaning']}")
+        out.print(
+            f"  {'decided:':<13}at block {item['decided_at_block']}, chain time "
+            f"{utc(item['chain_time_s'])} (paper node)"
+        )
+        if item.get("transaction"):
+            out.print(f"  {'transaction:':<13}{item['transaction']} in block {item['block']}")
+            value = format_usd(item["value_after_gas_usd_e6"])
+            out.print(f"  {'gas:':<13}{item['gas_used']:,}, value after gas {value}")
+        for label, text in (("hint:", item.get("hint")), ("next:", item["next"])):
+            if text is not None:
+                out.print(f"  {label:<13}{text}")
