@@ -23,6 +23,7 @@ from tidegate.desks.atomic import (
     Strategy,
     complete_blinds,
     decision_body,
+    loss_limits,
     strategy_policy,
 )
 from tidegate.ledger import Journal
@@ -61,6 +62,8 @@ class Ground:
 def devnet_ground(jobs: Iterable[Job], *, mining: str = "auto") -> Iterator[Ground]:
     """Start a devnet node and have its owner's Safe allow exactly what the jobs need.
 
+    What the executor may lose of any token they move is limited on chain, too.
+
     Raises
     ------
     Unavailable
@@ -75,7 +78,7 @@ def devnet_ground(jobs: Iterable[Job], *, mining: str = "auto") -> Iterator[Grou
             for job in jobs
         )
         policies = [strategy_policy(assignment, world) for assignment in assignments]
-        change_executor(world, devnet, merge_policies(*policies))
+        change_executor(world, devnet, [*merge_policies(*policies), *loss_limits(assignments)])
         world.set_mining(mining)
         yield Ground(world, devnet, book, assignments)
 

@@ -48,6 +48,7 @@ def test_exported_names() -> None:
         "lint",
         "load_blinds",
         "load_strategy",
+        "loss_limits",
         "new_strategy",
         "parse_strategy",
         "quote",

@@ -29,7 +29,7 @@ from tidegate.desks.atomic.machine.decide import (
 )
 from tidegate.desks.atomic.machine.desk import AtomicDesk, Look, Situation
 from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
-from tidegate.desks.atomic.machine.policy import strategy_policy
+from tidegate.desks.atomic.machine.policy import loss_limits, strategy_policy
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
 from tidegate.desks.atomic.machine.quoting import Assignment, Quoted
 from tidegate.desks.atomic.machine.search import SearchResult, Tried, search_size
@@ -80,6 +80,7 @@ __all__ = [
     "lint",
     "load_blinds",
     "load_strategy",
+    "loss_limits",
     "new_strategy",
     "parse_strategy",
     "quote",

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.compiler import compile_quote
+from tidegate.desks.atomic.machine.lines import moved_tokens
 from tidegate.desks.atomic.machine.loans import (
     above_max_fee,
     flash_steps,
     nobody_lends,
     possible_lenders,
 )
+from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
@@ -21,6 +23,9 @@ from tidegate.model import format_units
 from tidegate.venues import StateView, Token, permissions
 from tidegate.venues.executor import Call, Change, Program, RuleKind, merge_policies, required_policy, walk
 from tidegate.venues.flash import Lender
+
+RUNS_PER_DAY = 3
+"""How many runs that lose all they may a day's loss limit admits."""
 
 
 def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
@@ -47,6 +52,27 @@ def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
         program = compile_quote(job.strategy, job.book, widest.blinds, terms, ()).program
         parts.append(required_policy(program, permissions(job.book), caps=_caps(program, widest)))
     return merge_policies(*parts)
+
+
+def loss_limits(jobs: Iterable[Assignment]) -> tuple[Change, ...]:
+    """Return limits on what every token that the strategies move may lose, whatever lines a program has.
+
+    A run may lose as much of a token as the strategy that spends most of it says by its bound, nothing
+    if none says so; a day ``RUNS_PER_DAY`` times that. An operator key alone can then not empty the
+    executor. Debts that grow are no loss of a token: this does not see them.
+    """
+    per_run: dict[str, int] = {}
+    tokens: dict[str, Token] = {}
+    for job in jobs:
+        moved = moved_tokens(job.strategy.steps, Names(job.book, job.executor))
+        spent = {bound.token: max(0, -bound.minimum) for bound in job.strategy.bounds}
+        for symbol in {*moved, *spent}:
+            tokens[symbol] = job.book.token(symbol)
+            per_run[symbol] = max(per_run.get(symbol, 0), spent.get(symbol, 0))
+    return tuple(
+        Change.loss_limit(tokens[symbol].address, per_run=most, per_day=RUNS_PER_DAY * most)
+        for symbol, most in sorted(per_run.items())
+    )
 
 
 def _maxima(strategy: syntax.Strategy) -> dict[str, int]:
