@@ -23,8 +23,8 @@ from tidegate.desks.atomic import (
     Strategy,
     complete_blinds,
     decision_body,
+    joint_policy,
     loss_limits,
-    strategy_policy,
 )
 from tidegate.ledger import Journal
 from tidegate.model import Address, Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
@@ -32,7 +32,7 @@ from tidegate.pipeline import NodeChain, Rehearsal, Street, drop_orphans, recove
 from tidegate.risk.limits import RunLimits
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView, glossary_of
-from tidegate.venues.executor import ExecutorReader, merge_policies
+from tidegate.venues.executor import ExecutorReader
 from tidegate.venues.tokens import transfer
 
 BLOCK_TIME_S = 12
@@ -77,8 +77,8 @@ def devnet_ground(jobs: Iterable[Job], *, mining: str = "auto") -> Iterator[Grou
             Assignment(job.strategy, book, operator, complete_blinds(job.strategy, job.blinds))
             for job in jobs
         )
-        policies = [strategy_policy(assignment, world) for assignment in assignments]
-        change_executor(world, devnet, [*merge_policies(*policies), *loss_limits(assignments)])
+        policy = joint_policy(assignments, world)
+        change_executor(world, devnet, [*policy, *loss_limits(assignments)])
         world.set_mining(mining)
         yield Ground(world, devnet, book, assignments)
 

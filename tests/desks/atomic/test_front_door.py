@@ -44,6 +44,7 @@ def test_exported_names() -> None:
         "draft_plan",
         "explain",
         "finish_plan",
+        "joint_policy",
         "json_schema",
         "lint",
         "load_blinds",

@@ -29,7 +29,7 @@ from tidegate.desks.atomic.machine.decide import (
 )
 from tidegate.desks.atomic.machine.desk import AtomicDesk, Look, Situation
 from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
-from tidegate.desks.atomic.machine.policy import loss_limits, strategy_policy
+from tidegate.desks.atomic.machine.policy import joint_policy, loss_limits, strategy_policy
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
 from tidegate.desks.atomic.machine.quoting import Assignment, Quoted
 from tidegate.desks.atomic.machine.search import SearchResult, Tried, search_size
@@ -76,6 +76,7 @@ __all__ = [
     "draft_plan",
     "explain",
     "finish_plan",
+    "joint_policy",
     "json_schema",
     "lint",
     "load_blinds",

@@ -217,6 +217,15 @@ def test_a_cap_is_the_blinds_maximum(ground: Ground) -> None:
         strategy_policy(ground.job(HEAD + dynamic), ground.world)
 
 
+def test_a_cap_stands_for_one_token(ground: Ground) -> None:
+    usdc = ground.shipped("leverage-open")
+    weth = ground.job(HEAD + "  - {id: owe, use: aave_v3.borrow, in: {asset: WETH, amount: 0.5 WETH}}\n")
+    assert joint_policy([usdc, usdc], ground.world) == strategy_policy(usdc, ground.world)
+    with pytest.raises(ConfigError, match="two tokens under cap 64") as caught:
+        joint_policy([usdc, weth], ground.world)
+    assert caught.value.found == "USDC and WETH"
+
+
 def test_a_loan_that_nobody_of_the_book_gives_has_no_policy(ground: Ground) -> None:
     job = loan(ground, more="provider: balancer_v2, ")
     with pytest.raises(Denied) as caught:

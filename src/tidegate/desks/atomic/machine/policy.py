@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from tidegate.chain import address
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.compiler import compile_quote
 from tidegate.desks.atomic.machine.lines import moved_tokens
@@ -19,9 +20,18 @@ from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
 from tidegate.desks.atomic.machine.terms import Loan, Quote
-from tidegate.model import format_units
+from tidegate.model import Address, ConfigError, format_units
 from tidegate.venues import StateView, Token, permissions
-from tidegate.venues.executor import Call, Change, Program, RuleKind, merge_policies, required_policy, walk
+from tidegate.venues.executor import (
+    Call,
+    Change,
+    PermissionBook,
+    Program,
+    RuleKind,
+    merge_policies,
+    required_policy,
+    walk,
+)
 from tidegate.venues.flash import Lender
 
 RUNS_PER_DAY = 3
@@ -39,19 +49,63 @@ def strategy_policy(job: Assignment, view: StateView) -> tuple[Change, ...]:
     Denied
         ``flash_liquidity`` if nobody lends an asset at all.
     ConfigError
-        If the strategy can not be compiled, or an amount under a cap is known only on chain.
+        If the strategy can not be compiled, an amount under a cap is known only on chain, or a cap
+        would stand for amounts of two tokens.
     """
-    widest = replace(job, blinds={**job.blinds, **_maxima(job.strategy)})
+    return joint_policy((job,), view)
+
+
+def joint_policy(jobs: Iterable[Assignment], view: StateView) -> tuple[Change, ...]:
+    """Return one policy that serves all strategies on one executor. Raises as ``strategy_policy`` does.
+
+    Raises
+    ------
+    ConfigError
+        Also if a cap would stand for amounts of two tokens: it counts base units and knows no token, so
+        half a WETH would be 500,000,000,000 USDC.
+    """
+    parts: list[tuple[Change, ...]] = []
+    capped: dict[int, Address] = {}
+    for job in jobs:
+        rules_of = permissions(job.book)
+        widest = replace(job, blinds={**job.blinds, **_maxima(job.strategy)})
+        for program in _programs(widest, view):
+            for key, asset in _capped_assets(program, rules_of):
+                if capped.setdefault(key, asset) != asset:
+                    names = sorted(job.book.name_of(one) for one in (asset, capped[key]))
+                    raise ConfigError(
+                        f"{job.strategy.name} and another use put amounts of two tokens under cap {key}",
+                        code="policy",
+                        found=" and ".join(names),
+                        allowed="one token for a cap: it counts base units, whatever the token",
+                        fix="give them executors of their own",
+                    )
+            parts.append(required_policy(program, rules_of, caps=_caps(program, widest)))
+    return merge_policies(*parts)
+
+
+def _programs(job: Assignment, view: StateView) -> Iterable[Program]:
+    """Yield the strategy compiled with open limits, so that each lender serves once."""
     block = view.block()
     deadline_s = block.timestamp + job.strategy.deadline_s
     base = guard_context(job, block, deadline_s, 0, block.number)
-    checks = checks_of(safeguards_of(job.strategy, widest.blinds), base, view)
-    parts = []
-    for loans in _each_lender(widest, view):
+    checks = checks_of(safeguards_of(job.strategy, job.blinds), base, view)
+    for loans in _each_lender(job, view):
         terms = Quote(loans=loans, deadline_s=deadline_s, checks=checks)
-        program = compile_quote(job.strategy, job.book, widest.blinds, terms, ()).program
-        parts.append(required_policy(program, permissions(job.book), caps=_caps(program, widest)))
-    return merge_policies(*parts)
+        yield compile_quote(job.strategy, job.book, job.blinds, terms, ()).program
+
+
+def _capped_assets(program: Program, rules_of: PermissionBook) -> Iterable[tuple[int, Address]]:
+    """Yield, for every capped argument, the token that its call names."""
+    for op in walk(program.ops):
+        known = rules_of(op.target, op.selector) if isinstance(op, Call) else None
+        if known is None or not isinstance(op, Call):
+            continue
+        assets = [rule.word for rule in known.rules if rule.kind is RuleKind.ASSET]
+        for rule in known.rules:
+            if rule.kind is RuleKind.CAP and assets:
+                start = 4 + 32 * assets[0]
+                yield rule.value, address(op.data[start : start + 32])
 
 
 def loss_limits(jobs: Iterable[Assignment]) -> tuple[Change, ...]:
