@@ -10,7 +10,7 @@ from tests.desks.atomic.machine.test_quoting import HEAD
 
 from tidegate.app.devnet import change_executor
 from tidegate.chain import encode_call
-from tidegate.desks.atomic import Assignment, quote, strategy_policy
+from tidegate.desks.atomic import Assignment, joint_policy, quote, strategy_policy
 from tidegate.desks.atomic.machine.loans import (
     REPLANS_MAX,
     attempts,
