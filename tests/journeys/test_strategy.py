@@ -112,7 +112,8 @@ def test_a_refused_run_says_why_and_where_to_look(
     assert "next:        tidegate journal tail --kind decision" in shown
     assert tidegate(["strategy", "plan", file, "--moves", "0"]) == 10
     assert "--seed" in capsys.readouterr().err
-    assert cli("strategy", "plan", template(tmp_path, "leverage-close"))[1]["next"].startswith("each run")
+    _, refused = cli("strategy", "plan", template(tmp_path, "leverage-close"))
+    assert "each run starts a new paper world" in refused["next"]
     code, error = cli("journal", "show", "newest")
     assert (code, error["message"]) == (3, "no decision has led to an intent yet")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tidegate.model import Reason
 
 _ONE_WORLD = (
-    "each run starts a new paper world; to carry a position over, run several files in order in one "
-    "command: tidegate strategy run OPEN.yaml CLOSE.yaml"
+    "if it rests on an earlier run: each run starts a new paper world; run several files in order in one "
+    "command to carry state over: tidegate strategy run FIRST.yaml SECOND.yaml"
 )
 _ANOTHER_MARKET = "try another market (--seed, --moves), or give the size in a blinds file (--blinds)"
 

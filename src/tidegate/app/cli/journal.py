@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import time
@@ -38,11 +39,12 @@ IntentArgument = Annotated[
 ]
 
 _FOLLOW_S = 0.5
+_CHECKPOINT = re.compile(r"[0-9]{1,20}:[0-9a-fA-F]{64}")
 
 
 @app.command()
 def tail(
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many records.")] = 20,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=1_000_000, help="How many records.")] = 20,
     kind: Annotated[RecordKind | None, typer.Option(help="Only records of this kind.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until interrupted.")] = False,
     ledger: LedgerOption = None,
@@ -65,6 +67,7 @@ def tail(
                     sys.stdout.write(record.as_line().decode() + "\n")
                 else:
                     print_records(console(), [record], reader)
+                sys.stdout.flush()
                 last = record.seq
 
 
@@ -227,7 +230,7 @@ def _attempt(reader: JournalReader, intent: str) -> Attempt:
 
 def _checkpoint(text: str) -> tuple[int, str]:
     seq, _, hash_ = text.partition(":")
-    if not seq.isdecimal() or len(hash_) != 64:
+    if not _CHECKPOINT.fullmatch(text):
         raise ConfigError(
             "a checkpoint is SEQ:HASH", found=text, allowed="a number, a colon and 64 hex digits"
         )
