@@ -66,7 +66,7 @@ def tail(
                 if as_json:
                     sys.stdout.write(record.as_line().decode() + "\n")
                 else:
-                    print_records(console(), [record], reader)
+                    print_records(console(), [record], reader, show_header=False)
                 sys.stdout.flush()
                 last = record.seq
 

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from tidegate.app.replay import Replayed
 
 
-def print_records(out: Console, records: list[Record], reader: JournalReader) -> None:
+def print_records(
+    out: Console, records: list[Record], reader: JournalReader, *, show_header: bool = True
+) -> None:
     """Print a line a record; amounts need the plan that the reader finds."""
-    table = _table("seq", "journal UTC", "kind", "actor", "intent", show_header=True)
+    table = _table("seq", "journal UTC", "kind", "actor", "intent", show_header=show_header)
     for record in records:
         table.add_row(
             Text(str(record.seq), "bold"),
