@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from tidegate.chain import address, keccak256
 from tidegate.model import (
     Address,
@@ -98,6 +100,7 @@ class FakeDesk:
         self.after_fails: TidegateError | None = None
         self.breaks: Exception | None = None
         self.waits_for = ""
+        self.at_risk_usd_e6 = 1
 
     async def plan(self, wanted: Intent) -> Plan:
         self.planned += 1
@@ -107,7 +110,7 @@ class FakeDesk:
             raise self.breaks
         if self.refusal is not None:
             raise self.refusal
-        return plan_of(wanted)
+        return msgspec.structs.replace(plan_of(wanted), at_risk_usd_e6=self.at_risk_usd_e6)
 
     async def guards_before(self, plan: Plan) -> Sequence[GuardResult]:
         return self.guards

@@ -518,11 +518,19 @@ def test_refused_runs_do_not_count_after_a_restart(
 def test_a_run_that_may_lose_more_than_the_day_allows_is_not_signed(
     journal: Journal, chain: FakeChain, desk: FakeDesk
 ) -> None:
-    outcome = asyncio.run(street_of(journal, chain, desk, max_loss_per_day_usd_e6=0).submit(intent()))
-    assert outcome is not None
-    assert (outcome.reason, chain.sends) == (Reason.LIMIT, 0)
-    outcome = asyncio.run(street_of(journal, chain, desk, max_loss_per_day_usd_e6=1).submit(intent("two")))
-    assert outcome is None, "at risk is 1, which just fits"
+    desk.at_risk_usd_e6 = 6
+    street = street_of(journal, chain, desk, max_loss_per_day_usd_e6=10, max_in_flight=9)
+    assert asyncio.run(street.submit(intent("one"))) is None
+    refused = asyncio.run(street.submit(intent("two")))
+    assert refused is not None, "6 are at risk already, and 6 more would be 12"
+    assert (refused.reason, chain.sends) == (Reason.LIMIT, 1)
+    assert kinds(journal, "two")[-2:] == [RecordKind.PLAN, RecordKind.OUTCOME]
+    desk.at_risk_usd_e6 = 4
+    assert asyncio.run(street.submit(intent("three"))) is None, "together just what is allowed"
+    chain.mine()
+    asyncio.run(street.follow())
+    desk.at_risk_usd_e6 = 10
+    assert asyncio.run(street.submit(intent("four"))) is None, "what landed without loss is free again"
 
 
 @pytest.mark.parametrize("error", [Rejected("-32005"), Ambiguous("cut off"), KeyError("native")])

@@ -6,6 +6,7 @@ else differs: the same desk, the same street, the same client of ``chain/``.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -36,6 +37,7 @@ from tidegate.venues.executor import ExecutorReader
 from tidegate.venues.tokens import transfer
 
 BLOCK_TIME_S = 12
+_LOOK_AGAIN_S = 0.02
 INVENTORY_WETH = 2 * 10**18
 Blinds = Mapping[str, int | bool | str]
 
@@ -159,7 +161,24 @@ class Session:
 
     async def recover(self) -> int:
         """Go on with what an earlier process left open; return how many runs that were."""
+        for record in self.journal.records(kind=RecordKind.PLAN):
+            self.desk.recall(record.body["notes"])
         return len(await recover(self.street, self.journal, now_ms=self._clock.now_ms()))
+
+    async def settled(self, intent_id: str) -> Outcome:
+        """Follow until the intent has its outcome.
+
+        Raises
+        ------
+        Unavailable
+            If the node stops answering; the run stays open in the journal.
+        """
+        while True:
+            for outcome in await self.street.follow():
+                if outcome.intent_id == intent_id:
+                    return outcome
+            await self._chain.block()  # a node that is gone is noticed here
+            await asyncio.sleep(_LOOK_AGAIN_S)
 
     def drop_orphans(self) -> int:
         """End what an earlier process left open on a node that is gone; return how many runs that were."""

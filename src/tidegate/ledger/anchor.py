@@ -4,6 +4,10 @@ The file ``<ledger>-head`` says ``seq hash`` and is written after each durable c
 never ahead of the ledger, so a ledger that is behind it, or has another hash at that seq, has
 lost records: its tail was cut, an older copy was put in its place, or its write-ahead log was
 damaged (which SQLite itself answers by silently forgetting the commits in it).
+
+The note is on disk before the first record, so a ledger that has records and no note was copied
+without it or robbed of it. Nobody can tell which: it is neither written to nor called whole until
+someone vouches for its newest record, with a checkpoint (``verify``) or with a copy (``rebuild``).
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import os
 import re
 from pathlib import Path
 
-from tidegate.model import Tampered
+from tidegate.model import Tampered, Unavailable
 
 _LINE = re.compile(rb"([0-9]{20}) ([0-9a-f]{64})\n")
 
@@ -28,13 +32,25 @@ def read_head(ledger: Path) -> tuple[int, str] | None:
     Raises
     ------
     Tampered
-        If the file holds anything else.
+        If the file holds anything else, or is none.
+    Unavailable
+        If it cannot be read.
     """
     path = head_path(ledger)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
+    except IsADirectoryError:
+        content = b"a folder"
+    except OSError as error:
+        raise Unavailable(
+            f"{path} cannot be read",
+            code="ledger_unavailable",
+            found=str(error),
+            allowed="the file that the journal keeps beside its ledger",
+            fix="check its permissions",
+        ) from error
     if not content:
         return None
     match = _LINE.fullmatch(content)
@@ -59,11 +75,40 @@ def refuse_empty_store(ledger: Path) -> None:
         )
 
 
+def refuse_missing_note(ledger: Path, head: tuple[int, str]) -> None:
+    """Raise ``Unavailable`` (``head_note_missing``) if nothing vouches for the newest of some records."""
+    if head[0] == 0 or read_head(ledger) is not None:
+        return
+    seq, hash_ = head
+    raise Unavailable(
+        f"{head_path(ledger)} is missing: nobody can tell whether records after seq {seq} were cut off",
+        code="head_note_missing",
+        found=f"records up to {seq}:{hash_}",
+        allowed="a ledger together with its -head file, which is copied along with it",
+        fix=f"restore that file; or, if you know that this is the newest record, accept it: tidegate "
+        f"journal verify --checkpoint {seq}:{hash_}, and to write on, tidegate journal rebuild --output COPY",
+    )
+
+
+def write_note(ledger: Path, head: tuple[int, str]) -> None:
+    """Write the note of a ledger that is made at once, and put it on disk."""
+    note = HeadWriter(ledger)
+    try:
+        note.begin(*head)
+    finally:
+        note.close()
+
+
 class HeadWriter:
     """Keeps the note of one ledger, open for as long as the ledger is."""
 
     def __init__(self, ledger: Path) -> None:
         self._descriptor = os.open(head_path(ledger), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def begin(self, seq: int, hash_: str) -> None:
+        """Write the first line of a note and put the file itself on disk."""
+        self.write(seq, hash_)
+        os.fsync(self._descriptor)
 
     def write(self, seq: int, hash_: str) -> None:
         """Note the newest durable record, in one write: a kill leaves the old line or the new."""

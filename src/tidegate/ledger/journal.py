@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from tidegate.ledger.anchor import HeadWriter, read_head, refuse_empty_store
+from tidegate.ledger.anchor import HeadWriter, read_head, refuse_empty_store, refuse_missing_note
 from tidegate.ledger.bodies import Body
 from tidegate.ledger.lease import Lease
 from tidegate.ledger.projections import PROJECTED, Projector
@@ -66,7 +66,8 @@ class Journal(JournalReader):
         Raises
         ------
         Unavailable
-            If another writer holds it, or the place cannot be written.
+            If another writer holds it, or the place cannot be written; ``head_note_missing`` if it
+            has records and nothing vouches for the newest.
         ConfigError
             If the file is no ledger, or has a layout of another release.
         Tampered
@@ -87,7 +88,7 @@ class Journal(JournalReader):
                 note = HeadWriter(path)
                 resources.callback(note.close)
                 if head[0] == 0:
-                    note.write(*head)
+                    note.begin(*head)
             return cls(path, clock, writing=writing, note=note, head=head, resources=resources.pop_all())
 
     def append(
@@ -230,6 +231,7 @@ def _open_tables(connection: Connection, path: Path) -> tuple[int, str]:
         create(connection)
     seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
     _refuse_other_tail(connection, path, (seq, hash_))
+    refuse_missing_note(path, (seq, hash_))
     return seq, hash_
 
 

@@ -5,6 +5,7 @@ Readers see only what is committed, take no lock that a writer would wait for, a
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,13 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, select
 
 from tidegate.ledger.anchor import refuse_empty_store
+from tidegate.ledger.outputs import whole_or_nothing
 from tidegate.ledger.projections import Attempt, ProfitLine
 from tidegate.ledger.records import GENESIS_HASH, Record
 from tidegate.ledger.schema import attempts_table, check_version, head_table, pnl_table, records_table
 from tidegate.ledger.store import failures_named, open_for_reading
 from tidegate.ledger.verify import VerifyReport, verify_chain
-from tidegate.model import ConfigError, OutcomeKind, RecordKind, Tampered
+from tidegate.model import ConfigError, OutcomeKind, RecordKind, Tampered, Unavailable
 
 _PAGE = 512
 _ROW = tuple[int, int, str, RecordKind, str, str, str, str, str]
@@ -40,12 +42,18 @@ class JournalReader:
         ------
         ConfigError
             If there is no ledger at ``path``, or it has a layout of another release.
+        Tampered
+            If it is damaged, holds tables or triggers that are not the journal's, or is gone while
+            the note beside it knows of records.
         """
         path = Path(path)
-        if not path.is_file():
+        found = _what_lies_at(path)
+        if found == "nothing":
+            refuse_empty_store(path)
+        if found is not None:
             raise ConfigError(
-                f"there is no ledger at {path}",
-                found="nothing" if not path.exists() else "a folder",
+                f"there is no ledger at {str(path)[:200]}",
+                found=found,
                 allowed="the SQLite file of a ledger",
                 fix="name it with --ledger, or run something that writes one, as: tidegate demo --once",
             )
@@ -138,20 +146,40 @@ class JournalReader:
         ------
         Tampered
             Naming the first seq that was changed, removed, reordered, inserted or cut off.
+        Unavailable
+            ``head_note_missing`` if every record is whole, but the note of the newest is gone and
+            ``checkpoint`` is not that record: then nobody can tell whether the tail was cut off.
         """
         return verify_chain(self._reading, self.path, checkpoint)
 
     def export(self, target: Path | IO[bytes]) -> int:
         """Write every record as one JSON object a line, in order; return how many.
 
-        A file appears whole or not at all.
+        A file appears whole or not at all, and only where nothing was.
+
+        Raises
+        ------
+        ConfigError
+            ``output`` if something lies at ``target``, or its folder cannot be written.
+        Unavailable
+            ``output`` if writing fails, as on a full disk.
         """
-        if not isinstance(target, Path):
-            return _write_lines(self, target)
-        partial = target.with_name(target.name + ".partial")
-        with partial.open("wb") as stream:
-            count = _write_lines(self, stream)
-        partial.replace(target)
+        if isinstance(target, Path):
+            with whole_or_nothing(target, self.path) as path, path.open("xb") as stream:
+                return _write_lines(self, stream)
+        try:
+            count = _write_lines(self, target)
+            target.flush()
+        except BrokenPipeError:
+            raise  # whoever read it has seen enough
+        except OSError as error:
+            raise Unavailable(
+                "the export cannot be written out",
+                code="output",
+                found=str(error),
+                allowed="a place with space left",
+                fix="free space, or name a file with --output",
+            ) from error
         return count
 
     @contextmanager
@@ -175,6 +203,19 @@ def record_of_row(row: Row[Any]) -> Record:
             found=str(error),
             fix="run: tidegate journal verify",
         ) from error
+
+
+def _what_lies_at(path: Path) -> str | None:
+    """Return what is in a ledger's place that cannot be one, or None for a file."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "nothing"
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        return getattr(error, "strerror", None) or str(error)
+    if stat.S_ISREG(mode):
+        return None
+    return "a folder" if stat.S_ISDIR(mode) else "something that is not a regular file"
 
 
 def _columns(row: Row[Any]) -> dict[str, Any]:

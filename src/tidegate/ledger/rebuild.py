@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, select
 
+from tidegate.ledger.anchor import write_note
+from tidegate.ledger.outputs import refuse_taken
 from tidegate.ledger.projections import Projector
 from tidegate.ledger.reader import JournalReader, record_of_row
 from tidegate.ledger.records import GENESIS_HASH
 from tidegate.ledger.schema import PROJECTIONS, create, records_table
 from tidegate.ledger.store import Writing, failures_named
 from tidegate.ledger.tables import insert_records, move_head
-from tidegate.model import ConfigError
+from tidegate.model import Tampered, Unavailable
 
 _CHUNK = 512
 _SHOWN = 10
@@ -45,36 +48,60 @@ def rebuild(reader: JournalReader, copy: Path) -> RebuildReport:
     Raises
     ------
     ConfigError
-        If ``copy`` exists.
+        ``output`` if ``copy`` exists, or its folder does not.
+    Tampered
+        If a record cannot be read or has not the form of its kind.
+    Unavailable
+        If the copy cannot be written.
     """
-    if copy.exists():
-        raise ConfigError(f"{copy} exists", allowed="a path where nothing is", fix="name another")
-    writing = Writing(copy)
+    refuse_taken(copy, reader.path)
     try:
-        with (
-            failures_named(copy, "a rebuild"),
-            reader.snapshot() as live,
-            writing.transaction(durable=True) as rebuilt,
-        ):
-            count = _copy_records(live, rebuilt)
+        return _write_copy(reader, copy)
+    except BaseException:
+        for suffix in ("", "-wal", "-shm", "-head"):
+            copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+        raise
+
+
+def _write_copy(reader: JournalReader, copy: Path) -> RebuildReport:
+    with ExitStack() as resources, failures_named(copy, "a rebuild"):
+        writing = Writing(copy)
+        resources.callback(writing.close)
+        with reader.snapshot() as live, writing.transaction(durable=True) as rebuilt:
+            count, head_hash = _copy_records(live, rebuilt)
             differences = tuple(_differences(live, rebuilt))
             rows = {table.name: len(_by_key(rebuilt, table)) for table in PROJECTIONS}
-    finally:
-        writing.close()
+    try:
+        write_note(copy, (count, head_hash))
+    except OSError as error:
+        raise Unavailable(
+            f"{copy.parent} cannot hold a ledger",
+            code="ledger_unavailable",
+            found=str(error),
+            allowed="a folder that this user may write, with space left",
+            fix="free space or name another",
+        ) from error
     return RebuildReport(count, rows, differences[:_SHOWN])
 
 
-def _copy_records(live: Connection, copy: Connection) -> int:
+def _copy_records(live: Connection, copy: Connection) -> tuple[int, str]:
     create(copy)
     projector = Projector()
     seq, hash_ = 0, GENESIS_HASH
     for page in live.execute(select(records_table).order_by(records_table.c.seq)).partitions(_CHUNK):
         records = [record_of_row(row) for row in page]
         insert_records(copy, records)
-        projector.project(copy, records)
+        try:
+            projector.project(copy, records)
+        except ValueError as error:
+            raise Tampered(
+                f"a record among seq {records[0].seq} to {records[-1].seq} has not the form of its kind",
+                found=str(error),
+                fix="run: tidegate journal verify",
+            ) from error
         seq, hash_ = records[-1].seq, records[-1].hash
     move_head(copy, seq, hash_)
-    return seq
+    return seq, hash_
 
 
 def _differences(live: Connection, rebuilt: Connection) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, Text, inspect, select
 
 from tidegate.ledger.records import GENESIS_HASH
-from tidegate.model import ConfigError
+from tidegate.model import ConfigError, Tampered
 
 SCHEMA_VERSION = 1
 """The layout that this release writes. A newer one is refused, by name of both."""
@@ -140,4 +140,36 @@ def check_version(connection: Connection, where: str) -> bool:
             allowed=f"schema {SCHEMA_VERSION}",
             fix="run the Tidegate release that wrote it, or a newer one",
         )
+    refuse_other_objects(connection, where)
     return True
+
+
+def refuse_other_objects(connection: Connection, where: str) -> None:
+    """Raise ``Tampered`` unless the store holds our tables and indexes and nothing else.
+
+    A trigger could remove records while we write, a view could stand in a table's place.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    stored = connection.exec_driver_sql("SELECT type, name, tbl_name FROM sqlite_master").all()
+    # SQLite keeps names that begin so for tables and indexes of its own.
+    found = {
+        tuple(row) for row in stored if row[0] in {"trigger", "view"} or not row[1].startswith("sqlite_")
+    }
+    if found != _OBJECTS:
+        differences = [
+            f"{'extra' if one in found else 'missing'} {one[0]} {one[1]}"
+            for one in sorted(found ^ _OBJECTS, reverse=True)
+        ]
+        raise Tampered(
+            f"{where} has other tables, indexes, triggers or views than a journal",
+            code="journal_tampered",
+            found=", ".join(differences[:5]),
+            allowed=f"the {len(_OBJECTS)} that Tidegate makes",
+            fix="keep the file as evidence, and compare with a backup or an export from before",
+        )
+
+
+_OBJECTS = {("table", table.name, table.name) for table in metadata.tables.values()} | {
+    ("index", str(index.name), table.name) for table in metadata.tables.values() for index in table.indexes
+}

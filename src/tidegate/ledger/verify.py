@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
-from tidegate.ledger.anchor import read_head
+from tidegate.ledger.anchor import read_head, refuse_missing_note
 from tidegate.ledger.records import GENESIS_HASH, chain_hash
-from tidegate.ledger.schema import head_table, records_table
+from tidegate.ledger.schema import head_table, records_table, refuse_other_objects
 from tidegate.ledger.store import failures_named
 from tidegate.model import Tampered
 
@@ -31,6 +31,7 @@ def verify_chain(engine: Engine, path: Path, checkpoint: tuple[int, str] | None)
     # The note is read first: what it names was committed before the snapshot is taken.
     anchors = {"checkpoint": checkpoint, "head file": read_head(path)}
     with failures_named(path, "opening a snapshot"), engine.begin() as connection:
+        refuse_other_objects(connection, str(path))
         stored = connection.execute(select(head_table.c.seq, head_table.c.hash)).all()
         anchors["head row"] = (stored[0][0], stored[0][1]) if stored else (0, GENESIS_HASH)
         walk = _Walk({name: anchor for name, anchor in anchors.items() if anchor is not None})
@@ -40,6 +41,8 @@ def verify_chain(engine: Engine, path: Path, checkpoint: tuple[int, str] | None)
             walk.over(connection, 1)  # again, one by one, so that the record can be named
         walk.finish(path)
         _check_structure(connection, path)
+    if checkpoint != (walk.seq, walk.hash):
+        refuse_missing_note(path, (walk.seq, walk.hash))
     return VerifyReport(walk.seq, walk.seq, walk.hash)
 
 

@@ -221,6 +221,7 @@ class Street:
     async def _prepare(self, run: Run) -> Plan:
         plan = await self._desk.plan(run.intent)
         self._write(run, PlanBody.of(plan))
+        self._commit(run, plan)
         guards = await self._desk.guards_before(plan)
         self._write(run, guards_body(guards))
         demand_guards(guards)

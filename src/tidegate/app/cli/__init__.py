@@ -17,6 +17,7 @@ from tidegate import __version__
 from tidegate.app.cli.common import report_error, usage_error
 from tidegate.app.cli.crash import report_crash
 from tidegate.app.cli.shape import Verb, Verbs
+from tidegate.app.cli.system import finish_output, report_refused
 from tidegate.model import TidegateError
 
 VERBS = {
@@ -33,7 +34,8 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that its contract states."""
-    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(finish_output(run(words), as_json="--json" in words))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -52,6 +54,8 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
+    except OSError as error:
+        return report_refused(error, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the front door: whatever comes here, nobody foresaw
         return report_crash(error, as_json=as_json)
     return code if isinstance(code, int) else 0

@@ -194,7 +194,8 @@ def _open(ledger: Path | None) -> JournalReader:
 def _usual_ledger() -> Path:
     """Return the ledger of the project; where there is none, that of the newest demo."""
     own = home() / "ledger.sqlite"
-    demos = sorted((home() / "demo").glob("run-*/ledger.sqlite"))
+    demos = list((home() / "demo").glob("run-*/ledger.sqlite"))
+    demos.sort(key=lambda path: (len(path.parent.name), path.parent.name))  # run-10000 is after run-9999
     return demos[-1] if demos and not own.exists() else own
 
 

@@ -119,10 +119,8 @@ async def _walked(session: Session, subject: str) -> dict[str, Any]:
     if look.decision.intent is None:
         return refusal_record(subject, look)
     outcome = await session.act(look.decision.intent)
-    while outcome is None:
-        ended = await session.street.follow()
-        outcome = next((one for one in ended if one.intent_id == look.decision.intent.id), None)
-        await asyncio.sleep(0 if outcome is not None else 0.05)
+    if outcome is None:
+        outcome = await session.settled(look.decision.intent.id)
     return outcome_record(subject, look, outcome, session)
 
 

@@ -144,6 +144,9 @@ def _check(guard: Guard, name: str, parameter: Parameter, value: int | str) -> N
             f"write {name} as {parameter.kind.value}",
         )
     if isinstance(value, str):
+        base, _, other = value.partition("/")
+        if parameter.kind is ParameterKind.PAIR and (not base or not other or base == other):
+            raise _wrong(guard, f"{name} is no pair", value, "two different symbols", "write it as WETH/USDC")
         if parameter.choices and value not in parameter.choices:
             raise _wrong(
                 guard, f"{name} is not known", value, ", ".join(parameter.choices), "use one of these"

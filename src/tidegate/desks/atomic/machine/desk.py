@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -38,6 +38,10 @@ StateAt: TypeAlias = Callable[[int | None], StateView]
 
 Rehearse: TypeAlias = Callable[[Plan], Awaitable[Rehearsal]]
 """Runs a plan's own bytes from the operator on the newest block of the exact world."""
+
+
+GAS_NOTE = "gas_needed"
+"""Where a plan notes what it needed in the exact world; the next decision weighs with it."""
 
 
 class Situation(msgspec.Struct, frozen=True):
@@ -150,8 +154,14 @@ class AtomicDesk:
         job = _sized(self._job(intent.subject), intent.body.get("size"))
         draft = draft_plan(intent, job, self._state_at(None))
         gas_needed = await self._gas_needed(draft)
+        plan = finish_plan(draft, gas_needed)
         self._gas_used[intent.subject] = gas_needed
-        return finish_plan(draft, gas_needed)
+        return msgspec.structs.replace(plan, notes={**plan.notes, GAS_NOTE: gas_needed})
+
+    def recall(self, notes: Mapping[str, Any]) -> None:
+        """Take the gas hint out of an earlier plan's notes, so that a restart decides as before."""
+        if notes.get("strategy") in self._jobs and GAS_NOTE in notes:
+            self._gas_used[notes["strategy"]] = notes[GAS_NOTE]
 
     async def _gas_needed(self, draft: Draft) -> int:
         """Return what the draft needs, be it more than it may have: too little gas looks like any failure.
