@@ -173,11 +173,12 @@ def test_without_a_ledger_of_its_own_the_newest_demos_is_read(
     ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
-    for run_name in ("run-0001", "run-0002"):
+    for run_name in ("run-9999", "run-10000"):
         (tmp_path / "home" / "demo" / run_name).mkdir(parents=True)
-        shutil.copy(ledger, tmp_path / "home" / "demo" / run_name / "ledger.sqlite")
+        for name in ("ledger.sqlite", "ledger.sqlite-head"):
+            shutil.copy(ledger.with_name(name), tmp_path / "home" / "demo" / run_name / name)
     assert run(["journal", "verify", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["ledger"].endswith("run-0002/ledger.sqlite")
+    assert json.loads(capsys.readouterr().out)["ledger"].endswith("run-10000/ledger.sqlite")
 
 
 def test_after_nothing_but_refusals_newest_points_to_the_decisions(
