@@ -41,12 +41,14 @@ def refused_by_system(error: OSError) -> TidegateError:
 
 def report_refused(error: OSError, *, as_json: bool) -> int:
     """Print ``refused_by_system`` and return its exit code; people's form if the output is what failed."""
+    refused = refused_by_system(error)
     try:
+        code = report_error(refused, as_json=as_json)
         sys.stdout.flush()
     except OSError:
         _mute()
-        as_json = False
-    return report_error(refused_by_system(error), as_json=as_json)
+        return report_error(refused, as_json=False) if as_json else refused.exit_code
+    return code
 
 
 def finish_output(code: int, *, as_json: bool) -> int:

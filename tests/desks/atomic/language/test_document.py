@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,11 @@ def test_bytes_never_crash_it(raw: bytes, name: str) -> None:
 @given(text=st.text(alphabet=":-?{}[],#&*!|>'\"%@` \n\tab1.\\uU0~=<", max_size=60))
 def test_yaml_like_text_never_crashes_it(text: str) -> None:
     assert_read_or_refused(text.encode(), "x.yaml")
+
+
+def test_only_a_regular_file_is_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")  # nobody will ever write into it
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero"), tmp_path, tmp_path / ("a" * 5_000)):
+        with pytest.raises(ConfigError, match="the file can not be read") as caught:
+            read_document(path)
+        assert caught.value.code == "ATM001"

@@ -8,8 +8,11 @@ and ``1_000`` stay the text that was written, so that nothing turns silently int
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +93,12 @@ def read_document(path: Path) -> Content:
     """
     start = SourcePosition(str(path), 1, 1)
     try:
-        with path.open("rb") as file:
+        # A pipe without a writer would keep us waiting for ever, a device may never end.
+        with open(path, "rb", opener=_at_once) as file:  # noqa: PTH123  Path.open takes no opener
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "it is not a regular file")
             raw = file.read(MAXIMUM_BYTES + 1)
-            size = path.stat().st_size
+            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise ConfigError(
             f"the file can not be read: {error.strerror}",
@@ -105,6 +111,10 @@ def read_document(path: Path) -> Content:
     if len(raw) > MAXIMUM_BYTES:
         _refuse_large(start, f"{max(size, len(raw)):,} bytes", f"at most {MAXIMUM_BYTES:,} bytes")
     return parse_document(raw, str(path))
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse_document(raw: bytes, file: str) -> Content:
