@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_every_move_of_the_crowd_succeeds_and_the_feed_follows(ground: tuple[Exa
     world.set_mining("manual")
     for _ in range(25):
         block = crowd.advance(market)
-        assert 6 * 10**9 <= block.base_fee_wei <= 24 * 10**9
+        assert block.base_fee_wei == market.base_fee_wei(block.number)
         with Connection(world.url) as node:
             for known in node.request("eth_getBlockByNumber", hex(block.number), False)["transactions"]:
                 receipt = world.receipt(bytes.fromhex(known[2:]))
@@ -83,3 +84,13 @@ def test_every_move_of_the_crowd_succeeds_and_the_feed_follows(ground: tuple[Exa
                 assert receipt.status == 1
     prices = market.prices(world)
     assert abs(prices.feed_usd_e8 - prices.outside_usd_e8) * 100 < prices.outside_usd_e8
+
+
+def test_the_base_fee_moves_no_faster_than_a_chain_lets_it() -> None:
+    world, devnet = start_devnet()
+    world.close()
+    market = Market(devnet, seed=9, start_usd_e8=START)
+    fees = [market.base_fee_wei(block) for block in range(400)]
+    assert 7 * 10**9 < min(fees) < max(fees) < 21 * 10**9
+    for before, after in pairwise(fees):
+        assert abs(after - before) * 8 <= before

@@ -103,6 +103,7 @@ class _Demo:
         self._crowd = Crowd(ground.devnet, ground.world)
 
     async def run(self, stop: asyncio.Event) -> None:
+        self._crowd.advance(self._market)  # a block at the market's base fee, before anyone looks
         newest = rebuild_chain(self._journal, self._market, self._crowd, self._world)
         self._catch_up()
         await self._session.tick()

@@ -68,10 +68,13 @@ class Market:
         self._pool = devnet.pool("WETH", "USDC", 500)
 
     def base_fee_wei(self, block: int) -> int:
-        """Return what the rest of the chain makes ``block`` cost: 6 to 24 gwei, in waves with noise."""
+        """Return what the rest of the chain makes ``block`` cost: 8 to 21 gwei, in waves with noise.
+
+        From one block to the next it moves by less than an eighth, as EIP-1559 allows.
+        """
         rng = Random(f"tidegate base fee {self._seed} {block}")  # noqa: S311
-        wave = abs(block % 80 - 40)
-        return (6_000 + 300 * wave + rng.randint(0, 6_000)) * _GWEI // 1_000
+        wave_gwei_e3 = 8_000 + 300 * abs(block % 80 - 40)
+        return wave_gwei_e3 * rng.randint(9_700, 10_300) // BPS * _GWEI // 1_000
 
     def prices(self, world: World) -> Prices:
         """Return the prices as they stand at the newest block."""

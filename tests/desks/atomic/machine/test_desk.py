@@ -82,7 +82,7 @@ def test_no_gap_no_intent_and_the_record_replays(ground: Ground) -> None:
     seen = look(desk, "v2-v3-arb")
     assert seen.decision.reason is Reason.NO_OPPORTUNITY
     assert len(seen.inputs.tried) == 3
-    assert seen.decision.detail == "no size repays its loan: 3 tried"
+    assert seen.decision.detail == "no size pays for itself: 3 tried"
     body = decision_body(seen.inputs, seen.config, seen.decision).to_body()
     assert replay(json.loads(canonical_json(body))) == body
 

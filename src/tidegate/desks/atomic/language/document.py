@@ -94,7 +94,7 @@ def read_document(path: Path) -> Content:
     start = SourcePosition(str(path), 1, 1)
     try:
         # A pipe without a writer would keep us waiting for ever, a device may never end.
-        with open(path, "rb", opener=_at_once) as file:  # noqa: PTH123  Path.open takes no opener
+        with open(path, "rb", opener=_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
             raw = file.read(MAXIMUM_BYTES + 1)

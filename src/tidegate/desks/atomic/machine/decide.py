@@ -253,7 +253,7 @@ def _no_gain(tried: tuple[Tried, ...], config: DeskConfig) -> str:
     gains = [item.gain for item in tried if item.gain is not None]
     rule = next((bound for bound in config.bounds if bound.symbol == config.objective), None)
     if tried and not gains:
-        return f"no size repays its loan: {len(tried)} tried"
+        return f"no size pays for itself: {len(tried)} tried"
     if rule is None or not gains:
         return "there is no quote"
     best = f"{format_units(max(gains), rule.decimals, 6)} {rule.symbol}"

@@ -28,8 +28,8 @@ from tidegate.venues.executor import (
 )
 
 
-class LoanNotRepaid(Denied):
-    """A lender undid the run: every step did its work, and what they left does not pay the loan back."""
+class DoesNotPay(Denied):
+    """The run loses: its steps do not pay a loan back, or take more from the executor than they may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,15 @@ def _refusal(data: bytes, program: QuoteProgram, job: Assignment) -> Denied | Ha
         reason, fix = Reason.POLICY_MISSING, "schedule what `tidegate strategy policy` prints"
     elif root.meaning == "atomic: role":
         reason, fix = Reason.ROLE_MISSING, "give the operator its role on the executor"
+    elif root.revert.name == "LossTooHigh":
+        return DoesNotPay(
+            Reason.SIMULATION_REVERTED,
+            f"the run reverts at the head: it loses more than the executor may ({error})",
+            found=str(root.revert),
+            fix="wait for a market in which the run pays",
+        )
     elif _is_of_a_lender(error, program):
-        return LoanNotRepaid(
+        return DoesNotPay(
             Reason.SIMULATION_REVERTED,
             f"the run reverts at the head: a lender is not paid back ({error})",
             found=str(root.revert),

@@ -22,7 +22,7 @@ import msgspec
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.loans import attempts, candidates, known_amounts
 from tidegate.desks.atomic.machine.prospect import priced_symbols
-from tidegate.desks.atomic.machine.quoting import Assignment, LoanNotRepaid, quote_deltas
+from tidegate.desks.atomic.machine.quoting import Assignment, DoesNotPay, quote_deltas
 from tidegate.desks.atomic.machine.terms import Loan
 from tidegate.desks.atomic.machine.valuation import fees_of, read_prices
 from tidegate.model import ConfigError, Denied, Reason
@@ -93,7 +93,7 @@ def search_size(job: Assignment, view: StateView) -> SearchResult:
     result = maximise(gain, blind.minimum, blind.maximum)
     if len(reverts) == len(result.tried):
         for revert in reverts:
-            if not isinstance(revert, LoanNotRepaid):
+            if not isinstance(revert, DoesNotPay):
                 raise revert
     return result
 
