@@ -123,6 +123,14 @@ def test_a_quiet_market_is_no_opportunity(cli: Cli, tmp_path: Path) -> None:
     assert (code, done["runs"][0]["reason"]) == (10, "no_opportunity")
 
 
+def test_a_deadline_that_the_next_block_will_miss_is_denied_and_not_sent(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "hasty.yaml"
+    path.write_text(template_text("flash-arb").replace("deadline: 36 s", "deadline: 2 s"), encoding="utf-8")
+    code, done = cli("strategy", "run", str(path))
+    assert (code, done["runs"][0]["reason"]) == (10, "simulation_reverted")
+    assert "expired" in done["runs"][0]["detail"]
+
+
 @pytest.mark.parametrize("stage", ["backtest", "shadow", "canary", "production"])
 def test_live_stages_are_refused(cli: Cli, tmp_path: Path, stage: str) -> None:
     code, error = cli("strategy", "run", template(tmp_path, "flash-arb"), "--stage", stage)

@@ -26,12 +26,16 @@ class NodeChain:
     async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
         """Run the plan's transaction in a block on top of the newest one, and the probe in another.
 
+        The block comes as late after its parent as that one did: a deadline that the next block will
+        miss fails here and not on the chain.
+
         Raises
         ------
         Rejected
             If no block could hold it: the sender lacks funds, or the fee is below the base fee.
         """
         base = await self._client.block()
+        after_s = await self._next_block_after_s(base)
         call = SimulatedCall(
             sender=sender,
             to=plan.to,
@@ -41,13 +45,13 @@ class NodeChain:
             max_fee_wei=plan.max_fee_wei,
             nonce=await self._client.nonce(sender, base.hash),
         )
-        result = await self._run(call, base)
+        result = await self._run(call, base, after_s)
         succeeded = result.status == 1
         probe = None
         if probe_data:
             # The probe traces itself as it runs, so it needs more gas than the plan.
             probe = await self._run(
-                msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit), base
+                msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit), base, after_s
             )
         return Rehearsal(
             block_number=base.number,
@@ -59,8 +63,16 @@ class NodeChain:
             probe_output=b"" if probe is None or probe.status == 1 else probe.output,
         )
 
-    async def _run(self, call: SimulatedCall, base: Block) -> SimulatedResult:
-        return (await self._client.simulate([call], base, validate=True)).results[0]
+    async def _run(self, call: SimulatedCall, base: Block, after_s: int) -> SimulatedResult:
+        timestamp = base.timestamp + after_s
+        return (await self._client.simulate([call], base, timestamp=timestamp, validate=True)).results[0]
+
+    async def _next_block_after_s(self, head: Block) -> int:
+        """Return how long the next block will take if it takes as long as the newest one did."""
+        if head.number == 0:
+            return 1
+        parent = await self._client.block(head.number - 1)
+        return max(1, head.timestamp - parent.timestamp)
 
     async def send_raw(self, raw: bytes) -> bytes:
         """Hand signed bytes to the node and return the hash. Raises as ``ChainClient.send_raw``."""
