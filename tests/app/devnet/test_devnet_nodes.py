@@ -19,9 +19,22 @@ import msgspec
 import pytest
 
 from tidegate.app.cli import run
-from tidegate.app.devnet import ChainPlan, cached_devnet, node_records, node_status, stop_nodes
-from tidegate.app.devnet.launch import launch_node
-from tidegate.app.devnet.processes import process_identity, spawn_detached, stop_process
+from tidegate.app.devnet import (
+    ChainPlan,
+    NodeRecord,
+    cached_devnet,
+    node_records,
+    node_status,
+    stop_nodes,
+)
+from tidegate.app.devnet.launch import node_command, spawn_node
+from tidegate.app.devnet.processes import (
+    identity_of_command,
+    process_identity,
+    spawn_detached,
+    stop_process,
+)
+from tidegate.app.devnet.records import locked, write_record
 from tidegate.chain import Connection, encode_call, integer, keccak256, octets
 from tidegate.model import Unavailable
 from tidegate.venues import load_book
@@ -128,7 +141,7 @@ def test_a_port_that_is_taken_is_refused_and_nothing_starts(folder: Path, devnet
     assert node_records(folder) == {}
 
 
-@pytest.mark.parametrize("port", ["0", "80", "65535", "-1"])
+@pytest.mark.parametrize("port", ["0", "80", "65536", "-1"])
 def test_a_port_that_can_not_be_is_refused(devnet: Command, port: str) -> None:
     code, error = devnet("up", "--port", port)
     assert (code, error["code"]) == (3, "port")
@@ -218,10 +231,13 @@ def test_a_node_that_hangs_is_silent_and_is_stopped_all_the_same(folder: Path, d
 def test_a_record_that_can_not_be_read_is_named(folder: Path, devnet: Command) -> None:
     (folder / "devnet").mkdir(parents=True)
     (folder / "devnet" / "node.json").write_text('{"chain": 5}')
-    for verb in ("status", "up", "down", "export"):
+    for verb in ("up", "down", "export"):
         code, error = devnet(verb)
         assert (code, error["code"]) == (3, "record")
         assert "node.json" in error["found"]
+    code, seen = devnet("status")
+    assert (code, seen["ok"]) == (1, False)
+    assert [(one["chain"], one["health"]) for one in seen["chains"]] == [("devnet", "unreadable")]
     (folder / "devnet" / "node.json").unlink()
 
 
@@ -239,18 +255,24 @@ def test_a_node_that_does_not_come_up_says_why(tmp_path: Path) -> None:
     garbage = tmp_path / "state.json"
     garbage.write_text("no state")
     cached = replace(cached_devnet(), state_file=garbage)
-    launch = launch_node(tmp_path / "x", ChainPlan("x", 31_337, 12), cached, 18_999)
+    command = node_command(ChainPlan("x", 31_337, 12), cached, 18_999)
+    record = NodeRecord("x", 31_337, 12, 18_999, 0, " ".join(command), 0, 0)
+    with locked(tmp_path) as lock:
+        write_record(tmp_path, record, cached)
+        launch = spawn_node(tmp_path, record, command, lock)
     with pytest.raises(Unavailable, match="does not come up") as caught:
         launch.wait()
     assert caught.value.found
-    launch.stop()
+    assert process_identity(launch.pid) is None
 
 
 def test_a_process_is_known_by_more_than_its_number(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    pid = spawn_detached(
-        [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"], log
-    )
+    command = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(60)"]
+    with locked(tmp_path) as lock:
+        pid = spawn_detached(command, log, tmp_path / "pid", lock)
+    assert identity_of_command(pid, " ".join(command[:-1])) is None
+    assert identity_of_command(pid, " ".join(command)) == process_identity(pid)
     eventually(lambda: "here" in log.read_text())
     identity = process_identity(pid)
     assert identity

@@ -18,6 +18,7 @@ from tidegate.app.devnet import (
     NodeStatus,
     export_chains,
     node_records,
+    node_states,
     node_status,
     parse_chains,
     read_book,
@@ -61,7 +62,7 @@ def up(
 @app.command()
 def status(as_json: JsonFlag = False) -> None:
     """Show the chains that were started: height, address, age, health. Exit 1 if one is not well."""
-    states = [node_status(record) for record in node_records(_folder()).values()]
+    states = node_states(_folder())
     well = all(state.health == "ok" for state in states)
     emit({"ok": well, "chains": _plain(states)}, as_json=as_json, render=lambda out: _table(out, states))
     if not well:
@@ -126,7 +127,7 @@ def _form(form: str | None, output: Path | None, *, as_json: bool) -> str:
 
 
 def _running(chains: list[str] | None) -> list[Any]:
-    records = node_records(_folder())
+    records = node_records(_folder(), chains or ())
     wanted = chains or list(records)
     running = []
     for chain in wanted:
@@ -135,7 +136,7 @@ def _running(chains: list[str] | None) -> list[Any]:
                 "no such chain was started here",
                 code="chain",
                 found=chain,
-                allowed=", ".join(records) or "none: nothing is up",
+                allowed=", ".join(one.chain for one in node_states(_folder())) or "none: nothing is up",
                 fix="tidegate devnet status",
             )
         state = node_status(records[chain])

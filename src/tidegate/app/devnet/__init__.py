@@ -13,16 +13,15 @@ from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.export import export_chains, with_abis_as_text
 from tidegate.app.devnet.govern import act_as_owner, change_executor
 from tidegate.app.devnet.nodes import (
-    NodeRecord,
     NodeStatus,
     node_records,
+    node_states,
     node_status,
-    read_book,
-    read_devnet,
     start_nodes,
     stop_nodes,
 )
 from tidegate.app.devnet.plans import DEFAULT_CHAINS, ChainPlan, parse_chains
+from tidegate.app.devnet.records import NodeRecord, read_book, read_devnet
 from tidegate.app.devnet.spec import (
     BorrowerSpec,
     DevnetSpec,
@@ -58,6 +57,7 @@ __all__ = [
     "devnet_key",
     "export_chains",
     "node_records",
+    "node_states",
     "node_status",
     "parse_chains",
     "read_book",

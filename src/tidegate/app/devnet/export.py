@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tidegate.app.devnet.devnet import Devnet
-from tidegate.app.devnet.nodes import NodeRecord
+from tidegate.app.devnet.records import NodeRecord
 from tidegate.chain import Abi
 from tidegate.sim import Artifacts, compile_contract
 from tidegate.venues import AddressBook

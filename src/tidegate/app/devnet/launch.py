@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from tidegate.app.devnet.cache import CachedDevnet
 from tidegate.app.devnet.plans import ChainPlan
-from tidegate.app.devnet.processes import process_identity, spawn_detached, stop_process
+from tidegate.app.devnet.processes import process_identity, spawn_detached
+from tidegate.app.devnet.records import NodeRecord, pid_file
 from tidegate.chain import Connection, integer
 from tidegate.model import ConfigError, TidegateError, Unavailable
 from tidegate.sim import anvil_binary
@@ -25,9 +29,7 @@ _LINES_SHOWN = 6
 class Launch:
     """A process that is on its way to being a node."""
 
-    plan: ChainPlan
-    cached: CachedDevnet
-    port: int
+    record: NodeRecord
     pid: int
     log: Path
 
@@ -39,12 +41,12 @@ class Launch:
         Unavailable
             If it ended or did not answer in 20 seconds; with the last lines that it printed.
         """
-        node = Connection(f"http://127.0.0.1:{self.port}", name=self.plan.chain)
+        node = Connection(self.record.url, name=self.record.chain)
         deadline = time.monotonic() + _START_S
         try:
             while time.monotonic() < deadline and process_identity(self.pid) is not None:
                 try:
-                    if integer(node.request("eth_chainId")) == self.plan.chain_id:
+                    if integer(node.request("eth_chainId")) == self.record.chain_id:
                         return
                 except TidegateError:
                     pass  # not listening yet
@@ -53,26 +55,25 @@ class Launch:
             node.close()
         printed = self.log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
         raise Unavailable(
-            f"the node of {self.plan.chain} does not come up", code="node_start", found=" | ".join(printed)
+            f"the node of {self.record.chain} does not come up", code="node_start", found=" | ".join(printed)
         )
 
-    def stop(self) -> None:
-        """Stop what was launched."""
-        stop_process(self.pid, process_identity(self.pid) or "")
 
-
-def launch_node(folder: Path, plan: ChainPlan, cached: CachedDevnet, port: int) -> Launch:
-    """Start a node whose clock goes on from where the cached chain's stopped."""
-    folder.mkdir(parents=True, exist_ok=True)
-    log = folder / "node.log"
-    command = (
+def node_command(plan: ChainPlan, cached: CachedDevnet, port: int) -> tuple[str, ...]:
+    """Return what starts a node whose clock goes on from where the cached chain's stopped."""
+    return (
         *(str(anvil_binary()), "--host", "127.0.0.1", "--port", str(port)),
         *("--chain-id", str(plan.chain_id), "--block-time", f"{plan.block_time_s:g}"),
         *("--load-state", str(cached.state_file), "--timestamp", str(cached.timestamp_s + 1)),
         *("--accounts", "0", "--auto-impersonate", "--base-fee", "0", "--disable-min-priority-fee"),
         *("--hardfork", "prague", "--order", "fifo", "--no-cors"),
     )
-    return Launch(plan, cached, port, spawn_detached(command, log), log)
+
+
+def spawn_node(folder: Path, record: NodeRecord, command: Sequence[str], lock: IO[str]) -> Launch:
+    """Start the node of a record that is on disk already."""
+    log = folder / record.chain / "node.log"
+    return Launch(record, spawn_detached(command, log, pid_file(folder, record.chain), lock), log)
 
 
 def take_ports(count: int, first: int | None) -> tuple[int, ...]:
@@ -84,11 +85,24 @@ def take_ports(count: int, first: int | None) -> tuple[int, ...]:
         ``port`` if ``first`` is none; ``port_taken`` if somebody listens on one that was asked for.
     """
     if first is None:
-        free = (port for port in range(FIRST_PORT, _LAST_PORT) if _is_free(port))
-        return tuple(next(free) for _ in range(count))
-    if not 1_024 <= first <= _LAST_PORT - count:
+        free = tuple(islice(filter(_is_free, range(FIRST_PORT, _LAST_PORT + 1)), count))
+        if len(free) < count:
+            raise ConfigError(
+                "too few ports are free",
+                code="port_taken",
+                found=f"{len(free)} from {FIRST_PORT} on",
+                allowed=f"{count}",
+                fix="stop what listens, or start fewer chains",
+            )
+        return free
+    last_first = _LAST_PORT + 1 - count
+    if not 1_024 <= first <= last_first:
         raise ConfigError(
-            "not a port", code="port", found=str(first), allowed=f"1024 to {_LAST_PORT - count}"
+            "not a port",
+            code="port",
+            found=str(first),
+            allowed=f"1024 to {last_first}",
+            fix="choose another --port, or leave it out",
         )
     ports = tuple(range(first, first + count))
     for port in ports:

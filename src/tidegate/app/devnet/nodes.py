@@ -1,13 +1,11 @@
 """Nodes that stay: started by one command, found again and stopped by another.
 
-Each chain has a folder with a record (``node.json``), the devnet that it holds (``devnet.json``), its
-address book (``addresses.toml``) and the node's log. A node is only ever stopped if its process is the
-very one that the record names.
+A record stands before its node is started, so that a command that is killed leaves nothing that the next one
+does not find. A node is only ever stopped if its process is the very one that the record names.
 """
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -17,35 +15,25 @@ from pathlib import Path
 import msgspec
 
 from tidegate.app.devnet.cache import cached_devnet
-from tidegate.app.devnet.devnet import Devnet
-from tidegate.app.devnet.launch import Launch, launch_node, take_ports
+from tidegate.app.devnet.interrupts import Interrupts
+from tidegate.app.devnet.launch import Launch, node_command, spawn_node, take_ports
 from tidegate.app.devnet.plans import ChainPlan
 from tidegate.app.devnet.processes import process_identity, stop_process
+from tidegate.app.devnet.records import (
+    NodeRecord,
+    locked,
+    read_record,
+    recorded_chains,
+    refused_place,
+    replace_record,
+    unreadable_named,
+    write_record,
+)
 from tidegate.app.devnet.spec import DevnetSpec
-from tidegate.app.devnet.toml import to_toml
 from tidegate.chain import Connection, integer
 from tidegate.model import ConfigError, TidegateError
-from tidegate.venues import AddressBook, load_book
 
 _ANSWER_S = 2.0
-
-
-class NodeRecord(msgspec.Struct, frozen=True):
-    """A node that was started: enough to reach it, and to know it from any other process."""
-
-    chain: str
-    chain_id: int
-    block_time_s: float
-    port: int
-    pid: int
-    identity: str
-    started_at_s: float
-    first_height: int
-
-    @property
-    def url(self) -> str:
-        """Return where the node listens, on loopback."""
-        return f"http://127.0.0.1:{self.port}"
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -53,7 +41,7 @@ class NodeStatus(msgspec.Struct, frozen=True):
 
     ``health`` is ``ok``; ``dead`` (the process is gone, or its number belongs to another one now);
     ``silent`` (it runs but does not answer); ``stuck`` (it answers but makes no blocks); ``foreign``
-    (another chain answers at its port).
+    (another chain answers at its port); ``unreadable`` (its record can not be read: nothing else is known).
     """
 
     chain: str
@@ -71,6 +59,9 @@ def start_nodes(
 ) -> tuple[NodeRecord, ...]:
     """Start a node for each plan, holding its devnet: all of them or none.
 
+    Asked to end meanwhile (SIGINT, SIGTERM, SIGHUP), it stops what it started and raises
+    ``KeyboardInterrupt``; killed, it leaves records by which ``stop_nodes`` does so.
+
     Parameters
     ----------
     folder
@@ -83,38 +74,61 @@ def start_nodes(
     TidegateError
         ``already_up`` if a chain is up already.
     ConfigError
-        ``port_taken`` if somebody listens on a port that was asked for.
+        ``chains`` if another chain that is up has the same id; ``port_taken`` if somebody listens on a
+        port that was asked for; ``place`` if the folder can not be written.
     Unavailable
         If a node does not come up; with what it printed.
     """
-    with _locked(folder):
+    with Interrupts() as interrupts, locked(folder) as lock:
         for plan in plans:
-            _require_down(folder, plan.chain)
+            _require_down(folder, plan)
         ports = take_ports(len(plans), first_port)
-        launched: list[Launch] = []
+        begun: list[Launch] = []
         try:
             for plan, port in zip(plans, ports, strict=True):
                 cached = cached_devnet(DevnetSpec(chain=plan.chain, chain_id=plan.chain_id))
-                launched.append(launch_node(folder / plan.chain, plan, cached, port))
-            for one in launched:
+                command = node_command(plan, cached, port)
+                record = NodeRecord(
+                    chain=plan.chain,
+                    chain_id=plan.chain_id,
+                    block_time_s=plan.block_time_s,
+                    port=port,
+                    pid=0,
+                    identity=" ".join(command),
+                    started_at_s=time.time(),
+                    first_height=cached.height,
+                )
+                with interrupts.held(), _place_named(folder):
+                    write_record(folder, record, cached)
+                    begun.append(spawn_node(folder, record, command, lock))
+            for one in begun:
                 one.wait()
+            with _place_named(folder):
+                return tuple(_settled(folder, one) for one in begun)
         except BaseException:
-            for one in launched:
-                one.stop()
-                shutil.rmtree(folder / one.plan.chain, ignore_errors=True)
+            with interrupts.held():
+                for plan in plans:
+                    if plan.chain in recorded_chains(folder):
+                        _stop(folder, read_record(folder, plan.chain))
+                    shutil.rmtree(folder / plan.chain, ignore_errors=True)
             raise
-        return tuple(_record(folder, one) for one in launched)
 
 
-def node_records(folder: Path) -> dict[str, NodeRecord]:
-    """Return the records of all chains that were started and not stopped, by name.
+def node_records(folder: Path, chains: Sequence[str] = ()) -> dict[str, NodeRecord]:
+    """Return the records of the chains that were started and not stopped (of all, or those named), by name.
 
     Raises
     ------
     ConfigError
         ``record`` if one can not be read.
     """
-    return {path.parent.name: _read(path) for path in sorted(folder.glob("*/node.json"))}
+    known = recorded_chains(folder)
+    return {chain: read_record(folder, chain) for chain in known if not chains or chain in chains}
+
+
+def node_states(folder: Path) -> list[NodeStatus]:
+    """Return how each chain is doing, those whose record can not be read too."""
+    return [_state(folder, chain) for chain in recorded_chains(folder)]
 
 
 def node_status(record: NodeRecord) -> NodeStatus:
@@ -143,42 +157,40 @@ def stop_nodes(folder: Path, chains: Sequence[str] = ()) -> dict[str, bool]:
     Raises
     ------
     ConfigError
-        ``chain`` if one of them was never started.
+        ``chain`` if one of them was never started; ``record``, after all others are stopped, if the
+        record of one can not be read.
     """
-    with _locked(folder):
-        records = node_records(folder)
+    with Interrupts() as interrupts, locked(folder), interrupts.held():
+        known = recorded_chains(folder)
         for chain in chains:
-            if chain not in records:
+            if chain not in known:
                 raise ConfigError(
                     "no such chain was started here",
                     code="chain",
                     found=chain,
-                    allowed=", ".join(records) or "none: nothing is up",
+                    allowed=", ".join(known) or "none: nothing is up",
                     fix="tidegate devnet status",
                 )
-        stopped = {}
-        for chain in chains or records:
-            stopped[chain] = stop_process(records[chain].pid, records[chain].identity)
-            shutil.rmtree(folder / chain)
+        stopped: dict[str, bool] = {}
+        unreadable: dict[str, ConfigError] = {}
+        for chain in dict.fromkeys(chains or known):
+            try:
+                record = read_record(folder, chain)
+            except ConfigError as error:
+                unreadable[chain] = error
+                continue
+            with _place_named(folder):
+                stopped[chain] = _stop(folder, record)
+        if unreadable:
+            raise unreadable_named(unreadable, list(stopped))
         return stopped
 
 
-def read_devnet(folder: Path, chain: str) -> Devnet:
-    """Return the devnet that a started chain holds. Raises ``ConfigError`` as ``node_records`` does."""
-    path = folder / chain / "devnet.json"
+def _state(folder: Path, chain: str) -> NodeStatus:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Devnet)
-    except (OSError, msgspec.DecodeError) as error:
-        raise _unreadable(path, error) from error
-
-
-def read_book(folder: Path, chain: str) -> AddressBook:
-    """Return the address book of a started chain. Raises ``ConfigError`` as ``node_records`` does."""
-    path = folder / chain / "addresses.toml"
-    try:
-        return load_book(path.read_text(encoding="utf-8"), where=str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        return node_status(read_record(folder, chain))
+    except ConfigError:
+        return NodeStatus(chain, 0, "", 0, 0.0, "unreadable", None, 0.0)
 
 
 def _health(record: NodeRecord) -> tuple[str, int | None]:
@@ -200,58 +212,51 @@ def _health(record: NodeRecord) -> tuple[str, int | None]:
     return "stuck" if is_stuck else "ok", height
 
 
-def _require_down(folder: Path, chain: str) -> None:
-    path = folder / chain / "node.json"
-    if not path.exists():
-        return
-    record = _read(path)
-    if process_identity(record.pid) == record.identity:
-        raise TidegateError(
-            f"{chain} is up already",
-            code="already_up",
-            found=f"process {record.pid} at {record.url}",
-            fix=f"tidegate devnet down {chain}",
-        )
-    shutil.rmtree(folder / chain)  # stale: its node is gone
+def _require_down(folder: Path, plan: ChainPlan) -> None:
+    """Refuse a chain that is up, and one whose id another has that is; forget it if its node is gone."""
+    for chain in recorded_chains(folder):
+        try:
+            record = read_record(folder, chain)
+        except ConfigError:
+            if chain == plan.chain:
+                raise
+            continue  # nobody knows its id
+        if process_identity(record.pid) != record.identity:
+            if chain == plan.chain:
+                shutil.rmtree(folder / chain)
+        elif chain == plan.chain:
+            raise TidegateError(
+                f"{chain} is up already",
+                code="already_up",
+                found=f"process {record.pid} at {record.url}",
+                fix=f"tidegate devnet down {chain}",
+            )
+        elif record.chain_id == plan.chain_id:
+            raise ConfigError(
+                "two chains have the same id",
+                code="chains",
+                found=f"{plan.chain_id}, which {chain} has at {record.url}",
+                allowed="an id that no chain has that is up",
+                fix=f"choose another id, or tidegate devnet down {chain}",
+            )
 
 
-def _record(folder: Path, one: Launch) -> NodeRecord:
-    record = NodeRecord(
-        chain=one.plan.chain,
-        chain_id=one.plan.chain_id,
-        block_time_s=one.plan.block_time_s,
-        port=one.port,
-        pid=one.pid,
-        identity=process_identity(one.pid) or "",
-        started_at_s=time.time(),
-        first_height=one.cached.height,
-    )
-    place = folder / record.chain
-    (place / "devnet.json").write_bytes(msgspec.json.encode(one.cached.devnet))
-    (place / "addresses.toml").write_text(to_toml(one.cached.book.as_mapping()), encoding="utf-8")
-    (place / "node.json").write_bytes(msgspec.json.encode(record))
+def _settled(folder: Path, one: Launch) -> NodeRecord:
+    identity = process_identity(one.pid) or ""
+    record = msgspec.structs.replace(one.record, pid=one.pid, identity=identity, started_at_s=time.time())
+    replace_record(folder, record)
     return record
 
 
-def _read(path: Path) -> NodeRecord:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=NodeRecord)
-    except (OSError, msgspec.DecodeError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> ConfigError:
-    return ConfigError(
-        "a record of the devnet can not be read",
-        code="record",
-        found=f"{path}: {error}",
-        fix=f"stop the node by hand if it still runs, then delete {path.parent}",
-    )
-
-
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, however we end
+def _place_named(folder: Path) -> Iterator[None]:
+    try:
         yield
+    except OSError as error:
+        raise refused_place(folder, error) from error
+
+
+def _stop(folder: Path, record: NodeRecord) -> bool:
+    was_running = stop_process(record.pid, record.identity)
+    shutil.rmtree(folder / record.chain)
+    return was_running

@@ -11,8 +11,12 @@ from tidegate.model import ConfigError
 DEFAULT_CHAINS = "devnet:31337:12"
 _FORM = "NAME:ID:SECONDS, several with commas between them, like ethereum-dev:31337:12,base-dev:31338:2"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_LAST_ID = 2**53 - 1
-_BLOCK_TIME_S = (0.1, 3_600.0)
+_NUMBER = re.compile(r"[0-9]{1,16}")
+_SECONDS = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,20})?")
+
+LAST_CHAIN_ID = 2**53 - 1
+BLOCK_TIME_S = (0.1, 3_600.0)
+"""The least and the greatest time from block to block."""
 
 
 class ChainPlan(msgspec.Struct, frozen=True):
@@ -46,13 +50,10 @@ def _parse(part: str) -> ChainPlan:
     name, chain_id, block_time = fields
     if not _NAME.fullmatch(name):
         raise _refused("not a chain's name", repr(name), "a-z, 0-9 and -, at most 32, a letter first")
-    if not chain_id.isascii() or not chain_id.isdigit() or not 1 <= int(chain_id) <= _LAST_ID:
-        raise _refused(f"not the id of {name}", repr(chain_id), f"1 to {_LAST_ID}")
-    try:
-        seconds = float(block_time)
-    except ValueError:
-        seconds = float("nan")
-    if not _BLOCK_TIME_S[0] <= seconds <= _BLOCK_TIME_S[1]:
+    if not _NUMBER.fullmatch(chain_id) or not 1 <= int(chain_id) <= LAST_CHAIN_ID:
+        raise _refused(f"not the id of {name}", repr(chain_id), f"1 to {LAST_CHAIN_ID}")
+    seconds = float(block_time) if _SECONDS.fullmatch(block_time) else 0.0
+    if not BLOCK_TIME_S[0] <= seconds <= BLOCK_TIME_S[1]:
         raise _refused(f"not the block time of {name}", repr(block_time), "0.1 to 3600 seconds")
     return ChainPlan(name, int(chain_id), seconds)
 

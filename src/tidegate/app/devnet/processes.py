@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 _STOP_S = 3.0
 _POLL_S = 0.01
 
 
-def spawn_detached(command: Sequence[str], log: Path) -> int:
+# The process writes down its own number and only then becomes the command. Until that moment it holds the
+# lock, as its input: who finds the lock free finds the number too, even if we are killed meanwhile.
+_BECOME = 'echo $$ >"$1" && log=$2 && shift 2 && exec "$@" </dev/null >"$log" 2>&1'
+# The shell in between ends at once, so that the process is nobody's child who still lives: it needs no
+# waiting for. A shell gives what it puts in the background no input, unless it comes by another number.
+_LEAVE = 'exec 3<&0; "$@" <&3 3<&- &'
+
+
+def spawn_detached(command: Sequence[str], log: Path, pid_file: Path, lock: IO[str]) -> int:
     """Start ``command`` in a session of its own, its output in ``log``, and return its pid.
 
-    The shell in between ends at once, so that the process is nobody's child who still lives: it
-    needs no waiting for and survives this program.
+    It survives this program. ``pid_file`` holds its number before it begins, and ``lock`` is held by it
+    until then. Raises ``OSError`` if its folder cannot be written.
     """
-    shell = 'log=$1; shift; "$@" </dev/null >"$log" 2>&1 & echo $!'
-    started = subprocess.run(  # noqa: S603  our own words; the command is passed, never parsed
-        ["/bin/sh", "-c", shell, "sh", str(log), *command],
+    # Our own words: the command is passed, never parsed. Its output is a pipe of ours until it begins.
+    subprocess.run(  # noqa: S603
+        ["/bin/sh", "-c", _LEAVE, "sh", "/bin/sh", "-c", _BECOME, "sh", str(pid_file), str(log), *command],
         check=True,
+        stdin=lock,
         capture_output=True,
-        text=True,
         start_new_session=True,
     )
-    return int(started.stdout)
+    written = pid_file.read_text(encoding="ascii")
+    if not written:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(pid_file))
+    return int(written)
+
+
+def identity_of_command(pid: int, command: str) -> str | None:
+    """Return the identity of a process if it runs ``command``, or is the shell about to become it."""
+    deadline = time.monotonic() + _STOP_S
+    while (identity := process_identity(pid)) is not None and identity.endswith(f" {command}"):
+        if _BECOME not in identity or time.monotonic() > deadline:
+            return identity
+        time.sleep(_POLL_S)
+    return None
 
 
 def process_identity(pid: int) -> str | None:
