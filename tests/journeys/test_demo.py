@@ -43,6 +43,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Result:
 def test_the_desk_lands_flash_arbitrage_and_the_leveraged_loop(whole: Result) -> None:
     strategies = whole.summary["strategies"]
     assert whole.summary["blocks"] == BLOCKS
+    assert whole.summary["ended"] == "all blocks"
     assert strategies["v2-v3-arb"]["landed"] + strategies["v3-v2-arb"]["landed"] >= 1
     for loop in ("leverage-open", "leverage-close"):
         assert (strategies[loop]["intents"], strategies[loop]["landed"]) == (1, 1)
@@ -84,6 +85,7 @@ def test_the_report_opens_without_a_network(whole: Result) -> None:
 def test_asked_to_stop_it_ends_whole(tmp_path: Path) -> None:
     result = demo(tmp_path, stop_at=3)
     assert 3 <= result.summary["blocks"] < BLOCKS
+    assert result.summary["ended"] == "asked to stop"
     with JournalReader.open(result.ledger) as reader:
         assert [record.kind for record in reader.last_records(1)] == [RecordKind.SUMMARY]
         assert reader.attempts(open_only=True) == []

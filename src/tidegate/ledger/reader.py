@@ -41,7 +41,8 @@ class JournalReader:
         Raises
         ------
         ConfigError
-            If there is no ledger at ``path``, or it has a layout of another release.
+            ``no_ledger`` if nothing was ever written at ``path``; or if what lies there is something
+            else, or has a layout of another release.
         Tampered
             If it is damaged, holds tables or triggers that are not the journal's, or is gone while
             the note beside it knows of records.
@@ -53,6 +54,7 @@ class JournalReader:
         if found is not None:
             raise ConfigError(
                 f"there is no ledger at {str(path)[:200]}",
+                code="no_ledger" if found == "nothing" else None,
                 found=found,
                 allowed="the SQLite file of a ledger",
                 fix="name it with --ledger, or run something that writes one, as: tidegate demo --once",
@@ -61,7 +63,12 @@ class JournalReader:
         with failures_named(path, "opening"), reader._reading.begin() as connection:
             if not check_version(connection, str(path)):
                 refuse_empty_store(path)
-                raise ConfigError(f"{path} is empty: no ledger was ever written there", fix="name another")
+                raise ConfigError(
+                    f"{path} is empty: no ledger was ever written there",
+                    code="no_ledger",
+                    allowed="the SQLite file of a ledger",
+                    fix="name another",
+                )
         return reader
 
     def close(self) -> None:

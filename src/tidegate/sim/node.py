@@ -88,8 +88,7 @@ class Node:
     def printed(self) -> str:
         """Return the last lines that the node printed, and how it ended if it did."""
         code = self._process.poll()
-        lines = [*self._output.lines, *([] if code is None else [f"ended with code {code}"])]
-        return "\n".join(lines)
+        return "\n".join([*self._output.lines, *([] if code is None else [_how(code)])])
 
     def close(self) -> None:
         """Stop the process and wait until it is gone. Doing it again does nothing."""
@@ -137,6 +136,13 @@ def node_arguments(
         return [*arguments, *start, "--number", str(genesis.number)]
     pinned = [] if fork_block is None else ["--fork-block-number", str(fork_block)]
     return [*arguments, "--fork-url", fork_url, "--no-storage-caching", *pinned]
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with code {code}"
+    known = {number.value: number.name for number in signal.Signals}
+    return f"ended by signal {-code} ({known.get(-code, 'unknown')})"
 
 
 def _die_with_parent(parent: int) -> Callable[[], None]:

@@ -97,6 +97,11 @@ class NodeWorld:
         return self._node.is_alive
 
     @property
+    def printed(self) -> str:
+        """Return the last lines that the node printed, and how it ended if it did."""
+        return self._node.printed
+
+    @property
     def chain_id(self) -> int:
         """Return the id that ``CHAINID`` gives."""
         return self._chain_id

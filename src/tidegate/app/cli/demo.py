@@ -54,7 +54,8 @@ async def _run(options: Options, view: LiveView | None) -> Result:
 
 
 def _render(out: Console, result: Result) -> None:
-    table = Table(title=f"{result.summary['blocks']} blocks in paper", box=None, padding=(0, 1, 0, 0))
+    title = f"{counted(result.summary['blocks'], 'block')} in paper, ended: {result.summary['ended']}"
+    table = Table(title=title, box=None, padding=(0, 1, 0, 0))
     table.add_column("strategy", no_wrap=True)
     names = {
         "decisions": "decided",

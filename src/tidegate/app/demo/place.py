@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tidegate.ledger import Journal, JournalReader
-from tidegate.model import Clock, ConfigError, RecordKind, TidegateError
+from tidegate.model import Clock, ConfigError, RecordKind, Tampered, Unavailable
+
+_RUN = re.compile(r"run-[0-9]{4,9}")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -45,13 +48,16 @@ class Place(msgspec.Struct, frozen=True):
 def choose_place(demo_home: Path, settings: Settings, *, fresh: bool) -> Place:
     """Return the newest run's folder if that run is unfinished, else a new one.
 
+    A run is continued only after every record of its journal was checked: bytes signed there are sent again.
+
     Raises
     ------
     ConfigError
         If the unfinished run has other settings.
+    Tampered, Unavailable
+        If the newest run can not be read, or is unfinished and its journal is not as it was written.
     """
-    runs = sorted(demo_home.glob("run-[0-9][0-9][0-9][0-9]"))
-    newest = runs[-1] if runs else None
+    newest = _newest(demo_home)
     if newest is not None and not fresh:
         found = _unfinished(newest)
         if found == settings:
@@ -76,13 +82,32 @@ def open_journal(place: Place, settings: Settings, clock: Clock) -> Journal:
     return journal
 
 
+def _newest(demo_home: Path) -> Path | None:
+    runs = [path for path in demo_home.glob("run-*") if _RUN.fullmatch(path.name)]
+    return max(runs, key=lambda path: int(path.name[4:]), default=None)
+
+
 def _unfinished(folder: Path) -> Settings | None:
-    """Return the settings of a run that has no summary yet."""
+    """Return the settings of a run that has no summary yet; None if it has one, or never began."""
     try:
         with JournalReader.open(folder / "ledger.sqlite") as reader:
-            sessions = list(reader.records(kind=RecordKind.SESSION, limit=1))
-            if not sessions or list(reader.records(kind=RecordKind.SUMMARY, limit=1)):
+            if list(reader.records(kind=RecordKind.SUMMARY, limit=1)) or reader.verify().records == 0:
                 return None
-            return msgspec.convert(sessions[0].body["demo"], Settings)
-    except (TidegateError, KeyError, msgspec.ValidationError):
-        return None
+            return msgspec.convert(next(reader.records()).body["demo"], Settings)
+    except (Tampered, Unavailable, ConfigError) as error:
+        if error.code == "no_ledger":
+            return None  # it was killed before its first record
+        raise type(error)(
+            f"the newest demo, in {folder}, can not be continued: {error.message}",
+            code=error.code,
+            found=error.found,
+            allowed="a journal that is as it was written",
+            fix=f"keep {folder} as evidence, and start anew: tidegate demo --fresh",
+        ) from error
+    except (KeyError, msgspec.ValidationError) as error:
+        raise ConfigError(
+            f"an unfinished demo of another release lies in {folder}",
+            found=str(error),
+            allowed="one that this release began",
+            fix="finish it with the release that began it, or start anew: tidegate demo --fresh",
+        ) from error

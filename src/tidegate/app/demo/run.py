@@ -20,6 +20,7 @@ from tidegate.app.demo.place import Place, Settings, choose_place, open_journal
 from tidegate.app.demo.progress import Progress
 from tidegate.app.devnet import DevnetSpec
 from tidegate.app.devnet.tables import token_tables
+from tidegate.app.ended import ended_node_named
 from tidegate.app.market import Crowd, Market
 from tidegate.app.report import render_report
 from tidegate.app.runtime import Ground, Job, Session, devnet_ground, give_inventory, open_session
@@ -29,7 +30,11 @@ from tidegate.model import Intent, ManualClock, RecordKind, Stage
 
 ARBITRAGE = ("v2-v3-arb", "v3-v2-arb")
 LEVERAGE_OPEN, LEVERAGE_CLOSE = "leverage-open", "leverage-close"
+ALL_BLOCKS, ASKED_TO_STOP = "all blocks", "asked to stop"
+"""Why a run ended: what its summary says."""
+
 _BLOCKS_TO_SETTLE = 5
+_AGAIN = "run the same demo again: it goes on from its journal"
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -67,8 +72,10 @@ async def run_demo(options: Options, watch: Watch, stop: asyncio.Event) -> Resul
     ------
     ConfigError
         If an unfinished run with other settings lies there.
+    Tampered
+        If an unfinished run's journal is not as it was written.
     Unavailable
-        If anvil or the canonical contracts are not installed.
+        If anvil or the canonical contracts are not installed, or the node ends under the run.
     """
     strategies = shipped_strategies()
     settings = Settings(
@@ -79,7 +86,10 @@ async def run_demo(options: Options, watch: Watch, stop: asyncio.Event) -> Resul
     )
     place = choose_place(options.home, settings, fresh=options.fresh)
     clock = ManualClock()
-    with devnet_ground([Job(one) for one in strategies]) as ground:
+    with (
+        devnet_ground([Job(one) for one in strategies]) as ground,
+        ended_node_named(ground.world, fix=_AGAIN),
+    ):
         give_inventory(ground)
         ground.world.set_mining("manual")
         clock.set_ms(ground.world.block().timestamp * 1000)
@@ -87,8 +97,8 @@ async def run_demo(options: Options, watch: Watch, stop: asyncio.Event) -> Resul
             salt = f"demo {options.seed}"
             async with open_session(ground, journal, clock, stage=Stage.PAPER, salt=salt) as session:
                 demo = _Demo(options, ground, journal, session, watch)
-                await demo.run(stop)
-            return _finish(journal, demo.progress, settings, place)
+                ended = await demo.run(stop)
+            return _finish(journal, demo.progress, ended, settings, place)
 
 
 class _Demo:
@@ -102,7 +112,8 @@ class _Demo:
         self._market = Market(ground.devnet, seed=options.seed, start_usd_e8=spec.token("WETH").price_usd_e8)
         self._crowd = Crowd(ground.devnet, ground.world)
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event) -> str:
+        """Go on until the blocks are done or ``stop`` is set, and say which of both it was."""
         self._crowd.advance(self._market)  # a block at the market's base fee, before anyone looks
         newest = rebuild_chain(self._journal, self._market, self._crowd, self._world)
         self._catch_up()
@@ -120,12 +131,14 @@ class _Demo:
             await self._next_block()
             wait = self._options.pace_s - (asyncio.get_running_loop().time() - started)
             await asyncio.sleep(max(wait, 0))
+        ended = ALL_BLOCKS if self.progress.block >= first + self._options.blocks else ASKED_TO_STOP
         for _ in range(_BLOCKS_TO_SETTLE):
             await self._session.street.follow()
             if not self._session.street.open_runs:
                 break
             await self._next_block()
         self._catch_up()
+        return ended
 
     async def _act(self, turn: int, decided: dict[str, Intent | None]) -> None:
         await self._session.street.follow()
@@ -177,8 +190,8 @@ def _by_hand(what: str) -> Event:
     return Event(id=f"demo {what} the loop", kind="manual")
 
 
-def _finish(journal: Journal, progress: Progress, settings: Settings, place: Place) -> Result:
-    summary = {"seed": settings.seed, **progress.summary()}
+def _finish(journal: Journal, progress: Progress, ended: str, settings: Settings, place: Place) -> Result:
+    summary = {"seed": settings.seed, "ended": ended, **progress.summary()}
     journal.append(RecordKind.SUMMARY, summary, actor="demo")
     journal.flush()
     report = journal.verify()
