@@ -242,7 +242,7 @@ def test_a_killed_node_is_named_and_what_it_printed_is_shown(exact):
         with pytest.raises(Unavailable, match="node died") as caught:
             ask()
         assert caught.value.code == "node_died"
-        assert "ended with code -9" in caught.value.found
+        assert "ended by signal 9 (SIGKILL)" in caught.value.found
     assert not exact.is_alive
 
 
