@@ -79,6 +79,11 @@ def test_a_reader_that_has_seen_enough_is_no_error(ledger: Path) -> None:
         assert child.stderr.read() == b""
 
 
+def test_without_any_output_it_does_its_work(ledger: Path) -> None:
+    command = f"{sys.executable} -m tidegate journal verify --ledger {ledger} >&- 2>&-"
+    assert subprocess.run(["/bin/sh", "-c", command], check=False).returncode == 0
+
+
 @pytest.mark.parametrize("name", ["a" * 300, "taken", "taken/home"])
 def test_a_home_that_can_be_no_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str

@@ -17,7 +17,7 @@ from tidegate import __version__
 from tidegate.app.cli.common import report_error, usage_error
 from tidegate.app.cli.crash import report_crash
 from tidegate.app.cli.shape import Verb, Verbs
-from tidegate.app.cli.system import finish_output, report_refused
+from tidegate.app.cli.system import finish_output, have_output, report_refused
 from tidegate.model import TidegateError
 
 VERBS = {
@@ -35,6 +35,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that its contract states."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    have_output()
     sys.exit(finish_output(run(words), as_json="--json" in words))
 
 

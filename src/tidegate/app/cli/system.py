@@ -30,6 +30,8 @@ def refused_by_system(error: OSError) -> TidegateError:
             allowed="a path that the system takes and that this user may use",
             fix="mend that path, or TIDEGATE_HOME or TIDEGATE_CACHE if it lies there",
         )
+    if error.errno == errno.ENOSPC and error.filename is None:
+        return _full(found)
     return Unavailable(
         "the system refuses",
         code="system",
@@ -51,6 +53,14 @@ def report_refused(error: OSError, *, as_json: bool) -> int:
     return code
 
 
+def have_output() -> None:
+    """Let what is printed go nowhere if there is no standard output or error at all (``>&-``)."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 def finish_output(code: int, *, as_json: bool) -> int:
     """Put what was printed out at last; return the exit code, another one if that fails.
 
@@ -62,18 +72,19 @@ def finish_output(code: int, *, as_json: bool) -> int:
         _mute()
         if isinstance(error, BrokenPipeError) or (code != 0 and not as_json):
             return code  # a person has been told already, on standard error
-        report_error(
-            Unavailable(
-                "standard output takes no more",
-                code="output",
-                found=str(error),
-                allowed="an output with space left",
-                fix="free space, or write elsewhere; what was done is done, only its report is lost",
-            ),
-            as_json=False,
-        )
+        report_error(_full(str(error)), as_json=False)
         return code or Unavailable.exit_code
     return code
+
+
+def _full(found: str) -> Unavailable:
+    return Unavailable(
+        "an output takes no more",
+        code="output",
+        found=found,
+        allowed="an output with space left",
+        fix="free space, or write elsewhere; what was done is done, only its report is lost",
+    )
 
 
 def _mute() -> None:
