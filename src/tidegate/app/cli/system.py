@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from pathlib import Path
 
 from tidegate.app.cli.common import report_error
 from tidegate.model import ConfigError, TidegateError, Unavailable
@@ -56,9 +57,9 @@ def report_refused(error: OSError, *, as_json: bool) -> int:
 def have_output() -> None:
     """Let what is printed go nowhere if there is no standard output or error at all (``>&-``)."""
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def finish_output(code: int, *, as_json: bool) -> int:
