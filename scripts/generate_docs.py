@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, get_args, get_origin
 from typer.main import get_command
 
 from tidegate.app.cli import application
+from tidegate.desks.atomic import json_schema
 from tidegate.model import Placement, Reason, errors, format_units
 from tidegate.pipeline import STAGES
 from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
@@ -254,20 +256,31 @@ def _prose(text: str | None) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs).replace("|", "\\|")
 
 
-PAGES: dict[str, Callable[[], str]] = {
-    "reasons.md": reasons,
-    "stages.md": stages,
-    "errors.md": error_tree,
-    "command-line.md": command_line,
-    "guards.md": guard_pages,
-    "actions.md": actions,
+def strategy_schema() -> str:
+    """Return the JSON Schema of strategy files, as ``tidegate strategy schema`` prints it."""
+    return json.dumps(json_schema(), indent=2) + "\n"
+
+
+def page(make: Callable[[], str]) -> str:
+    """Return a Markdown page under the notice that it is generated."""
+    return f"{NOTICE}{make()}"
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "reasons.md": lambda: page(reasons),
+    "stages.md": lambda: page(stages),
+    "errors.md": lambda: page(error_tree),
+    "command-line.md": lambda: page(command_line),
+    "guards.md": lambda: page(guard_pages),
+    "actions.md": lambda: page(actions),
+    "strategy.schema.json": strategy_schema,
 }
 
 
 def main() -> None:
-    """Write every page."""
-    for name, page in PAGES.items():
-        (REFERENCE / name).write_text(f"{NOTICE}{page()}", encoding="utf-8")
+    """Write every file."""
+    for name, content in FILES.items():
+        (REFERENCE / name).write_text(content(), encoding="utf-8")
 
 
 if __name__ == "__main__":
