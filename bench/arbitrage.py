@@ -38,8 +38,7 @@ def flash_arbitrage(world: ExactWorld) -> tuple[Address, Address, bytes, bytes]:
     operator, trader = devnet.accounts["operator"], devnet.accounts["trader"]
     searched = strategy.searched_blind
     assert searched is not None
-    blinds = complete_blinds(strategy, {searched.name: searched.minimum or 1})
-    job = Assignment(strategy, book, operator, blinds)
+    job = Assignment(strategy, book, operator, complete_blinds(strategy, {}))
     change_executor(world, devnet, strategy_policy(job, world))
     path = [devnet.token("USDC"), devnet.token("WETH")]
     world.transact(

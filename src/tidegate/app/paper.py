@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tidegate.app.devnet import DevnetSpec
+from tidegate.app.ended import ended_node_named
 from tidegate.app.market import Crowd, Market
 from tidegate.app.runtime import Ground, Job, Session, devnet_ground, forked, give_inventory, open_session
 from tidegate.ledger import Journal
@@ -54,7 +55,8 @@ async def paper_session(
         salt = blinds_salt(home)
         async with open_session(ground, journal, SystemClock(), stage=stage, salt=salt) as session:
             session.drop_orphans()  # a paper node ends with its process
-            yield session, ground
+            with ended_node_named(ground.world, fix="run it again: what it left open is ended then"):
+                yield session, ground
 
 
 def prepare_market(ground: Ground, market: PaperMarket) -> None:
