@@ -141,6 +141,25 @@ def test_killed_it_goes_on_from_the_journal_without_running_an_intent_twice(
     check_continued(tmp_path)
 
 
+def test_ctrl_c_reaches_the_whole_group_and_the_demo_still_ends_whole(tmp_path: Path) -> None:
+    environment = {**os.environ, "TIDEGATE_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "tidegate", "demo", "--once", "--json", "--blocks", "500"]
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
+    ledger = tmp_path / "demo" / "run-0001" / "ledger.sqlite"
+    while child.poll() is None and _on_disk(ledger) < 30:
+        pass
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to everyone in the group
+    out, _ = child.communicate()
+    assert child.returncode == 0
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["ended"] == "asked to stop"
+    with JournalReader.open(ledger) as reader:
+        assert reader.verify().head_hash == summary["journal"]["head"]
+        assert reader.attempts(open_only=True) == []
+        reasons = {record.body["reason"] for record in reader.records(kind=RecordKind.DECISION)}
+        assert reasons <= {None, "no_opportunity", "unprofitable", "in_flight", "cooldown"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("records", range(3, 130, 5))
 def test_killed_anywhere_it_goes_on(tmp_path: Path, records: int) -> None:

@@ -29,7 +29,7 @@ def test_losses_stop_the_subject_for_a_day_and_gains_do_not_refund() -> None:
     book.reserve("arb", "a", limits, now_s=0)
     book.close("arb", "a", value_usd_e6=-5, now_s=0)
     book.close("arb", "a", value_usd_e6=100, now_s=0)
-    with pytest.raises(Denied, match="max_loss_per_day_usd_e6"):
+    with pytest.raises(Denied, match="max_loss_per_day of arb"):
         book.reserve("arb", "b", limits, now_s=DAY_S - 1)
     book.reserve("arb", "b", limits, now_s=DAY_S)
 

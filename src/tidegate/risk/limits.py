@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 import msgspec
 
 from tidegate.ledger.bodies import Used
-from tidegate.model import Denied, Reason
+from tidegate.model import Denied, Reason, format_usd
 
 HOUR_S = 3_600
 DAY_S = 86_400
@@ -84,9 +84,9 @@ class LimitBook:
             if exposed + at_risk_usd_e6 > limits.max_loss_per_day_usd_e6:
                 raise Denied(
                     Reason.LIMIT,
-                    f"max_loss_per_day_usd_e6 of {subject} has no room for what this run may lose at worst",
-                    found=f"{at_risk_usd_e6} at risk, {exposed} lost or at risk already",
-                    allowed=f"{limits.max_loss_per_day_usd_e6} together",
+                    f"max_loss_per_day of {subject} has no room for what this run may lose at worst",
+                    found=f"{format_usd(at_risk_usd_e6)}, and {format_usd(exposed)} lost or at risk already",
+                    allowed=f"{format_usd(limits.max_loss_per_day_usd_e6)} together",
                     fix="narrow the bounds or the gas, or raise max_loss_per_day under `limits` in the file",
                 )
             self._at_risk[subject][intent_id] = at_risk_usd_e6
@@ -119,10 +119,11 @@ class LimitBook:
 
 
 def _no_room(subject: str, use: Used) -> Denied:
+    shown = format_usd if use.limit.endswith("_usd_e6") else str
     return Denied(
         Reason.LIMIT,
-        f"{use.limit} of {subject} has no room",
-        found=str(use.used),
-        allowed=str(use.allowed),
+        f"{use.limit.removesuffix('_usd_e6')} of {subject} has no room",
+        found=shown(use.used),
+        allowed=shown(use.allowed),
         fix="wait until it rolls off, or raise it under `limits` in the strategy file",
     )

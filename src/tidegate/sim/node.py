@@ -54,6 +54,7 @@ class Node:
                 text=True,
                 errors="replace",
                 cwd=scratch,
+                start_new_session=True,  # Ctrl-C is for us: the node outlives it until it is stopped
                 preexec_fn=_die_with_parent(os.getpid()),
             )
         except OSError as error:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from tidegate.chain import decode_output, encode_call
-from tidegate.model import BPS, Address, TidegateError, format_units, mul_div_up
+from tidegate.model import BPS, Address, TidegateError, Unavailable, format_units, mul_div_up
 from tidegate.venues.executor import FlashKind, TokenPrice
 from tidegate.venues.flash.lenders import Lender
 from tidegate.venues.view import StateView
@@ -106,6 +106,8 @@ def ask(
             has, wanted = (format_units(figure, prices.asset.decimals) for figure in (liquidity, needed))
             return f"can lend {has}, {wanted} needed (the loan and headroom)"
         fee = lender.fee(asset, amount, view)
+    except Unavailable:
+        raise  # a node that is gone says nothing about lenders
     except TidegateError as error:
         return f"does not answer: {error.message}"
     return _quote(lender, asset, liquidity, fee, prices)

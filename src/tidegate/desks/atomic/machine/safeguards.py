@@ -10,7 +10,16 @@ import msgspec
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.names import located
 from tidegate.desks.atomic.machine.terms import GuardKey
-from tidegate.model import ConfigError, Denied, GuardResult, Placement, Reason, Receipt, TidegateError
+from tidegate.model import (
+    ConfigError,
+    Denied,
+    GuardResult,
+    Placement,
+    Reason,
+    Receipt,
+    TidegateError,
+    Unavailable,
+)
 from tidegate.risk.guards import (
     Guard,
     GuardContext,
@@ -184,6 +193,8 @@ def answers_of(guard: Guard, context: GuardContext, view: StateView) -> dict[Rea
     for read in reads:
         try:
             answers[read] = view.call(read.target, read.data)
+        except Unavailable:
+            raise  # a node that is gone is no verdict of a guard
         except TidegateError:
             continue
     return answers

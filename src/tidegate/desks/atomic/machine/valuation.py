@@ -14,6 +14,7 @@ from tidegate.model import (
     Denied,
     Reason,
     TidegateError,
+    Unavailable,
     mul_div_down,
     mul_div_up,
 )
@@ -95,6 +96,8 @@ def _price_usd_e8(symbol: str, book: AddressBook, view: StateView, now_s: int) -
     entry = book.entry(feed)
     try:
         answer = decode_round(view.call(entry.address, LATEST_ROUND))
+    except Unavailable:
+        raise
     except TidegateError as error:
         raise _no_price(symbol, error.message) from error
     if answer.price_usd_e8 <= 0:
