@@ -9,7 +9,7 @@ from tidegate.model import (
     Stage,
 )
 from tidegate.pipeline import Street
-from tidegate.risk.limits import RunLimits
+from tidegate.risk import RunLimits
 
 WHOLE_STREET = [
     RecordKind.INTENT,

@@ -30,7 +30,7 @@ from tidegate.desks.atomic import (
 from tidegate.ledger import Journal
 from tidegate.model import Address, Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
 from tidegate.pipeline import NodeChain, Rehearsal, Street, drop_orphans, recover, rules_of
-from tidegate.risk.limits import RunLimits
+from tidegate.risk import RunLimits
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView, glossary_of
 from tidegate.venues.executor import ExecutorReader

@@ -51,7 +51,7 @@ from tidegate.pipeline.desk import Desk
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import settle
 from tidegate.pipeline.stages import rules_of
-from tidegate.risk.limits import LimitBook, RunLimits
+from tidegate.risk import LimitBook, RunLimits
 
 
 class Street:

@@ -1,0 +1,25 @@
+"""The composition root is imported by nobody; its parts have front doors of their own."""
+
+from importlib import import_module
+
+import pytest
+
+NAMES = {
+    "tidegate.app.demo": ["LiveView", "Options", "Progress", "Result", "run_demo", "shipped_strategies"],
+    "tidegate.app.market": ["Crowd", "Market", "Move", "Prices"],
+    "tidegate.app.report": ["render_report"],
+}
+
+
+@pytest.mark.parametrize("room", NAMES)
+def test_public_names(room: str) -> None:
+    module = import_module(room)
+    assert sorted(module.__all__) == NAMES[room]
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("room", ["tidegate.app", "tidegate.desks"])
+def test_what_only_holds_rooms_has_no_names_of_its_own(room: str) -> None:
+    module = import_module(room)
+    assert module.__doc__
+    assert not hasattr(module, "__all__")
