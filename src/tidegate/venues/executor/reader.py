@@ -17,6 +17,7 @@ from tidegate.venues.executor.abi import (
 from tidegate.venues.executor.disassembler import disassemble
 from tidegate.venues.executor.errors import NO_NAMES, Glossary, decode_error
 from tidegate.venues.executor.program import Flash, Program, walk
+from tidegate.venues.executor.wording import worded
 
 _TRANSFER = event_topic("Transfer(address,address,uint256)")
 _WRAPPED = event_topic("Deposit(address,uint256)")
@@ -66,9 +67,9 @@ class ExecutorReader:
         return Probe(deltas=simulated.deltas, gas_by_step=_gas_by_step(plan, program, simulated))
 
     def explain(self, plan: Plan, revert_data: bytes) -> tuple[Revert, str | None]:
-        """Return the innermost revert and the id of the step that failed."""
+        """Return the innermost revert, in words where it is the executor's own, and the failing step's id."""
         error = decode_error(revert_data, plan, abis=self._abis, glossary=self._glossary)
-        return error.root.revert, error.step_id
+        return worded(error.root.revert, plan, self._glossary), error.step_id
 
     def deltas(self, plan: Plan, receipt: Receipt) -> tuple[int, ...]:
         """Return what each bound's token changed by, before payout.
