@@ -277,12 +277,29 @@ def test_a_foreign_database_is_refused_and_not_touched(path: Path, clock: Manual
     connection.close()
 
 
-def test_a_file_that_is_no_database_is_refused(path: Path, clock: ManualClock) -> None:
-    path.write_text("not a database, but long enough to be read as the header of one" * 20)
+def test_a_file_that_never_was_a_ledger_is_a_wrong_argument(path: Path, clock: ManualClock) -> None:
+    for content in ("name: first\n", "not a database, but long enough to be read as the header of one" * 20):
+        path.write_text(content)
+        with pytest.raises(ConfigError, match="is not a ledger"):
+            Journal.open(path, clock=clock)
+        with pytest.raises(ConfigError, match="is not a ledger"):
+            JournalReader.open(path)
+        assert [file.name for file in path.parent.iterdir()] == [path.name]  # and nothing is left beside it
+        assert path.read_text() == content
+
+
+@pytest.mark.parametrize("damaged", [slice(0, 4), slice(16, 100)])
+def test_a_ledger_whose_beginning_is_damaged_is_tampered_with(
+    journal: Journal, clock: ManualClock, damaged: slice
+) -> None:
+    journal.close()
+    content = bytearray(journal.path.read_bytes())
+    content[damaged] = bytes(damaged.stop - damaged.start)
+    journal.path.write_bytes(content)
     with pytest.raises(Tampered, match="damaged"):
-        Journal.open(path, clock=clock)
+        Journal.open(journal.path, clock=clock)
     with pytest.raises(Tampered, match="damaged"):
-        JournalReader.open(path)
+        JournalReader.open(journal.path)
 
 
 def test_no_ledger_says_how_to_get_one(tmp_path: Path) -> None:

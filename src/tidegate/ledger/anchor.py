@@ -16,8 +16,9 @@ import os
 import re
 from pathlib import Path
 
-from tidegate.model import Tampered, Unavailable
+from tidegate.model import ConfigError, Tampered, Unavailable
 
+_SQLITE = b"SQLite format 3\0"
 _LINE = re.compile(rb"([0-9]{20}) ([0-9a-f]{64})\n")
 
 
@@ -62,6 +63,27 @@ def read_head(ledger: Path) -> tuple[int, str] | None:
             fix="compare the journal with its last checkpoint; remove the file only after that",
         )
     return int(match[1]), match[2].decode()
+
+
+def refuse_other_file(path: Path) -> None:
+    """Raise ``ConfigError`` if what lies at ``path`` never was a ledger: no SQLite file, and no note beside it.
+
+    A damaged ledger is another matter: it still begins as SQLite's files do, or its note says what it was.
+    """
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(len(_SQLITE))
+    except OSError:
+        return  # not there, or not to be read: whoever opens it says so
+    if not beginning or beginning == _SQLITE or head_path(path).exists():
+        return
+    raise ConfigError(
+        f"{str(path)[:200]} is not a ledger",
+        code="not_a_ledger",
+        found=f"a file that begins with {beginning!r}",
+        allowed="the SQLite file of a ledger",
+        fix="name the ledger.sqlite of a project or of a demo",
+    )
 
 
 def refuse_empty_store(ledger: Path) -> None:

@@ -10,7 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from tidegate.ledger.anchor import HeadWriter, read_head, refuse_empty_store, refuse_missing_note
+from tidegate.ledger.anchor import (
+    HeadWriter,
+    read_head,
+    refuse_empty_store,
+    refuse_missing_note,
+    refuse_other_file,
+)
 from tidegate.ledger.bodies import Body
 from tidegate.ledger.lease import Lease
 from tidegate.ledger.projections import PROJECTED, Projector
@@ -74,6 +80,7 @@ class Journal(JournalReader):
             If it is damaged, or its newest records are gone.
         """
         path = Path(path)
+        refuse_other_file(path)
         with ExitStack() as resources:
             with _place_named(path):
                 path.parent.mkdir(parents=True, exist_ok=True)

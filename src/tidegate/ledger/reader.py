@@ -14,7 +14,7 @@ from typing import IO, Any, Self
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, select
 
-from tidegate.ledger.anchor import refuse_empty_store
+from tidegate.ledger.anchor import refuse_empty_store, refuse_other_file
 from tidegate.ledger.outputs import whole_or_nothing
 from tidegate.ledger.projections import Attempt, ProfitLine
 from tidegate.ledger.records import GENESIS_HASH, Record
@@ -59,6 +59,7 @@ class JournalReader:
                 allowed="the SQLite file of a ledger",
                 fix="name it with --ledger, or run something that writes one, as: tidegate demo --once",
             )
+        refuse_other_file(path)
         reader = cls(path, open_for_reading(path))
         with failures_named(path, "opening"), reader._reading.begin() as connection:
             if not check_version(connection, str(path)):
