@@ -66,7 +66,7 @@ def read_head(ledger: Path) -> tuple[int, str] | None:
 
 
 def refuse_other_file(path: Path) -> None:
-    """Raise ``ConfigError`` if what lies at ``path`` never was a ledger: no SQLite file, and no note beside it.
+    """Raise ``ConfigError`` if what lies at ``path`` never was a ledger: neither SQLite's, nor with a note.
 
     A damaged ledger is another matter: it still begins as SQLite's files do, or its note says what it was.
     """

@@ -23,6 +23,7 @@ from tidegate.app.devnet import (
     ChainPlan,
     NodeRecord,
     cached_devnet,
+    launch,
     node_records,
     node_status,
     stop_nodes,
@@ -141,6 +142,40 @@ def test_a_port_that_is_taken_is_refused_and_nothing_starts(folder: Path, devnet
     assert node_records(folder) == {}
 
 
+@pytest.mark.parametrize("port", [None, 18_711])
+def test_a_port_that_another_devnet_takes_at_the_same_moment_is_not_called_ours(
+    folder: Path, devnet: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: int | None
+) -> None:
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "neighbour"))
+    assert devnet("up", *([] if port is None else ["--port", str(port)]))[0] == 0
+    neighbour = node_records(tmp_path / "neighbour" / "devnet")["devnet"]
+    monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path))
+    real, asked = launch._is_free, []
+
+    def free_when_first_asked(number: int) -> bool:
+        """Answer as before the neighbour's node listened, once."""
+        if number == neighbour.port and number not in asked:
+            asked.append(number)
+            return True
+        return real(number)
+
+    monkeypatch.setattr(launch, "_is_free", free_when_first_asked)
+    try:
+        code, up = devnet("up", *([] if port is None else ["--port", str(port)]))
+        assert asked == [neighbour.port]
+        if port is None:
+            record = node_records(folder)["devnet"]
+            assert (code, up["chains"][0]["health"]) == (0, "ok")
+            assert record.port != neighbour.port
+            assert node_status(record).health == "ok"
+        else:
+            assert (code, up["code"]) == (3, "port_taken")
+            assert node_records(folder) == {}
+        assert node_status(neighbour).health == "ok"
+    finally:
+        stop_nodes(tmp_path / "neighbour" / "devnet")
+
+
 @pytest.mark.parametrize("port", ["0", "80", "65536", "-1"])
 def test_a_port_that_can_not_be_is_refused(devnet: Command, port: str) -> None:
     code, error = devnet("up", "--port", port)
@@ -162,6 +197,16 @@ def test_there_is_nothing_to_export_when_nothing_is_up(devnet: Command) -> None:
 def test_a_format_that_is_not_there_is_refused(devnet: Command, tmp_path: Path) -> None:
     code, error = devnet("export", "--format", "yaml")
     assert (code, error["code"], error["allowed"]) == (3, "format", "toml, json")
+
+
+@pytest.mark.parametrize("name", ["out.yaml", "out"])
+def test_an_ending_that_names_no_format_is_refused(devnet: Command, tmp_path: Path, name: str) -> None:
+    code, error = devnet("export", "--output", str(tmp_path / name))
+    assert (code, error["code"]) == (3, "format")
+    assert name in error["found"]
+    assert not (tmp_path / name).exists()
+    code, error = devnet("export", "--output", str(tmp_path / name), "--format", "toml")
+    assert error["code"] == "node_down"  # with --format any name will do
 
 
 def test_a_killed_node_is_seen_and_started_anew(folder: Path, devnet: Command) -> None:
@@ -259,11 +304,11 @@ def test_a_node_that_does_not_come_up_says_why(tmp_path: Path) -> None:
     record = NodeRecord("x", 31_337, 12, 18_999, 0, " ".join(command), 0, 0)
     with locked(tmp_path) as lock:
         write_record(tmp_path, record, cached)
-        launch = spawn_node(tmp_path, record, command, lock)
+        begun = spawn_node(tmp_path, record, command, lock)
     with pytest.raises(Unavailable, match="does not come up") as caught:
-        launch.wait()
+        begun.wait()
     assert caught.value.found
-    assert process_identity(launch.pid) is None
+    assert process_identity(begun.pid) is None
 
 
 def test_a_process_is_known_by_more_than_its_number(tmp_path: Path) -> None:

@@ -119,8 +119,16 @@ def _folder() -> Path:
 
 
 def _form(form: str | None, output: Path | None, *, as_json: bool) -> str:
-    by_name = output.suffix.removeprefix(".") if output is not None else ""
-    chosen = form or (by_name if by_name in _FORMATS else "") or ("json" if as_json else "toml")
+    ending = output.suffix.removeprefix(".").lower() if output is not None else ""
+    if output is not None and form is None and ending not in _FORMATS:
+        raise ConfigError(
+            "the ending does not say which format",
+            code="format",
+            found=str(output)[:200],
+            allowed="a file that ends in .toml or .json",
+            fix="name such a file, or add --format toml or --format json",
+        )
+    chosen = form or ending or ("json" if as_json else "toml")
     if chosen not in _FORMATS:
         raise ConfigError("no such format", code="format", found=chosen, allowed=", ".join(_FORMATS))
     return chosen

@@ -20,6 +20,8 @@ from tidegate.sim import anvil_binary
 
 FIRST_PORT = 8_545
 _LAST_PORT = 65_535
+_LISTENS = "Listening on 127.0.0.1:{port}\n"
+_IS_TAKEN = "Address already in use"
 _START_S = 20.0
 _POLL_S = 0.01
 _LINES_SHOWN = 6
@@ -34,29 +36,43 @@ class Launch:
     log: Path
 
     def wait(self) -> None:
-        """Return when the node answers as its own chain.
+        """Return when the node itself says that it listens, and answers as its own chain.
+
+        An answer alone may come from somebody else: who took the port after it was found free.
 
         Raises
         ------
+        ConfigError
+            ``port_taken`` if somebody else took its port first; the node has ended.
         Unavailable
             If it ended or did not answer in 20 seconds; with the last lines that it printed.
         """
         node = Connection(self.record.url, name=self.record.chain)
+        listens = _LISTENS.format(port=self.record.port)
         deadline = time.monotonic() + _START_S
         try:
             while time.monotonic() < deadline and process_identity(self.pid) is not None:
                 try:
-                    if integer(node.request("eth_chainId")) == self.record.chain_id:
+                    if listens in self._printed() and (
+                        integer(node.request("eth_chainId")) == self.record.chain_id
+                    ):
                         return
                 except TidegateError:
-                    pass  # not listening yet
+                    pass  # not answering yet
                 time.sleep(_POLL_S)
         finally:
             node.close()
-        printed = self.log.read_text(errors="replace").splitlines()[-_LINES_SHOWN:]
+        printed = self._printed()
+        if _IS_TAKEN in printed:
+            raise _taken(self.record.port)
         raise Unavailable(
-            f"the node of {self.record.chain} does not come up", code="node_start", found=" | ".join(printed)
+            f"the node of {self.record.chain} does not come up",
+            code="node_start",
+            found=" | ".join(printed.splitlines()[-_LINES_SHOWN:]),
         )
+
+    def _printed(self) -> str:
+        return self.log.read_text(errors="replace")
 
 
 def node_command(plan: ChainPlan, cached: CachedDevnet, port: int) -> tuple[str, ...]:
@@ -107,14 +123,18 @@ def take_ports(count: int, first: int | None) -> tuple[int, ...]:
     ports = tuple(range(first, first + count))
     for port in ports:
         if not _is_free(port):
-            raise ConfigError(
-                f"port {port} is taken",
-                code="port_taken",
-                found=f"somebody listens on 127.0.0.1:{port}",
-                allowed=f"{count} free ports in a row",
-                fix="choose another --port, or leave it out",
-            )
+            raise _taken(port)
     return ports
+
+
+def _taken(port: int) -> ConfigError:
+    return ConfigError(
+        f"port {port} is taken",
+        code="port_taken",
+        found=f"somebody listens on 127.0.0.1:{port}",
+        allowed="free ports in a row, one for each chain",
+        fix="choose another --port, or leave it out",
+    )
 
 
 def _is_free(port: int) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -34,6 +35,7 @@ from tidegate.chain import Connection, integer
 from tidegate.model import ConfigError, TidegateError
 
 _ANSWER_S = 2.0
+_PORTS_TRIED = 32
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -67,7 +69,8 @@ def start_nodes(
     folder
         Where records are kept, ``$TIDEGATE_HOME/devnet``.
     first_port
-        The ports from here on, one each; if None, the first free ones from 8545 on.
+        The ports from here on, one each; if None, the first free ones from 8545 on, and the next free one
+        for a node whose port somebody else takes before it listens.
 
     Raises
     ------
@@ -83,26 +86,21 @@ def start_nodes(
         for plan in plans:
             _require_down(folder, plan)
         ports = take_ports(len(plans), first_port)
-        begun: list[Launch] = []
         try:
-            for plan, port in zip(plans, ports, strict=True):
-                cached = cached_devnet(DevnetSpec(chain=plan.chain, chain_id=plan.chain_id))
-                command = node_command(plan, cached, port)
-                record = NodeRecord(
-                    chain=plan.chain,
-                    chain_id=plan.chain_id,
-                    block_time_s=plan.block_time_s,
-                    port=port,
-                    pid=0,
-                    identity=" ".join(command),
-                    started_at_s=time.time(),
-                    first_height=cached.height,
-                )
-                with interrupts.held(), _place_named(folder):
-                    write_record(folder, record, cached)
-                    begun.append(spawn_node(folder, record, command, lock))
-            for one in begun:
-                one.wait()
+            begun = [
+                _begin(folder, plan, port, lock, interrupts) for plan, port in zip(plans, ports, strict=True)
+            ]
+            tries = _PORTS_TRIED if first_port is None else 1
+            for place, plan in enumerate(plans):
+                for left in reversed(range(tries)):
+                    try:
+                        begun[place].wait()
+                        break
+                    except ConfigError:  # somebody else took the port after we found it free
+                        if not left:
+                            raise
+                    (port,) = take_ports(1, None)
+                    begun[place] = _begin(folder, plan, port, lock, interrupts)
             with _place_named(folder):
                 return tuple(_settled(folder, one) for one in begun)
         except BaseException:
@@ -239,6 +237,25 @@ def _require_down(folder: Path, plan: ChainPlan) -> None:
                 allowed="an id that no chain has that is up",
                 fix=f"choose another id, or tidegate devnet down {chain}",
             )
+
+
+def _begin(folder: Path, plan: ChainPlan, port: int, lock: IO[str], interrupts: Interrupts) -> Launch:
+    """Write down that a node is about to be started, and start it."""
+    cached = cached_devnet(DevnetSpec(chain=plan.chain, chain_id=plan.chain_id))
+    command = node_command(plan, cached, port)
+    record = NodeRecord(
+        chain=plan.chain,
+        chain_id=plan.chain_id,
+        block_time_s=plan.block_time_s,
+        port=port,
+        pid=0,
+        identity=" ".join(command),
+        started_at_s=time.time(),
+        first_height=cached.height,
+    )
+    with interrupts.held(), _place_named(folder):
+        write_record(folder, record, cached)
+        return spawn_node(folder, record, command, lock)
 
 
 def _settled(folder: Path, one: Launch) -> NodeRecord:
