@@ -8,7 +8,7 @@ import pytest
 
 from tidegate import __version__
 from tidegate.app import cli
-from tidegate.model import ConfigError, SourcePosition, TidegateError
+from tidegate.model import ConfigError, SourcePosition, Tampered, TidegateError
 
 
 def run(*arguments: str, home: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +62,54 @@ def test_an_error_says_found_allowed_and_next_to_people(capsys: pytest.CaptureFi
     shown = capsys.readouterr().err
     for part in ("a.yaml:2:3: too [bold]wide[/]", "found:   5", "allowed: 4", "next:    narrow it"):
         assert part in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "heading"),
+    [
+        (Tampered("seq 4 was changed"), "Tampered seq 4 was changed"),
+        (ConfigError("no file"), "ConfigError no file"),
+        (ConfigError("no file", code="ATM101"), "ConfigError ATM101 no file"),
+        (TidegateError("a chain is up", code="already_up"), "already_up a chain is up"),
+        (TidegateError("it failed"), "error it failed"),
+    ],
+)
+def test_a_heading_says_nothing_twice(
+    error: TidegateError, heading: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tidegate.app.cli.common import report_error
+
+    report_error(error, as_json=False)
+    assert capsys.readouterr().err == f"{heading}\n"
+
+
+def test_a_benchmarks_figures_stand_beside_their_limits(capsys: pytest.CaptureFixture[str]) -> None:
+    from tidegate.app.cli.bench import render
+    from tidegate.app.cli.common import console
+
+    result = {
+        "name": "atomic-gas",
+        "peer": "another",
+        "ratio": 0.8,
+        "machine": {},
+        "step_guarded": 1_355,
+        "read": 1_700,
+        "published": {"bundler3_step": 1_572, "weiroll_step": (2_751, 3_002)},
+        "budgets": {"step_guarded": 1_369},
+        "within_budgets": True,
+    }
+    render(console(), result)
+    shown = capsys.readouterr().out
+    lines = [" ".join(line.strip("│ \n").replace("│", " ").split()) for line in shown.splitlines()]
+    for line in (
+        "step_guarded 1,355 of at most 1,369",
+        "read 1,700",
+        "published bundler3_step 1,572",
+        "published weiroll_step 2,751 to 3,002",
+        "within_budgets yes",
+    ):
+        assert line in lines
+    assert "{" not in shown
 
 
 def test_doctor_finds_this_machine_well(tmp_path: Path) -> None:

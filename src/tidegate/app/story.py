@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.ledger import JournalReader, Record
-from tidegate.model import Reason, RecordKind, format_units, format_usd
+from tidegate.model import UINT256_MAX, Reason, RecordKind, format_units, format_usd
 
 _GWEI = 9
 _PLACES = 6
@@ -30,7 +30,7 @@ def summary(record: Record, decimals: Mapping[str, int] | None = None) -> str:
         if record.kind is RecordKind.BOUNDS:
             return _bounds(body, decimals or {})
         return teller(body) if teller else _plain(body)
-    except (KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return _plain(body)
 
 
@@ -142,6 +142,8 @@ def _guard(result: dict[str, Any]) -> str:
     if result["guard"] == "deadline" and measured is not None:
         left = int(bound) - int(measured)
         return f"{told}: {left} s left" if left >= 0 else f"{told}: {-left} s too late"
+    if measured is not None and unit == "ratio_e18" and int(measured) == UINT256_MAX:
+        return f"{told}: no debt"  # what a lending protocol answers for an account that owes nothing
     if measured is None:
         return f"{told}: unknown of {' '.join(_quantity(bound, unit))}"
     return f"{told}: {_quantity(measured, unit)[0]} of {' '.join(_quantity(bound, unit)).rstrip()}"
@@ -206,12 +208,41 @@ def _meaning(reason: str | None) -> str:
     return Reason(reason).meaning if reason else "no reason given"
 
 
+def _session(body: dict[str, Any]) -> str:
+    demo = body["demo"]
+    what = f"demo {demo['version']}, seed {demo['seed']}, {counted(demo['blocks'], 'block')}"
+    return f"{what} ({body['stage']}): {', '.join(demo['strategies'])}"
+
+
+def _ended(body: dict[str, Any]) -> str:
+    lines = body["strategies"].values()
+    figures = [
+        counted(body["blocks"], "block"),
+        counted(sum(line["decisions"] for line in lines), "decision"),
+        *(f"{sum(line[kind] for line in lines)} {kind}" for kind in ("landed", "reverted", "denied")),
+        f"{format_usd(body['value_after_gas_usd_e6'])} after gas",
+    ]
+    return f"ended: {body['ended']}; {', '.join(figures)}"
+
+
 def _plain(body: dict[str, Any]) -> str:
-    text = ", ".join(f"{key} {value}" for key, value in body.items())
+    text = _words(body)
     return text if len(text) <= 160 else text[:159] + "…"
 
 
+def _words(value: object) -> str:
+    """Return what a body of unknown form holds, without the marks of a programming language."""
+    if isinstance(value, dict):
+        inner = (f"({_words(one)})" if isinstance(one, dict) else _words(one) for one in value.values())
+        return ", ".join(f"{key} {text}".rstrip() for key, text in zip(value, inner, strict=True))
+    if isinstance(value, (list, tuple)):
+        return " · ".join(map(_words, value))
+    return "none" if value is None else str(value)
+
+
 _TELLERS: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
+    RecordKind.SESSION: _session,
+    RecordKind.SUMMARY: _ended,
     RecordKind.EVENT: _market,
     RecordKind.DECISION: _decision,
     RecordKind.INTENT: _intent,

@@ -114,6 +114,48 @@ def test_a_body_of_another_release_is_shown_as_it_is(body: dict[str, Any], tmp_p
             assert line == ", ".join(f"{key} {value}" for key, value in body.items())
 
 
+def test_the_first_and_the_last_record_of_a_demo_are_told_in_words(tmp_path: Path) -> None:
+    began = {
+        "demo": {
+            "version": "0.1.0",
+            "seed": 7,
+            "blocks": 150,
+            "strategies": {"v2-v3-arb": "ab", "loop": "cd"},
+        },
+        "stage": "paper",
+    }
+    line = {"decisions": 150, "landed": 12, "reverted": 2, "denied": 1}
+    over = {
+        "seed": 7,
+        "ended": "all blocks",
+        "blocks": 150,
+        "strategies": {"v2-v3-arb": line, "loop": {**line, "decisions": 2}},
+        "value_after_gas_usd_e6": 12_340_000,
+    }
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
+        assert summary(journal.append(RecordKind.SESSION, began, actor="demo")) == (
+            "demo 0.1.0, seed 7, 150 blocks (paper): loop, v2-v3-arb"
+        )
+        assert summary(journal.append(RecordKind.SUMMARY, over, actor="demo")) == (
+            "ended: all blocks; 150 blocks, 152 decisions, 24 landed, 4 reverted, 2 denied, "
+            "12.34 USD after gas"
+        )
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ({"version": "9", "stages": ["paper", "fork"]}, "version 9, stages paper · fork"),
+        ({"demo": {"seed": 7, "of": {"a": 1}}}, "demo (seed 7, of (a 1))"),
+        ({"strategies": 3, "blocks": 1, "ended": None}, "strategies 3, blocks 1, ended none"),
+    ],
+)
+def test_no_body_is_shown_as_a_program_writes_it(body: dict[str, Any], line: str, tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
+        for kind in (RecordKind.SESSION, RecordKind.SUMMARY, RecordKind.STOP):
+            assert summary(journal.append(kind, body, actor="x")) == line
+
+
 def test_the_details_list_each_guard_and_the_gas_of_each_step(tmp_path: Path) -> None:
     simulation = SimulationBody(
         plan_digest="",
@@ -145,6 +187,7 @@ def test_the_details_list_each_guard_and_the_gas_of_each_step(tmp_path: Path) ->
         (90, 3_600, "seconds", "oracle_sanity", "passed: 90 of 3,600 s"),
         (12_500_000_000, 40_000_000_000, "wei", "max_base_fee", "passed: 12.5 of 40 gwei"),
         (1_310_000_000_000_000_000, 1_200_000_000_000_000_000, "ratio_e18", "hf", "passed: 1.31 of 1.2"),
+        (2**256 - 1, 10 * 10**18, "ratio_e18", "min_health_factor", "passed: no debt"),
         (604_771, 900_000, "gas", "max_gas", "passed: 604,771 of 900,000 gas"),
         (None, 500, "bps", "oracle_sanity", "passed: unknown of 500 bps"),
         (None, None, "", "other", "passed"),

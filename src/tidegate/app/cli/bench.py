@@ -46,7 +46,7 @@ def command(
             f"no benchmark is named {name!r}", allowed=", ".join(_MEANINGS), fix="tidegate bench --list"
         )
     result = {**_load(name).run(), "machine": _machine()}
-    emit(result, as_json=as_json, render=lambda out: _render(out, result))
+    emit(result, as_json=as_json, render=lambda out: render(out, result))
 
 
 def _load(name: str) -> Any:
@@ -84,11 +84,28 @@ def _render_list(out: Console) -> None:
         out.print(Text.assemble((f"{name:<12} ", "bold"), meaning))
 
 
-def _render(out: Console, result: dict[str, Any]) -> None:
+def render(out: Console, result: dict[str, Any]) -> None:
+    """Print a figure a line, beside the most that it may be; groups of figures line by line."""
     table = Table("figure", "value", title=str(result["name"]))
+    budgets = result.get("budgets", {})
     for key, value in result.items():
-        if key not in {"name", "machine"}:
-            table.add_row(key, str(value))
+        if key in {"name", "machine", "peer", "ratio", "budgets"}:
+            continue
+        if isinstance(value, dict):
+            for inner, figure in value.items():
+                table.add_row(f"{key} {inner}", _shown(figure))
+        else:
+            most = f" of at most {_shown(budgets[key])}" if key in budgets else ""
+            table.add_row(key, _shown(value) + most)
     out.print(table)
     ratio = (str(result["ratio"]), "bold")
     out.print(Text.assemble(f"peer: {result['peer']} · ratio ", ratio, " (more is better)"))
+
+
+def _shown(value: object) -> str:
+    """Return a figure for people; two of them are the ends of a range."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (tuple, list)):
+        return " to ".join(map(_shown, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -72,12 +72,19 @@ def report_error(error: TidegateError, *, as_json: bool) -> int:
     out = error_console()
     position = getattr(error, "position", None)
     where = f"{position}: " if position is not None else ""
-    name = Text.assemble((type(error).__name__, "bold red"), " ", (error.code, "dim"), " ")
-    out.print(name.append(f"{where}{error.message}"))
+    out.print(_heading(error).append(f"{where}{error.message}"))
     for label, text in (("found", error.found), ("allowed", error.allowed), ("next", error.fix)):
         if text is not None:
             out.print(f"  {label + ':':<9}{text}")
     return error.exit_code
+
+
+def _heading(error: TidegateError) -> Text:
+    """Return class and code of an error, each only where it says something that the other does not."""
+    is_plain = type(error) is TidegateError
+    name = "" if is_plain else f"{type(error).__name__} "
+    code = f"{error.code} " if is_plain or error.code != error.default_code else ""
+    return Text.assemble((name, "bold red"), (code, "bold red" if is_plain else "dim"))
 
 
 def usage_error(error: TyperException) -> UsageError:
