@@ -145,9 +145,9 @@ def test_the_first_and_the_last_record_of_a_demo_are_told_in_words(tmp_path: Pat
 @pytest.mark.parametrize(
     ("body", "line"),
     [
-        ({"version": "9", "stages": ["paper", "fork"]}, "version 9, stages paper · fork"),
-        ({"demo": {"seed": 7, "of": {"a": 1}}}, "demo (seed 7, of (a 1))"),
-        ({"strategies": 3, "blocks": 1, "ended": None}, "strategies 3, blocks 1, ended none"),
+        ({"version": "9", "stages": ["paper", "fork"]}, "stages paper · fork, version 9"),
+        ({"demo": {"seed": 7, "of": {"a": 1}}}, "demo (of (a 1), seed 7)"),
+        ({"strategies": 3, "blocks": 1, "ended": None}, "blocks 1, ended none, strategies 3"),
     ],
 )
 def test_no_body_is_shown_as_a_program_writes_it(body: dict[str, Any], line: str, tmp_path: Path) -> None:
