@@ -19,6 +19,9 @@ is_done() { # stamp, inputs…
 
 mark_done() { local stamp=$1; shift; cat "$@" | cksum > "$stamp"; }
 
+# Twice quiet: errors only. Once would still list each link that pip does not follow.
+pip_install() { .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps "$@"; }
+
 find_python() {
   local candidate
   for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
@@ -35,12 +38,11 @@ if ! is_done .venv/.tidegate-installed $locks || [ ! -x .venv/bin/python ]; then
   python=$(find_python) || stop "no Python 3.11 or newer was found" \
     "install Python 3.11, or name it: make PYTHON=/path/to/python3.11 …" "nothing without Python"
   [ -x .venv/bin/python ] || { say "virtual environment with $python"; "$python" -m venv .venv; }
-  say "Python packages, by hash, from requirements/"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
-      -r requirements/runtime.txt -r requirements/dev.txt \
+  say "Python packages, by hash, from requirements/ (about a minute)"
+  pip_install --require-hashes -r requirements/runtime.txt -r requirements/dev.txt \
     || stop "the Python packages could not be installed (network to the package registry?)" \
        "look at the lines above, then run the same command again" "nothing yet: this step comes first"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . \
+  pip_install --no-build-isolation -e . \
     || stop "the package itself could not be installed" "look at the lines above" "nothing yet"
   mark_done .venv/.tidegate-installed $locks
 fi

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,18 @@ def test_without_python_it_says_so(checkout: Path, tmp_path: Path) -> None:
     done = run(checkout, path)
     assert done.returncode == 1
     assert "no Python 3.11 or newer was found" in done.stderr
+
+
+def test_what_pip_only_warns_of_is_not_shown_and_its_errors_are(checkout: Path, tmp_path: Path) -> None:
+    shutil.rmtree(checkout / ".venv")
+    path = tools(tmp_path / "bin", "bash", "cat", "cksum", "dirname")
+    nowhere = str(tmp_path / "nowhere")
+    done = run(checkout, path, PYTHON=sys.executable, PIP_NO_INDEX="1", PIP_FIND_LINKS=nowhere)
+    assert done.returncode == 1
+    assert "(about a minute)" in done.stderr
+    assert "WARNING" not in done.stderr
+    assert "ERROR: No matching distribution found" in done.stderr
+    assert "set-up stopped: the Python packages could not be installed" in done.stderr
 
 
 def test_when_all_is_in_place_it_needs_neither_npm_nor_network(tmp_path: Path) -> None:
