@@ -17,7 +17,7 @@ from tidegate.app.paper import PaperMarket, paper_session
 from tidegate.app.runtime import Job
 from tidegate.desks.atomic import Event, parse_strategy, template_text
 from tidegate.ledger import JournalReader
-from tidegate.model import Outcome, OutcomeKind, Stage
+from tidegate.model import Outcome, OutcomeKind, Stage, format_usd
 
 Cli = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -80,6 +80,32 @@ def test_closing_what_was_never_opened_is_denied_and_nothing_is_sent(cli: Cli, t
     assert done["runs"][0]["next"] == "tidegate journal tail --kind decision"
     with JournalReader.open(tmp_path / ".tidegate" / "ledger.sqlite") as reader:
         assert [record for record in reader.records() if record.kind.value == "signature"] == []
+
+
+def test_the_figures_that_people_see_add_up(
+    cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = template(tmp_path, "flash-arb")
+    assert tidegate(["strategy", "plan", file]) == 0
+    (fee, gas) = re.findall(
+        r"aave_v3\.pool \(5 bps = ([\d,.]+) USD, gas ([\d,.]+) USD\)", capsys.readouterr().out
+    )[0]
+    _, plan = cli("strategy", "plan", file)
+    (lender,) = (one for one in plan["lenders"]["loan"] if one["name"] == "aave_v3.pool")
+    assert (format_usd(lender["fee_usd_e6"]), format_usd(lender["gas_usd_e6"])) == (
+        f"{fee} USD",
+        f"{gas} USD",
+    )
+    assert lender["fee_usd_e6"] + lender["gas_usd_e6"] == lender["cost_usd_e6"]
+    assert tidegate(["strategy", "simulate", file]) == 0
+    shown = capsys.readouterr().out
+    rows = dict(re.findall(r"^ ?(\S.*?) {2,}(-?[\d,]+) *$", shown[shown.index("step  ") :], re.MULTILINE))
+    figures = {name: int(text.replace(",", "")) for name, text in rows.items()}
+    used = figures.pop("gas used")
+    assert sum(figures.values()) == used
+    assert figures["refunded"] < 0 == figures["refunded"] % 100, "refunds are whole hundreds of gas"
+    assert 21_000 < figures["transaction: base, calldata, payout"] < 60_000
+    assert "last step of each loan, repayment, settlement" in figures
 
 
 def test_people_see_dollars_rounded_alike_and_the_chains_time(

@@ -67,10 +67,16 @@ def details(record: Record) -> list[str]:
         if record.kind is RecordKind.GUARDS:
             return [_guard(result) for result in body["results"]]
         if record.kind is RecordKind.SIMULATION:
-            return [f"{step}: {gas:,} gas" for step, gas in body["gas_by_step"]]
+            return [f"{step}: {gas:,} gas" for step, gas in map(gas_of_step, body["gas_by_step"])]
     except (KeyError, TypeError, ValueError):
         pass
     return []
+
+
+def gas_of_step(figure: Sequence[Any]) -> tuple[str, int]:
+    """Return a step's name and gas; what a probe can not tell apart (``rest``) is named in words."""
+    step, gas = figure
+    return ("last step of each loan, repayment, settlement" if step == "rest" else step), gas
 
 
 def decisions_of(reader: JournalReader, intent_id: str) -> Iterator[Record]:

@@ -163,13 +163,13 @@ def test_the_details_list_each_guard_and_the_gas_of_each_step(tmp_path: Path) ->
         succeeded=True,
         gas_used=9,
         deltas=(),
-        gas_by_step=(("swap", 1_234), ("repay", 5)),
+        gas_by_step=(("swap", 1_234), ("rest", 5)),
     )
     guards = GuardsBody(placement=Placement.PRE, results=(guard(passed=True), guard(passed=False)))
     with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
         assert details(journal.append(simulation.KIND, simulation, actor="x")) == [
             "swap: 1,234 gas",
-            "repay: 5 gas",
+            "last step of each loan, repayment, settlement: 5 gas",
         ]
         assert details(journal.append(guards.KIND, guards, actor="x")) == [
             "max_gas passed: 31 of 30 gwei",

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.app.story import utc
+from tidegate.app.story import gas_of_step, utc
 from tidegate.model import format_units, format_usd
 
 
@@ -36,10 +36,7 @@ def render_plan(out: Console, value: dict[str, Any]) -> None:
         )
     out.print(table)
     for step, lenders in value["lenders"].items():
-        shown = ", ".join(
-            f"{one['name']} ({one['fee_bps']} bps, costs {format_usd(one['cost_usd_e6'])})" for one in lenders
-        )
-        out.print(f"lenders of {step}: {shown}")
+        out.print(f"lenders of {step}: {', '.join(map(_lender, lenders))}")
     operations = Table("offset", "bytes", "operation", "step", "what", box=None)
     for op in value["operations"]:
         operation = "   " * (op["depth"] - 1) + "└─ " * (op["depth"] > 0) + op["operation"]
@@ -65,9 +62,28 @@ def render_simulation(out: Console, value: dict[str, Any]) -> None:
     out.print(table)
     steps = Table("step", box=None)
     steps.add_column("gas", justify="right")
-    for step, gas in value["gas_by_step"].items():
+    for step, gas in (*map(gas_of_step, value["gas_by_step"].items()), *_around_steps(value)):
         steps.add_row(step, f"{gas:,}")
+    steps.add_row("gas used", f"{value['gas_used']:,}", style="bold")
     out.print(steps)
+
+
+def _lender(one: dict[str, Any]) -> str:
+    """Return a lender with what its loan costs, part by part."""
+    fee, gas, cost = (int(one[key]) for key in ("fee_usd_e6", "gas_usd_e6", "cost_usd_e6"))
+    parts = f"{one['fee_bps']} bps = {format_usd(fee)}, gas {format_usd(gas)}"
+    penalty = cost - fee - gas
+    return f"{one['name']} ({parts}{f', caution {format_usd(penalty)}' if penalty else ''})"
+
+
+def _around_steps(value: dict[str, Any]) -> list[tuple[str, int]]:
+    """Return the gas that belongs to no step: with the steps it adds up to the gas used.
+
+    The limit that a run needs is its gas before refunds, the highest that its bill ever stands.
+    """
+    steps = sum(value["gas_by_step"].values())
+    needed, used = value["gas_needed"], value["gas_used"]
+    return [("transaction: base, calldata, payout", needed - steps), ("refunded", used - needed)]
 
 
 def render_runs(out: Console, results: list[dict[str, Any]]) -> None:

@@ -26,7 +26,10 @@ PENALTY_USD_E6 = {FlashKind.BALANCER_V2: 25_000_000}
 
 @dataclass(frozen=True, slots=True)
 class LenderQuote:
-    """What one lender asks for one loan. ``cost_usd_e6`` is fee, gas and penalty together."""
+    """What one lender asks for one loan. ``cost_usd_e6`` is fee, gas and penalty together.
+
+    ``fee_usd_e6`` and ``gas_usd_e6`` are the first two of these; what is left is the penalty.
+    """
 
     name: str
     kind: FlashKind
@@ -35,6 +38,8 @@ class LenderQuote:
     liquidity: int
     fee: int
     plan_gas: int
+    fee_usd_e6: int
+    gas_usd_e6: int
     cost_usd_e6: int
 
 
@@ -122,6 +127,8 @@ def is_allowed(executor: Address, lender: Lender, view: StateView) -> bool:
 
 def _quote(lender: Lender, asset: Address, liquidity: int, fee: int, prices: LoanPrices) -> LenderQuote:
     gas = PLAN_GAS[lender.kind]
+    fee_usd_e6 = prices.asset.usd_e6(fee)
+    gas_usd_e6 = prices.native.usd_e6(gas * prices.gas_price_wei)
     return LenderQuote(
         name=lender.name,
         kind=lender.kind,
@@ -130,7 +137,7 @@ def _quote(lender: Lender, asset: Address, liquidity: int, fee: int, prices: Loa
         liquidity=liquidity,
         fee=fee,
         plan_gas=gas,
-        cost_usd_e6=prices.asset.usd_e6(fee)
-        + prices.native.usd_e6(gas * prices.gas_price_wei)
-        + PENALTY_USD_E6.get(lender.kind, 0),
+        fee_usd_e6=fee_usd_e6,
+        gas_usd_e6=gas_usd_e6,
+        cost_usd_e6=fee_usd_e6 + gas_usd_e6 + PENALTY_USD_E6.get(lender.kind, 0),
     )

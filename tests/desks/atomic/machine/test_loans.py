@@ -136,7 +136,7 @@ def test_a_blind_without_a_value_is_no_unknown_amount(ground: Ground) -> None:
 
 
 def quote_of(name: str) -> LenderQuote:
-    return LenderQuote(name, FlashKind.AAVE_V3, "0x" + "11" * 20, 0, 1, 0, 0, 0)  # type: ignore[arg-type]
+    return LenderQuote(name, FlashKind.AAVE_V3, "0x" + "11" * 20, 0, 1, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
 
 
 def test_at_most_three_replans_follow_the_first_choice() -> None:

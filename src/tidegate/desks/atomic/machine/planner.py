@@ -225,7 +225,14 @@ def _notes(draft: Draft) -> dict[str, Any]:
         "loans": {step_id: loan.lender_name for step_id, loan in sorted(quoted.loans.items())},
         "lenders": {
             step_id: [
-                {"name": item.name, "fee": str(item.fee), "cost_usd_e6": item.cost_usd_e6} for item in found
+                {
+                    "name": item.name,
+                    "fee": str(item.fee),
+                    "fee_usd_e6": item.fee_usd_e6,
+                    "gas_usd_e6": item.gas_usd_e6,
+                    "cost_usd_e6": item.cost_usd_e6,
+                }
+                for item in found
             ]
             for step_id, found in sorted(prospect.lenders.items())
         },
