@@ -5,7 +5,16 @@ from importlib import import_module
 import pytest
 
 NAMES = {
-    "tidegate.app.demo": ["LiveView", "Options", "Progress", "Result", "run_demo", "shipped_strategies"],
+    "tidegate.app.demo": [
+        "LEVERAGE_CLOSE",
+        "LEVERAGE_OPEN",
+        "LiveView",
+        "Options",
+        "Progress",
+        "Result",
+        "run_demo",
+        "shipped_strategies",
+    ],
     "tidegate.app.market": ["Crowd", "Market", "Move", "Prices"],
     "tidegate.app.report": ["render_report"],
 }

@@ -87,6 +87,7 @@ def test_every_part_that_was_asked_for_is_there(html: str) -> None:
         "Gas used by each run",
         "From decision to chain",
         "Reasons for not acting",
+        "Intents refused by the street",
     ]
     assert page.texts["h2"] == ["Market", "Result", "Decisions", "Runs", "Proof"]
     assert "nothing of this kind in the journal" not in html
@@ -104,6 +105,8 @@ def test_the_figures_are_those_of_the_journal(ledger: Path, html: str) -> None:
     assert sum(reading.refused.values()) == reading.count(OutcomeKind.DENIED) > 0
     assert reading.block_range == (12, 211)
     assert reading.blocks == set(range(12, 212))
+    assert reading.blocks_looked_at == 199, "those after the first, as the demo counts them"
+    assert "<dt>Blocks</dt><dd>199<small>after the first</small></dd>" in html
     assert f"{head[0]}:{head[1]}" in Page(html).texts["code"]
     table = [text for text in Page(html).texts["code"] if text.startswith("0x")]
     assert len(table) == reading.sent
@@ -117,9 +120,14 @@ def read_ledger(path: Path) -> Reading:
         return read(reader)
 
 
+def test_a_figure_and_its_unit_stay_on_one_line(html: str) -> None:
+    assert re.search(r'>[−\d,.]+</span>\u00a0<span class="unit">USD</span>', html)
+    assert '\u00a0<span class="unit">ETH</span>' in html
+
+
 def test_charts_are_whole_drawings_with_words_for_who_cannot_see_them(html: str) -> None:
     charts = re.findall(r'<svg class="chart".*?</svg>', html, re.DOTALL)
-    assert len(charts) == 6
+    assert len(charts) == 7
     for chart in charts:
         root = ElementTree.fromstring(chart)
         assert root.get("role") == "img"
@@ -188,7 +196,7 @@ def test_a_changed_journal_gives_no_report(tmp_path: Path) -> None:
 def test_an_empty_journal_says_that_there_is_nothing(tmp_path: Path) -> None:
     with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
         html = render_report(journal, tmp_path / "r.html", {}).read_text("utf-8")
-    assert html.count("nothing of this kind in the journal") == 5
+    assert html.count("nothing of this kind in the journal") == 6
     assert "No desk acted in this journal." in html
     Page(html)
 

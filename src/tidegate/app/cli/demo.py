@@ -13,7 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from tidegate.app.cli.common import JsonFlag, console, emit, home
-from tidegate.app.demo import LiveView, Options, Progress, Result, run_demo
+from tidegate.app.demo import (
+    LEVERAGE_CLOSE,
+    LEVERAGE_OPEN,
+    LiveView,
+    Options,
+    Progress,
+    Result,
+    run_demo,
+)
 from tidegate.app.story import counted
 from tidegate.model import format_usd
 
@@ -37,7 +45,7 @@ def command(
     view = LiveView(console(), title=f"Tidegate demo, paper, seed {seed}", blocks=blocks) if live else None
     with view or nullcontext():
         result = asyncio.run(_run(options, view))
-    emit(result.summary, as_json=as_json, render=lambda out: _render(out, result))
+    emit(result.summary, as_json=as_json, render=lambda out: render(out, result))
 
 
 async def _run(options: Options, view: LiveView | None) -> Result:
@@ -53,7 +61,8 @@ async def _run(options: Options, view: LiveView | None) -> Result:
     return await run_demo(options, watch, stop)
 
 
-def _render(out: Console, result: Result) -> None:
+def render(out: Console, result: Result) -> None:
+    """Print what became of each strategy, why others did not act, and where the proof lies."""
     title = f"{counted(result.summary['blocks'], 'block')} in paper, ended: {result.summary['ended']}"
     table = Table(title=title, box=None, padding=(0, 1, 0, 0))
     table.add_column("strategy", no_wrap=True)
@@ -71,7 +80,19 @@ def _render(out: Console, result: Result) -> None:
         value = format_usd(line["value_after_gas_usd_e6"])
         table.add_row(subject, *(f"{line[name]:,}" for name in names), value)
     out.print(table)
-    out.print("leverage-open moves WETH into an Aave position, leverage-close brings it back: read both.")
+    landed = {name: line["landed"] for name, line in result.summary["strategies"].items()}
+    if landed.get(LEVERAGE_OPEN) and landed.get(LEVERAGE_CLOSE):
+        out.print(
+            f"{LEVERAGE_OPEN} moves WETH into an Aave position, {LEVERAGE_CLOSE} brings it back: read both."
+        )
+    elif landed.get(LEVERAGE_OPEN):
+        out.print(
+            f"{LEVERAGE_OPEN} moved WETH into an Aave position that is still open: it counts when it closes."
+        )
+    for title, counts in (("did not act", "reasons"), ("refused", "refusals")):
+        told = " · ".join(f"{name} {count:,}" for name, count in result.summary[counts].items())
+        if told:
+            out.print(f"{title + ':':<13}{told}")
     proof = result.summary["journal"]
     out.print(f"journal  {counted(proof['records'], 'record')}, chain verified, head {proof['head'][:16]}…")
     out.print(f"         tidegate journal tail --ledger {result.ledger}")

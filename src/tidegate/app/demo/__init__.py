@@ -4,7 +4,23 @@
 """
 
 from tidegate.app.demo.progress import Progress
-from tidegate.app.demo.run import Options, Result, run_demo, shipped_strategies
+from tidegate.app.demo.run import (
+    LEVERAGE_CLOSE,
+    LEVERAGE_OPEN,
+    Options,
+    Result,
+    run_demo,
+    shipped_strategies,
+)
 from tidegate.app.demo.view import LiveView
 
-__all__ = ["LiveView", "Options", "Progress", "Result", "run_demo", "shipped_strategies"]
+__all__ = [
+    "LEVERAGE_CLOSE",
+    "LEVERAGE_OPEN",
+    "LiveView",
+    "Options",
+    "Progress",
+    "Result",
+    "run_demo",
+    "shipped_strategies",
+]

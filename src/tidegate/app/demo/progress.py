@@ -41,9 +41,23 @@ class _Open:
     value_usd_e6: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended, in a line's worth of words; ``worth`` is empty where nothing was booked."""
+
+    block: int
+    subject: str
+    kind: OutcomeKind
+    worth: str
+    why: str
+
+
 @dataclass(slots=True)
 class Progress:
-    """A fold over the journal. Nothing in it is known from anywhere else."""
+    """A fold over the journal. Nothing in it is known from anywhere else.
+
+    ``reasons`` counts decisions that did not act, ``refusals`` intents that the street denied.
+    """
 
     first_block: int | None = None
     block: int = 0
@@ -52,7 +66,8 @@ class Progress:
     gaps_bps: deque[int] = field(default_factory=lambda: deque(maxlen=64))
     accounts: dict[str, Account] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
-    recent: deque[str] = field(default_factory=lambda: deque(maxlen=10))
+    refusals: Counter[str] = field(default_factory=Counter)
+    recent: deque[Ended] = field(default_factory=lambda: deque(maxlen=10))
     seq: int = 0
     _open: dict[str, _Open] = field(default_factory=dict)
 
@@ -107,6 +122,7 @@ class Progress:
                 for subject, account in sorted(self.accounts.items())
             },
             "reasons": dict(sorted(self.reasons.items())),
+            "refusals": dict(sorted(self.refusals.items())),
             "value_after_gas_usd_e6": sum(account.value_usd_e6 for account in self.accounts.values()),
         }
 
@@ -126,9 +142,9 @@ class Progress:
 
     def _outcome(self, run: _Open, outcome: OutcomeBody) -> None:
         self.account(run.subject).outcomes[outcome.kind] += 1
-        if outcome.reason is not None:
-            self.reasons[outcome.reason.value] += 1
+        if outcome.kind is OutcomeKind.DENIED and outcome.reason is not None:
+            self.refusals[outcome.reason.value] += 1
         settled = outcome.kind in {OutcomeKind.LANDED, OutcomeKind.REVERTED}
-        worth = f"{format_usd(run.value_usd_e6):>13}" if settled else ""
+        worth = format_usd(run.value_usd_e6) if settled else ""
         why = outcome.reason.value if outcome.reason is not None else outcome.detail
-        self.recent.appendleft(f"{run.block:>5}  {run.subject:<15} {outcome.kind.value:<9}{worth}  {why}")
+        self.recent.appendleft(Ended(run.block, run.subject, outcome.kind, worth, why))

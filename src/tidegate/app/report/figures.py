@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from tidegate.app.report.charts import Axes, Bar, Dot, Series, bar_chart, legend, xy_chart
@@ -25,7 +26,14 @@ def result_section(reading: Reading) -> Markup:
 
 def decisions_section(reading: Reading) -> Markup:
     """Return how many decisions became transactions, and why the others did not."""
-    return _section("Decisions", _funnel(reading), _reasons(reading))
+    held = "The desk looked at a block and left it at that."
+    refused = "The desk wanted to act; a limit, a guard or a simulation said no."
+    return _section(
+        "Decisions",
+        _funnel(reading),
+        _reasons("Reasons for not acting", held, reading.held_back, 0),
+        _reasons("Intents refused by the street", refused, reading.refused, 3),
+    )
 
 
 def _prices(reading: Reading) -> Markup:
@@ -146,19 +154,10 @@ def _funnel(reading: Reading) -> Markup:
     return _card(axes, bar_chart(axes, bars if reading.decisions or reading.runs else ()), ())
 
 
-def _reasons(reading: Reading) -> Markup:
-    ordered: list[Reason] = [reason for reason, _ in (reading.held_back + reading.refused).most_common()]
-    bars = [
-        Bar(reason.value, (reading.held_back[reason], reading.refused[reason]), reason.meaning)
-        for reason in ordered
-    ]
-    axes = Axes(
-        "Reasons for not acting",
-        "Coloured: the desk held back. Grey: the street refused an intent.",
-        "",
-        "",
-    )
-    return _card(axes, bar_chart(axes, bars), ())
+def _reasons(name: str, description: str, counts: Counter[Reason], colour: int) -> Markup:
+    bars = [Bar(reason.value, (count,), reason.meaning) for reason, count in counts.most_common()]
+    axes = Axes(name, description, "", "")
+    return _card(axes, bar_chart(axes, bars, colours=(colour,)), ())
 
 
 def _card(axes: Axes, chart: Markup, series: Sequence[Series], figures: Markup | None = None) -> Markup:

@@ -95,7 +95,11 @@ def _tiles(reading: Reading) -> Markup:
         ),
         ("Refused by the street", shown(reading.count(OutcomeKind.DENIED)), "before anything left"),
         ("Decisions", shown(reading.decisions), f"{shown(reading.acted)} acted"),
-        ("Blocks", shown(len(reading.blocks)), "looked at"),
+        (
+            "Blocks",
+            shown(reading.blocks_looked_at),
+            "after the first" if reading.base_fee_wei else "looked at",
+        ),
         (
             "Gas",
             join(format_units(reading.gas_cost_wei, 18, 5), _unit("ETH")),
@@ -178,7 +182,7 @@ def usd(value_usd_e6: int) -> str:
 
 
 def _unit(name: str) -> Markup:
-    return join(" ", tag("span", name, class_="unit"))
+    return join("\u00a0", tag("span", name, class_="unit"))
 
 
 def _cell(kind: str, content: Markup | str, is_number: bool, **attributes: str) -> Markup:

@@ -62,6 +62,13 @@ class Reading:
         blocks = self.blocks | {run.block for run in self.runs}
         return (min(blocks), max(blocks)) if blocks else None
 
+    @property
+    def blocks_looked_at(self) -> int:
+        """Return how many blocks were looked at: with a market, those after its first, as a run counts."""
+        if not self.base_fee_wei:
+            return len(self.blocks)
+        return self.base_fee_wei[-1][0] - self.base_fee_wei[0][0]
+
     def count(self, *kinds: OutcomeKind) -> int:
         """Return how many runs ended so."""
         return sum(run.attempt.outcome in kinds for run in self.runs)
