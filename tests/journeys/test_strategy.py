@@ -82,6 +82,49 @@ def test_closing_what_was_never_opened_is_denied_and_nothing_is_sent(cli: Cli, t
         assert [record for record in reader.records() if record.kind.value == "signature"] == []
 
 
+SELL = """
+strategy: 1
+name: sell
+chain: devnet
+executor: main1
+tokens: [WETH, USDC]
+trigger: {manual: {}}
+gas: {max_gas: 1500000, max_base_fee: 40 gwei, priority_fee: 1 gwei}
+deadline: 36 s
+bounds: [{token: WETH, min: -50 WETH}]
+limits: {max_loss_per_day: 1000000 USD}
+steps:
+  - id: sell
+"""
+SWAP = """    use: uniswap_v3.exact_input_single
+    in: {token_in: WETH, token_out: USDC, fee: 500, amount: 40 WETH}
+    slippage: 50 bps
+"""
+BORROW = """    use: aave_v3.borrow
+    in: {asset: USDC, amount: 100 USDC}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "failure", "hint"),
+    [
+        (SWAP, "STF", "the executor holds 2 WETH of its own; the step moves more than it has by then"),
+        (BORROW, "there is no collateral", None),
+    ],
+)
+def test_a_hint_is_of_the_step_that_reverts(
+    step: str, failure: str, hint: str | None, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sell.yaml"
+    file.write_text(SELL.lstrip() + step)
+    code, done = cli("strategy", "run", str(file))
+    (only,) = done["runs"]
+    assert (code, only["reason"], only["hint"]) == (10, "simulation_reverted", hint)
+    assert failure in only["detail"]
+    code, refusal = cli("strategy", "plan", str(file))
+    assert (code, refusal.get("next")) == (10, hint)
+
+
 def test_the_figures_that_people_see_add_up(
     cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

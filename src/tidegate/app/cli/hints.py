@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from tidegate.model import Reason
+import re
+from collections.abc import Iterable, Iterator
+
+from tidegate.app.runtime import Ground
+from tidegate.desks.atomic import Strategy
+from tidegate.model import Reason, format_units
+from tidegate.venues.tokens import balance_of
 
 _ONE_WORLD = (
-    "if it rests on an earlier run: each run starts a new paper world; run several files in order in one "
-    "command to carry state over: tidegate strategy run FIRST.yaml SECOND.yaml"
+    "it needs a position, and each run starts a new paper world; to open one first, run both files in one "
+    "command: tidegate strategy run FIRST.yaml SECOND.yaml"
 )
+_NEED_A_POSITION = {"aave_v3.repay", "aave_v3.withdraw"}
+_STEP = re.compile(r"\bstep ([\w-]+)")
+_SHORT_OF_FUNDS = re.compile(r"\bSTF\b|exceeds balance|insufficient ?balance", re.IGNORECASE)
 _ANOTHER_MARKET = "try another market (--seed, --moves), or give the size in a blinds file (--blinds)"
 
 _HINTS: dict[Reason, str] = {
     Reason.NO_OPPORTUNITY: _ANOTHER_MARKET,
     Reason.UNPROFITABLE: _ANOTHER_MARKET,
-    Reason.SIMULATION_REVERTED: _ONE_WORLD,
     Reason.BOUNDS: "see what the strategy may spend and must gain: tidegate strategy explain FILE",
     Reason.GUARD_FAILED: "see what each guard asks: tidegate strategy explain FILE",
     Reason.GAS_CAP: "see the strategy's `gas` block: max_gas, max_base_fee",
@@ -24,6 +32,41 @@ _HINTS: dict[Reason, str] = {
 def hint(reason: Reason) -> str | None:
     """Return what may help against a refusal; None where no general advice is true."""
     return _HINTS.get(reason)
+
+
+def hint_of_run(reason: Reason, detail: str, strategy: Strategy, ground: Ground) -> str | None:
+    """Return what may help against the refusal of a run; a revert is advised on by the step that failed.
+
+    Parameters
+    ----------
+    detail
+        What the refusal says: it names the failing step, innermost last.
+    """
+    if reason is not Reason.SIMULATION_REVERTED:
+        return hint(reason)
+    if _SHORT_OF_FUNDS.search(detail):
+        return f"the executor holds {_holdings(ground)} of its own; the step moves more than it has by then"
+    uses = dict(_uses(strategy.steps))
+    failing = next((uses[name] for name in reversed(_STEP.findall(detail)) if name in uses), None)
+    return _ONE_WORLD if failing in _NEED_A_POSITION else None
+
+
+def _uses(steps: Iterable[object]) -> Iterator[tuple[str, str]]:
+    """Yield the id and the action of every step that calls one, those inside others too."""
+    for step in steps:
+        if (use := getattr(step, "use", None)) is not None:
+            yield getattr(step, "id", ""), use
+        yield from _uses(getattr(step, "steps", ()))
+
+
+def _holdings(ground: Ground) -> str:
+    executor = ground.devnet.executor
+    held = {
+        symbol: (balance_of(ground.world, token.address, executor), token.decimals)
+        for symbol, token in ground.book.tokens.items()
+    }
+    told = [f"{format_units(amount, places)} {symbol}" for symbol, (amount, places) in held.items() if amount]
+    return " and ".join(told) or "no token"
 
 
 def where_to_look(intent_id: str | None) -> str:

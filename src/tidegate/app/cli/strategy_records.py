@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tidegate.app.cli.hints import hint, where_to_look
+from tidegate.app.cli.hints import hint_of_run, where_to_look
 from tidegate.app.runtime import Ground, Session
-from tidegate.desks.atomic import Look
+from tidegate.desks.atomic import Look, Strategy
 from tidegate.model import BPS, Address, Outcome, OutcomeKind, Plan, Reason, Step, format_units, mul_div_up
 from tidegate.pipeline import Rehearsal, read_run
 from tidegate.venues.executor import Flash, Op, Program, decode_execute, disassemble, encoded_size, walk
@@ -17,13 +17,13 @@ _LARGE = 10**24
 """A loan so large that its fee shows the lender's rate, whatever the rounding."""
 
 
-def refusal_record(subject: str, look: Look) -> dict[str, Any]:
+def refusal_record(strategy: Strategy, look: Look, ground: Ground) -> dict[str, Any]:
     """Return what a run is that the desk itself declined: there is no intent."""
     decision = look.decision
     return {
-        "strategy": subject,
+        "strategy": strategy.name,
         "outcome": OutcomeKind.DENIED.value,
-        **_why(decision.reason),
+        **_why(decision.reason, decision.detail, strategy, ground),
         "detail": decision.detail,
         "intent": None,
         **_decided(look),
@@ -31,14 +31,16 @@ def refusal_record(subject: str, look: Look) -> dict[str, Any]:
     }
 
 
-def outcome_record(subject: str, look: Look, outcome: Outcome, session: Session) -> dict[str, Any]:
+def outcome_record(
+    strategy: Strategy, look: Look, outcome: Outcome, session: Session, ground: Ground
+) -> dict[str, Any]:
     """Return how a run ended, with what it moved, cost and earned."""
     run = read_run(session.journal.records(correlation_id=outcome.intent_id))
     plan = None if run is None else run.plan
     return {
-        "strategy": subject,
+        "strategy": strategy.name,
         "outcome": outcome.kind.value,
-        **_why(outcome.reason),
+        **_why(outcome.reason, outcome.detail, strategy, ground),
         "detail": outcome.detail,
         "intent": outcome.intent_id,
         **_decided(look),
@@ -57,10 +59,11 @@ def outcome_record(subject: str, look: Look, outcome: Outcome, session: Session)
     }
 
 
-def _why(reason: Reason | None) -> dict[str, Any]:
+def _why(reason: Reason | None, detail: str, strategy: Strategy, ground: Ground) -> dict[str, Any]:
     if reason is None:
         return {"reason": None}
-    return {"reason": reason.value, "meaning": reason.meaning, "hint": hint(reason)}
+    advice = hint_of_run(reason, detail, strategy, ground)
+    return {"reason": reason.value, "meaning": reason.meaning, "hint": advice}
 
 
 def _decided(look: Look) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.app.cli.common import emit, home
-from tidegate.app.cli.hints import hint
+from tidegate.app.cli.hints import hint_of_run
 from tidegate.app.cli.strategy_records import outcome_record, plan_record, refusal_record, simulation_record
 from tidegate.app.cli.strategy_view import render_plan, render_runs, render_simulation
 from tidegate.app.paper import PaperMarket, paper_session
 from tidegate.app.runtime import Ground, Job, Session
-from tidegate.desks.atomic import Decision, TokenTables, load_blinds, load_strategy
+from tidegate.desks.atomic import Decision, Strategy, TokenTables, load_blinds, load_strategy
 from tidegate.model import Denied, Intent, OutcomeKind, Plan, Reason, Stage
 
 RunFiles = Annotated[
@@ -73,7 +73,7 @@ def run_command(
     async def work(session: Session, ground: Ground) -> None:
         results = []
         for assignment in ground.assignments:
-            results.append(await _walked(session, assignment.strategy.name))
+            results.append(await _walked(session, ground, assignment.strategy))
         value = {"ok": all(item["outcome"] == "landed" for item in results), "runs": results}
         emit(value, as_json=as_json, render=lambda out: render_runs(out, results))
         code = _EXIT_CODES.get(OutcomeKind(results[-1]["outcome"]), 1)
@@ -109,23 +109,23 @@ def _in_paper(
 
 
 async def _planned(session: Session, ground: Ground) -> Plan:
-    subject = ground.assignments[0].strategy.name
-    intent = _wanted(session.look(subject, session.by_hand()).decision)
+    strategy = ground.assignments[0].strategy
+    intent = _wanted(session.look(strategy.name, session.by_hand()).decision, strategy, ground)
     return await session.desk.plan(intent)
 
 
-async def _walked(session: Session, subject: str) -> dict[str, Any]:
-    look = session.look(subject, session.by_hand())
+async def _walked(session: Session, ground: Ground, strategy: Strategy) -> dict[str, Any]:
+    look = session.look(strategy.name, session.by_hand())
     if look.decision.intent is None:
-        return refusal_record(subject, look)
+        return refusal_record(strategy, look, ground)
     outcome = await session.act(look.decision.intent)
     if outcome is None:
         outcome = await session.settled(look.decision.intent.id)
-    return outcome_record(subject, look, outcome, session)
+    return outcome_record(strategy, look, outcome, session, ground)
 
 
-def _wanted(decision: Decision) -> Intent:
+def _wanted(decision: Decision, strategy: Strategy, ground: Ground) -> Intent:
     if decision.intent is None:
         reason = decision.reason or Reason.NO_OPPORTUNITY
-        raise Denied(reason, decision.detail, fix=hint(reason))
+        raise Denied(reason, decision.detail, fix=hint_of_run(reason, decision.detail, strategy, ground))
     return decision.intent
