@@ -125,6 +125,17 @@ def test_a_hint_is_of_the_step_that_reverts(
     assert (code, refusal.get("next")) == (10, hint)
 
 
+def test_a_loss_that_is_not_allowed_is_in_whole_tokens(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "sell.yaml"
+    text = SELL.lstrip() + SWAP
+    file.write_text(
+        text.replace("min: -50 WETH", "min: 9 WETH").replace("amount: 40 WETH", "amount: 1.5 WETH")
+    )
+    code, done = cli("strategy", "run", str(file))
+    assert code == 10
+    assert "(WETH would lose 1.5 in this run and 1.5 today)" in done["runs"][0]["detail"]
+
+
 def test_the_figures_that_people_see_add_up(
     cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.compiler import QuoteProgram, compile_quote, guard_output
 from tidegate.desks.atomic.machine.lowering import OutputKey
 from tidegate.desks.atomic.machine.terms import GuardKey, Loan, Quote
-from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason
+from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason, format_units
 from tidegate.risk.guards import OnChainCheck
 from tidegate.sim import WorldReverted
 from tidegate.venues import AddressBook, StateView, catalogue, glossary_of
@@ -186,8 +187,7 @@ def _refusal(data: bytes, program: QuoteProgram, job: Assignment) -> Denied | Ha
     elif root.revert.name == "LossTooHigh":
         return DoesNotPay(
             Reason.SIMULATION_REVERTED,
-            f"the run reverts at the head: it loses more than the executor may ({error})",
-            found=str(root.revert),
+            f"the run reverts at the head: it loses more than the executor may ({_loss(root, job)})",
             fix="wait for a market in which the run pays",
         )
     elif _is_of_a_lender(error, program):
@@ -200,6 +200,16 @@ def _refusal(data: bytes, program: QuoteProgram, job: Assignment) -> Denied | Ha
     else:
         reason, fix = Reason.SIMULATION_REVERTED, "see the step and the reason"
     return Denied(reason, f"the run reverts at the head: {error}", found=str(root.revert), fix=fix)
+
+
+def _loss(error: ExecutorError, job: Assignment) -> str:
+    """Return in whole tokens what a run would lose, and the day with it; a token unknown here stays raw."""
+    values: dict[str, Any] = dict(error.revert.arguments)
+    for symbol, token in job.book.tokens.items():
+        if token.address == values["token"]:
+            run, day = (format_units(values[key], token.decimals, 6) for key in ("run", "day"))
+            return f"{symbol} would lose {run} in this run and {day} today"
+    return error.meaning
 
 
 def _is_of_a_lender(error: ExecutorError, program: QuoteProgram) -> bool:
