@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tidegate.model import Ambiguous, Unavailable
 from tidegate.sim import ExactWorld
 
-_NOTICED_S = 1.0
-_POLL_S = 0.01
 _LINES_SHOWN = 3
 
 
@@ -31,7 +28,7 @@ def ended_node_named(world: ExactWorld, *, fix: str) -> Iterator[None]:
     try:
         yield
     except (Unavailable, Ambiguous) as error:
-        if not _has_ended(world):
+        if not world.has_ended():
             raise
         raise Unavailable(
             "the node that this run is on ended",
@@ -40,11 +37,3 @@ def ended_node_named(world: ExactWorld, *, fix: str) -> Iterator[None]:
             allowed="a node that runs until the run is over",
             fix=fix,
         ) from error
-
-
-def _has_ended(world: ExactWorld) -> bool:
-    """Its connections close a moment before the system reports its end: wait for that moment."""
-    deadline = time.monotonic() + _NOTICED_S
-    while world.is_alive and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
-    return not world.is_alive

@@ -85,6 +85,12 @@ class Node:
         """Say whether the process still runs."""
         return self._process.poll() is None
 
+    def has_ended(self, *, within_s: float) -> bool:
+        """Say whether the process ends by itself within a time: its sockets close a moment before it does."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(within_s)
+        return not self.is_alive
+
     @property
     def printed(self) -> str:
         """Return the last lines that the node printed, and how it ended if it did."""

@@ -17,6 +17,9 @@ from tidegate.sim.node import Node, node_arguments
 from tidegate.sim.state import WorldState, state_digest, state_from_dump
 
 _SETTLE_POLLS_MAX = 20_000
+_NOTICED_S = 1.0
+"""How long after its connections closed a killed process may still count as running."""
+
 _MINING = ("auto", "manual", "interval")
 
 
@@ -100,6 +103,10 @@ class NodeWorld:
     def printed(self) -> str:
         """Return the last lines that the node printed, and how it ended if it did."""
         return self._node.printed
+
+    def has_ended(self) -> bool:
+        """Say whether the node ended; asked after it did not answer, it waits a moment to be sure."""
+        return self._node.has_ended(within_s=_NOTICED_S)
 
     @property
     def chain_id(self) -> int:
@@ -262,7 +269,8 @@ class NodeWorld:
         try:
             return self._connection.request(method, *params)
         except (Unavailable, Ambiguous) as error:
-            if self._node.is_alive:
+            unanswered = isinstance(error, Ambiguous) or error.code == "transport"
+            if not unanswered or not self.has_ended():
                 raise
             raise Unavailable(
                 "the exact world's node died",
