@@ -1,4 +1,4 @@
-"""A trial compilation without a chain: placeholder addresses, open limits, nothing kept."""
+"""A trial compilation without a chain: stand-in addresses, open limits, nothing kept."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def compile_dry(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Fin
     On-chain checks of guards are left out: they need a chain. They are few and small.
     """
     loans = {
-        step.id: Loan(lender_name="lender", kind=FlashKind.AAVE_V3, lender=_placeholder("lender"))
+        step.id: Loan(lender_name="lender", kind=FlashKind.AAVE_V3, lender=_stand_in("lender"))
         for step in walk(strategy.steps)
         if isinstance(step, FlashStep)
     }
@@ -52,10 +52,10 @@ def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBo
     return AddressBook(
         chain=strategy.chain,
         chain_id=1,
-        tokens={name: Token(name, _placeholder(name), decimals) for name, decimals in decimals_of.items()},
-        contracts={name: Entry(name, _placeholder(name)) for name in sorted(contracts)},
+        tokens={name: Token(name, _stand_in(name), decimals) for name, decimals in decimals_of.items()},
+        contracts={name: Entry(name, _stand_in(name)) for name in sorted(contracts)},
     )
 
 
-def _placeholder(name: str) -> Address:
+def _stand_in(name: str) -> Address:
     return address(keccak256(name.encode())[12:])

@@ -16,7 +16,7 @@ from tidegate.desks.atomic.review.rules import RULES
 def lint(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Finding, ...]:
     """Return every finding of a strategy, in the order of the file.
 
-    A strategy that no rule refuses is compiled once against placeholder addresses, so that what only
+    A strategy that no rule refuses is compiled once against stand-in addresses, so that what only
     the compiler knows (live registers, approvals, program size) is found here and not at plan time.
     """
     scene = Scene.of(strategy)
