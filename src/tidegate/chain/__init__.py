@@ -21,6 +21,7 @@ from tidegate.chain.codecs import (
 )
 from tidegate.chain.connection import Connection
 from tidegate.chain.jsonrpc import AlreadyKnown, CallReverted, RangeTooWide
+from tidegate.chain.networks import NETWORKS, DataFee, Network, NetworkKind, devnet_network
 from tidegate.chain.reverts import PANIC_MEANINGS, RevertDecoder, decode_revert
 from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, SimulatedResult
 from tidegate.chain.wire import (
@@ -37,6 +38,7 @@ from tidegate.chain.wire import (
 )
 
 __all__ = [
+    "NETWORKS",
     "PANIC_MEANINGS",
     "Abi",
     "AlreadyKnown",
@@ -44,7 +46,10 @@ __all__ = [
     "CallReverted",
     "ChainClient",
     "Connection",
+    "DataFee",
     "FeeHistory",
+    "Network",
+    "NetworkKind",
     "RangeTooWide",
     "RevertDecoder",
     "SimulatedBlock",
@@ -58,6 +63,7 @@ __all__ = [
     "call_parameter",
     "decode_output",
     "decode_revert",
+    "devnet_network",
     "encode_arguments",
     "encode_call",
     "event_topic",

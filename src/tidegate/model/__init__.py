@@ -29,6 +29,7 @@ from tidegate.model.evm import (
     SignedTransaction,
     UnsignedTransaction,
 )
+from tidegate.model.metrics import Metric, MetricKind, NullRecorder, Recorder
 from tidegate.model.ports import TransactionSigner
 from tidegate.model.reasons import Reason
 from tidegate.model.records import DURABLE_KINDS, RecordKind
@@ -73,6 +74,9 @@ __all__ = [
     "Intent",
     "Log",
     "ManualClock",
+    "Metric",
+    "MetricKind",
+    "NullRecorder",
     "Outcome",
     "OutcomeKind",
     "Placement",
@@ -81,6 +85,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "RecordKind",
+    "Recorder",
     "Rejected",
     "Revert",
     "SignedTransaction",

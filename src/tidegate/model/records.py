@@ -21,14 +21,45 @@ class RecordKind(StrEnum):
     NONCE = "nonce"  # a nonce reserved
     SIGNATURE = "signature"  # signed bytes, durable before anything is sent
     SENT = "sent"
+    AMBIGUOUS = "ambiguous"  # sent, and nobody confirmed: the chain is asked
+    REPLACEMENT = "replacement"  # signed anew with the same nonce: higher fees, or a cancel
+    EXPIRING = "expiring"  # the deadline is over and the nonce unused: to be cancelled
     RECEIPT = "receipt"
+    WITHDRAWN = "withdrawn"  # a reorg took the block of a receipt away
+    CONFIRMED = "confirmed"  # as deep as the chain's confirmations
+    FINALISED = "finalised"
     OUTCOME = "outcome"
     BOOKING = "booking"  # realised balance changes and costs
     STOP = "stop"
     RESUME = "resume"
     RECOVERY = "recovery"  # what was found open at a start, and what was done
     SUMMARY = "summary"
+    CURSOR = "cursor"  # a chain's newest complete block: number and hash
+    HALT = "halt"  # a divergence halted a key, chain or desk
+    BREAKER = "breaker"  # a breaker's state, inputs or transition
+    CAPABILITY = "capability"  # loaded, replaced or revoked, in the signer's journal
+    ANSWER = "answer"  # what the signer answered, written before the signature leaves
+    FREEZE = "freeze"  # the signer was frozen or unfrozen
+    RECONCILIATION = "reconciliation"  # our books against the chain's
+    JUDGEMENT = "judgement"  # what a shadow's plan would have done in the blocks that followed
+    DRILL = "drill"  # a drill's steps and times
+    LEASE = "lease"  # who owns a key on a chain
 
 
-DURABLE_KINDS = frozenset({RecordKind.INTENT, RecordKind.PLAN, RecordKind.NONCE, RecordKind.SIGNATURE})
+DURABLE_KINDS = frozenset(
+    {
+        RecordKind.INTENT,
+        RecordKind.PLAN,
+        RecordKind.NONCE,
+        RecordKind.SIGNATURE,
+        RecordKind.REPLACEMENT,
+        RecordKind.STOP,
+        RecordKind.RESUME,
+        RecordKind.HALT,
+        RecordKind.CAPABILITY,
+        RecordKind.ANSWER,
+        RecordKind.FREEZE,
+        RecordKind.LEASE,
+    }
+)
 """Kinds that must be flushed to disk before the next step, because it acts on them."""

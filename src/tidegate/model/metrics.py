@@ -1,0 +1,165 @@
+"""The names of the metrics, and the protocol by which a room records them.
+
+``app/runtime`` fills ``Recorder``. Labels are bounded sets, never free text: an endpoint is its
+configured name, a reason its stable code. ``docs/reference/metrics.md`` is generated from here.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+from typing import Protocol
+
+
+class MetricKind(StrEnum):
+    """How a metric behaves: it only grows, it stands at a level, or it is a distribution."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Metric(Enum):
+    """Every metric of the street: name, kind, labels, and one line for people."""
+
+    def __init__(self, metric_name: str, kind: MetricKind, labels: tuple[str, ...], meaning: str) -> None:
+        self.metric_name = metric_name
+        self.kind = kind
+        self.labels = labels
+        self.meaning = meaning
+
+    RPC_REQUESTS = (
+        "tidegate_rpc_requests_total",
+        MetricKind.COUNTER,
+        ("chain", "endpoint", "method", "result"),
+        "Requests to an endpoint, by what came of them.",
+    )
+    RPC_SECONDS = (
+        "tidegate_rpc_seconds",
+        MetricKind.HISTOGRAM,
+        ("chain", "endpoint"),
+        "How long an endpoint took to answer.",
+    )
+    RPC_ENDPOINT_STATE = (
+        "tidegate_rpc_endpoint_state",
+        MetricKind.GAUGE,
+        ("chain", "endpoint"),
+        "0 healthy, 1 degraded, 2 cooling, 3 quarantined.",
+    )
+    HEAD_LAG_BLOCKS = (
+        "tidegate_head_lag_blocks",
+        MetricKind.GAUGE,
+        ("chain", "endpoint"),
+        "How far an endpoint's head lies behind the pool's.",
+    )
+    BLOCK_GAP = ("tidegate_block_gap", MetricKind.GAUGE, ("chain",), "Blocks between cursor and head.")
+    REORG_DEPTH = ("tidegate_reorg_depth", MetricKind.GAUGE, ("chain",), "Depth of the newest reorg.")
+    INTENTS = (
+        "tidegate_intents_total",
+        MetricKind.COUNTER,
+        ("desk", "chain", "stage", "outcome", "reason"),
+        "Intents that ended, by outcome.",
+    )
+    STEP_SECONDS = (
+        "tidegate_step_seconds",
+        MetricKind.HISTOGRAM,
+        ("step",),
+        "How long a step of the street took.",
+    )
+    OPEN_TRANSACTIONS = (
+        "tidegate_open_transactions",
+        MetricKind.GAUGE,
+        ("desk", "chain"),
+        "Transactions whose outcome the chain still owes.",
+    )
+    NONCE_GAP = (
+        "tidegate_nonce_gap",
+        MetricKind.GAUGE,
+        ("chain", "key"),
+        "Nonces below an open transaction that nothing fills.",
+    )
+    REPLACEMENTS = (
+        "tidegate_replacements_total",
+        MetricKind.COUNTER,
+        ("chain",),
+        "Transactions signed anew with higher fees, and cancels.",
+    )
+    GAS_SPENT_WEI = (
+        "tidegate_gas_spent_wei_total",
+        MetricKind.COUNTER,
+        ("desk", "chain"),
+        "Gas used times the price paid.",
+    )
+    SIGNER_REQUESTS = (
+        "tidegate_signer_requests_total",
+        MetricKind.COUNTER,
+        ("result", "check"),
+        "Answers of the signer, by the check that decided.",
+    )
+    SIGNER_FROZEN = ("tidegate_signer_frozen", MetricKind.GAUGE, (), "1 while the signer is frozen.")
+    CAPABILITY_EXPIRES_S = (
+        "tidegate_capability_expires_s",
+        MetricKind.GAUGE,
+        ("desk", "chain", "purpose"),
+        "Seconds until the loaded capability expires.",
+    )
+    LIMIT_USED_RATIO = (
+        "tidegate_limit_used_ratio",
+        MetricKind.GAUGE,
+        ("limit", "scope"),
+        "How much of a limit is used, 1 is all.",
+    )
+    BREAKER_LEVEL = (
+        "tidegate_breaker_level",
+        MetricKind.GAUGE,
+        ("breaker", "scope"),
+        "The level a breaker stands at, 0 is clear.",
+    )
+    BREAKER_HEARTBEAT_AGE_S = (
+        "tidegate_breaker_heartbeat_age_s",
+        MetricKind.GAUGE,
+        ("breaker", "scope"),
+        "Seconds since a breaker was last evaluated.",
+    )
+    STOPS = ("tidegate_stops", MetricKind.GAUGE, ("scope",), "Stops in force.")
+    JOURNAL_SEQ = ("tidegate_journal_seq", MetricKind.GAUGE, (), "The newest record's number.")
+    JOURNAL_COMMIT_SECONDS = (
+        "tidegate_journal_commit_seconds",
+        MetricKind.HISTOGRAM,
+        (),
+        "How long a commit of the journal took.",
+    )
+    RECONCILE_DIFFERENCE = (
+        "tidegate_reconcile_difference",
+        MetricKind.GAUGE,
+        ("desk", "chain"),
+        "Accounts and tokens whose balance differs from the books.",
+    )
+
+
+class Recorder(Protocol):
+    """Records metrics. Labels are given by name, all of them, each time."""
+
+    def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        ...
+
+    def set(self, metric: Metric, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        ...
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """Add one value to a distribution."""
+        ...
+
+
+class NullRecorder:
+    """Records nothing: for tools and tests that do not measure."""
+
+    def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
+        """Do nothing."""
+
+    def set(self, metric: Metric, value: float, **labels: str) -> None:
+        """Do nothing."""
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """Do nothing."""
