@@ -97,7 +97,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.L1_FEE_UNKNOWN: "The parent chain's data fee can not be read, and the profit depends on it.",
     Reason.FROZEN: "The signer is frozen; an administrator unfreezes it.",
     Reason.CAPABILITY_UNKNOWN: "The signer holds no capability with this id.",
-    Reason.CAPABILITY_INVALID: "Form or signature of the capability is not valid, or its issuer may not give it.",
+    Reason.CAPABILITY_INVALID: "The form or signature is not valid, or the issuer may not give it.",
     Reason.CAPABILITY_EXPIRED: "The capability's time is over.",
     Reason.CAPABILITY_NOT_YET: "The capability's time has not begun.",
     Reason.CAPABILITY_REVOKED: "The capability was revoked or replaced.",
