@@ -1,9 +1,11 @@
+import asyncio
+
 import msgspec
 import pytest
 from eth_account import Account
 
 from tidegate.custody import ThrowAwayKey
-from tidegate.model import Address, Denied, Reason, Stage, UnsignedTransaction
+from tidegate.model import Address, Denied, Reason, Stage, TransactionSigner, UnsignedTransaction
 
 TARGET = Address("0x00000000000000000000000000000000000000AA")
 TRANSACTION = UnsignedTransaction(
@@ -24,7 +26,7 @@ def key(**changes: object) -> ThrowAwayKey:
 
 
 def sign(signer: ThrowAwayKey, transaction: UnsignedTransaction) -> bytes:
-    return signer.sign_transaction(transaction, intent_id="i", plan_digest=transaction.content_digest).raw
+    return signer.sign_now(transaction, intent_id="i", plan_digest=transaction.content_digest).raw
 
 
 def test_signature_is_of_the_keys_account_and_repeatable() -> None:
@@ -43,8 +45,14 @@ def test_refused_on_every_other_stage(stage: Stage) -> None:
 def test_bytes_changed_between_plan_and_signature_are_refused() -> None:
     changed = msgspec.structs.replace(TRANSACTION, data=b"\x01\x03")
     with pytest.raises(Denied) as caught:
-        key().sign_transaction(changed, intent_id="i", plan_digest=TRANSACTION.content_digest)
+        key().sign_now(changed, intent_id="i", plan_digest=TRANSACTION.content_digest)
     assert caught.value.reason is Reason.PLAN_DIGEST_MISMATCH
+
+
+def test_stands_behind_the_signers_protocol_and_signs_the_same_there() -> None:
+    signer: TransactionSigner = key()
+    asked = signer.sign_transaction(TRANSACTION, intent_id="i", plan_digest=TRANSACTION.content_digest)
+    assert asyncio.run(asked).raw == sign(key(), TRANSACTION)
 
 
 def test_refused_for_a_foreign_chain() -> None:
@@ -67,6 +75,19 @@ def test_a_used_nonce_is_signed_again_with_higher_fees() -> None:
     signer = key()
     first = sign(signer, TRANSACTION)
     assert sign(signer, msgspec.structs.replace(TRANSACTION, max_fee_wei=20, max_priority_fee_wei=2)) != first
+
+
+def test_a_used_nonce_is_signed_for_a_cancel_and_for_nothing_else_after_it() -> None:
+    signer = key()
+    sign(signer, TRANSACTION)
+    cancel = msgspec.structs.replace(
+        TRANSACTION, to=signer.address, value_wei=0, data=b"", gas_limit=21_000, max_fee_wei=12
+    )
+    assert sign(signer, cancel)
+    with pytest.raises(Denied, match="nonce 4 was signed before"):
+        sign(signer, msgspec.structs.replace(TRANSACTION, max_fee_wei=14))
+    with pytest.raises(Denied, match="nonce 4 was signed before"):
+        sign(signer, msgspec.structs.replace(cancel, value_wei=1, max_fee_wei=14))
 
 
 def test_no_secret_in_the_repr() -> None:

@@ -67,13 +67,19 @@ class ThrowAwayKey:
         """Return the account that the key controls."""
         return Address(self._account.address)
 
-    def sign_transaction(
+    async def sign_transaction(
         self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
     ) -> SignedTransaction:
-        """Sign (RFC 6979: the same input gives the same bytes).
+        """Sign as ``model.TransactionSigner`` asks; see ``sign_now``."""
+        return self.sign_now(transaction, intent_id=intent_id, plan_digest=plan_digest)
 
-        A second signature for a nonce is given only for the same content: to, value and data
-        identical, both fees at least as high.
+    def sign_now(
+        self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
+    ) -> SignedTransaction:
+        """Sign without waiting (RFC 6979: the same input gives the same bytes).
+
+        A second signature for a nonce is given only for the same content (to, value and data
+        identical) or for a cancel (nothing, to the key's own account), both fees at least as high.
 
         Raises
         ------
@@ -119,11 +125,12 @@ class ThrowAwayKey:
         if old is None:
             return
         same = (old.to, old.value_wei, old.data) == (new.to, new.value_wei, new.data)
+        cancels = (new.to, new.value_wei, new.data) == (self.address, 0, b"")
         raised = new.max_fee_wei >= old.max_fee_wei and new.max_priority_fee_wei >= old.max_priority_fee_wei
-        if not (same and raised):
+        if not ((same or cancels) and raised):
             raise Denied(
                 Reason.CAPABILITY,
                 f"nonce {new.nonce} was signed before with other content",
                 found=f"intent {intent_id}",
-                allowed="the same to, value and data with fees at least as high",
+                allowed="the same to, value and data, or a cancel, with fees at least as high",
             )

@@ -15,7 +15,7 @@ class TransactionSigner(Protocol):
         """Return the account that this key controls."""
         ...
 
-    def sign_transaction(
+    async def sign_transaction(
         self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
     ) -> SignedTransaction:
         """Return the signed bytes, the same for the same input.
@@ -24,5 +24,7 @@ class TransactionSigner(Protocol):
         ------
         Denied
             If what holds the key refuses.
+        Unavailable
+            If it does not answer; nothing is known to be signed, and the same may be asked again.
         """
         ...

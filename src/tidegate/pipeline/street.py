@@ -249,7 +249,7 @@ class Street:
             if run.nonce is None:
                 run.nonce = await self._next_nonce(self._signer.address)
                 self._write(run, NonceBody(nonce=run.nonce, account=self._signer.address))
-            signed = self._signer.sign_transaction(
+            signed = await self._signer.sign_transaction(
                 UnsignedTransaction(
                     chain_id=plan.chain_id,
                     nonce=run.nonce,

@@ -50,7 +50,7 @@ class Crowd:
                 max_fee_wei=_MAX_FEE_WEI,
                 max_priority_fee_wei=move.priority_fee_wei,
             )
-            signed = self._keys[move.sender].sign_transaction(
+            signed = self._keys[move.sender].sign_now(
                 transaction, intent_id=move.label, plan_digest=transaction.content_digest
             )
             self._world.send_raw(signed.raw)
