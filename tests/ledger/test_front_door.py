@@ -14,6 +14,7 @@ def test_exported_names() -> None:
         "BoundsBody",
         "DecisionBody",
         "Delta",
+        "Entry",
         "GuardsBody",
         "IntentBody",
         "Journal",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tidegate.ledger import GENESIS_HASH, Journal, JournalReader
+from tidegate.ledger import GENESIS_HASH, Entry, Journal, JournalReader
 from tidegate.model import DURABLE_KINDS, ConfigError, ManualClock, RecordKind, Tampered, Unavailable
 
 from .walks import an_intent, landed, write, write_runs
@@ -64,7 +64,7 @@ def test_a_durable_kind_is_on_disk_when_append_returns(
     bodies = {body.KIND: body for body in landed(an_intent())}
     with Journal.open(path, clock=clock) as journal:
         journal.append(RecordKind.EVENT, {}, actor="x")
-        journal.append(kind, bodies[kind], actor="x", correlation_id=an_intent().id)
+        journal.append(kind, bodies.get(kind, {}), actor="x", correlation_id=an_intent().id)
         with JournalReader.open(crash_image(path, tmp_path / "killed")) as reader:
             assert reader.verify().records == 2
         assert journal._is_on_disk
@@ -122,6 +122,58 @@ def test_opening_again_goes_on_where_it_ended(path: Path, clock: ManualClock) ->
         assert journal.head() == head
         assert journal.append(RecordKind.EVENT, {}, actor="x").prev_hash == head[1]
         assert journal.verify().records == 2
+
+
+def entries(intent_number: int) -> list[Entry]:
+    intent = an_intent(intent_number)
+    return [Entry(body.KIND, body, "street", correlation_id=intent.id) for body in landed(intent)]
+
+
+def test_many_records_share_one_durable_commit(path: Path, tmp_path: Path, clock: ManualClock) -> None:
+    with Journal.open(path, clock=clock) as journal:
+        assert journal.append_many([]) == []
+        journal.append(RecordKind.EVENT, {}, actor="x")
+        commits = count_commits(journal)
+        added = journal.append_many([Entry(RecordKind.EVENT, {"n": n}, "x") for n in range(64)])
+        assert commits == [True]
+        assert [record.seq for record in added] == list(range(2, 66))
+        with JournalReader.open(crash_image(path, tmp_path / "killed")) as reader:
+            assert reader.verify().records == 65
+        journal.append_many(entries(1))
+        assert [attempt.intent_id for attempt in journal.attempts()] == [an_intent(1).id]
+
+
+def test_of_many_records_all_are_appended_or_none(path: Path, clock: ManualClock) -> None:
+    with Journal.open(path, clock=clock) as journal:
+        kept = journal.append(RecordKind.EVENT, {"kept": True}, actor="x")
+        with pytest.raises(ValueError, match="not the body of a sent record"):
+            journal.append_many([*entries(1), Entry(RecordKind.SENT, {}, "x")])
+        with pytest.raises(ValueError, match="nonsense"):
+            journal.append_many([*entries(1), Entry("nonsense", {}, "x")])  # type: ignore[arg-type]
+        assert journal.head() == (kept.seq, kept.hash)
+        journal.flush()
+        fill_the_disk(journal)
+        big = Entry(RecordKind.EVENT, {"note": "x" * 200_000}, "x")
+        with pytest.raises(Unavailable):
+            journal.append_many([*entries(1), big])
+        free_the_disk(journal)
+        assert journal.head() == (kept.seq, kept.hash)
+        journal.append_many(entries(2))
+        assert journal.verify().records == 1 + 11
+        assert [attempt.intent_id for attempt in journal.attempts()] == [an_intent(2).id]
+
+
+def count_commits(journal: Journal) -> list[bool]:
+    """Return a list that grows by one for each commit: was it durable?"""
+    commits: list[bool] = []
+    commit = journal._commit
+
+    def counted(*, durable: bool) -> None:
+        commits.append(durable)
+        commit(durable=durable)
+
+    journal._commit = counted  # type: ignore[method-assign]
+    return commits
 
 
 def test_an_empty_journal_is_whole(journal: Journal) -> None:

@@ -30,7 +30,7 @@ from tidegate.ledger.bodies import (
     SimulationBody,
     Used,
 )
-from tidegate.ledger.journal import Journal
+from tidegate.ledger.journal import Entry, Journal
 from tidegate.ledger.projections import Attempt, ProfitLine
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.rebuild import RebuildReport, rebuild
@@ -48,6 +48,7 @@ __all__ = [
     "BoundsBody",
     "DecisionBody",
     "Delta",
+    "Entry",
     "GuardsBody",
     "IntentBody",
     "Journal",

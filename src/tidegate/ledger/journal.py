@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,30 @@ from tidegate.model import DURABLE_KINDS, Clock, RecordKind, Tampered, Unavailab
 GROUP_RECORDS = 256
 GROUP_AGE_NS = 2_000_000
 """A group is committed when it has so many records, or when its oldest is so old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record that is to be appended: what ``Journal.append`` takes, as one value."""
+
+    kind: RecordKind
+    body: Body | Mapping[str, Any]
+    actor: str
+    correlation_id: str = ""
+    causation_id: str = ""
+
+    def body_json(self) -> str:
+        """Return the canonical JSON of the body.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it has no canonical form, or not the form of its kind.
+        """
+        plain = self.body.to_body() if isinstance(self.body, Body) else dict(self.body)
+        if self.kind in PROJECTED:
+            PROJECTED[self.kind].from_body(plain)
+        return canonical_json(plain).decode()
 
 
 class Journal(JournalReader):
@@ -128,26 +153,40 @@ class Journal(JournalReader):
             If the store fails. This record is not in the journal; earlier ones of the open group
             are kept, and written by the next commit that succeeds.
         """
-        plain = body.to_body() if isinstance(body, Body) else dict(body)
-        if kind in PROJECTED:
-            PROJECTED[kind].from_body(plain)
-        body_json = canonical_json(plain).decode()
+        entry = Entry(kind, body, actor=actor, correlation_id=correlation_id, causation_id=causation_id)
+        return self._append([entry], durable=kind in DURABLE_KINDS)[0]
+
+    def append_many(self, entries: Sequence[Entry]) -> list[Record]:
+        """Append several records in one commit, which is on disk, with all before it, at the return.
+
+        All of them are in the journal or none is. Other writers' records never come between.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a body has no canonical form, or not the form of its kind.
+        Unavailable
+            If the store fails; earlier records of the open group are kept.
+        """
+        return self._append(entries, durable=True) if entries else []
+
+    def _append(self, entries: Sequence[Entry], *, durable: bool) -> list[Record]:
+        bodies = [entry.body_json() for entry in entries]
         with self._lock:
             if self._is_closed:
                 raise Unavailable(f"the journal {self.path} was closed", fix="open it again")
-            record = self._chained(RecordKind(kind), body_json, actor, correlation_id, causation_id)
             if not self._group:
                 self._group_since_ns = self._clock.monotonic_ns()
-            self._group.append(record)
-            self._seq, self._hash = record.seq, record.hash
-            durable = kind in DURABLE_KINDS
+            added = self._chained(entries, bodies)
+            self._seq, self._hash = added[-1].seq, added[-1].hash
+            self._group += added
             if durable or self._group_is_due():
                 try:
                     self._commit(durable=durable)
                 except BaseException:
-                    self._withdraw(record)
+                    self._withdraw(added)
                     raise
-            return record
+            return added
 
     def flush(self) -> None:
         """Put every record so far on disk."""
@@ -186,21 +225,25 @@ class Journal(JournalReader):
         with super().snapshot(doing) as connection:
             yield connection
 
-    def _chained(
-        self, kind: RecordKind, body_json: str, actor: str, correlation_id: str, causation_id: str
-    ) -> Record:
-        seq, at_ms = self._seq + 1, self._clock.now_ms()
-        new_hash = chain_hash(
-            self._hash,
-            seq=seq,
-            at_ms=at_ms,
-            actor=actor,
-            kind=kind,
-            correlation_id=correlation_id,
-            causation_id=causation_id,
-            body_json=body_json,
-        )
-        return Record(seq, at_ms, actor, kind, correlation_id, causation_id, body_json, self._hash, new_hash)
+    def _chained(self, entries: Sequence[Entry], bodies: Sequence[str]) -> list[Record]:
+        """Return the entries as records that follow the head, which stays where it is."""
+        seq, last_hash, at_ms = self._seq, self._hash, self._clock.now_ms()
+        records = []
+        for entry, body_json in zip(entries, bodies, strict=True):
+            seq += 1
+            parts: dict[str, Any] = {
+                "seq": seq,
+                "at_ms": at_ms,
+                "actor": entry.actor,
+                "kind": RecordKind(entry.kind),
+                "correlation_id": entry.correlation_id,
+                "causation_id": entry.causation_id,
+                "body_json": body_json,
+            }
+            record = Record(**parts, prev_hash=last_hash, hash=chain_hash(last_hash, **parts))
+            records.append(record)
+            last_hash = record.hash
+        return records
 
     def _group_is_due(self) -> bool:
         age_ns = self._clock.monotonic_ns() - self._group_since_ns
@@ -224,11 +267,11 @@ class Journal(JournalReader):
             with _place_named(self.path):
                 self._note.write(self._seq, self._hash)
 
-    def _withdraw(self, record: Record) -> None:
-        """Take back a record whose commit failed, unless it is in the store after all."""
-        if self._group and self._group[-1] is record:
-            self._group.pop()
-            self._seq, self._hash = record.seq - 1, record.prev_hash
+    def _withdraw(self, added: list[Record]) -> None:
+        """Take back records whose commit failed, unless they are in the store after all."""
+        if self._group and self._group[-1] is added[-1]:
+            del self._group[-len(added) :]
+            self._seq, self._hash = added[0].seq - 1, added[0].prev_hash
 
 
 def _open_tables(connection: Connection, path: Path) -> tuple[int, str]:
