@@ -1,0 +1,50 @@
+"""``tidegate.toml``: one file, strict and typed, with the place of every value.
+
+A quantity's unit stands in its key, a secret is a reference, an unknown key is an error. Called by
+the command line and ``app/runtime``.
+"""
+
+from tidegate.app.config.reading import (
+    FILE_NAME,
+    LoadedConfig,
+    Origin,
+    find_config,
+    key_types,
+    load_config,
+)
+from tidegate.app.config.schema import (
+    AtomicConfig,
+    ChainConfig,
+    Config,
+    DesksConfig,
+    EndpointConfig,
+    LedgerConfig,
+    LimitsConfig,
+    PaperConfig,
+    RunConfig,
+    SignerConfig,
+    Tier,
+)
+from tidegate.app.config.secrets import Secret, Url
+
+__all__ = [
+    "FILE_NAME",
+    "AtomicConfig",
+    "ChainConfig",
+    "Config",
+    "DesksConfig",
+    "EndpointConfig",
+    "LedgerConfig",
+    "LimitsConfig",
+    "LoadedConfig",
+    "Origin",
+    "PaperConfig",
+    "RunConfig",
+    "Secret",
+    "SignerConfig",
+    "Tier",
+    "Url",
+    "find_config",
+    "key_types",
+    "load_config",
+]
