@@ -35,8 +35,10 @@ from tidegate.model.reasons import Reason
 from tidegate.model.records import DURABLE_KINDS, RecordKind
 from tidegate.model.street import (
     Bound,
+    Exposure,
     GuardResult,
     Intent,
+    Operation,
     Outcome,
     OutcomeKind,
     Placement,
@@ -69,6 +71,7 @@ __all__ = [
     "ConfigError",
     "Denied",
     "Divergence",
+    "Exposure",
     "GuardResult",
     "Halted",
     "Intent",
@@ -77,6 +80,7 @@ __all__ = [
     "Metric",
     "MetricKind",
     "NullRecorder",
+    "Operation",
     "Outcome",
     "OutcomeKind",
     "Placement",

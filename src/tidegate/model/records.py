@@ -36,6 +36,7 @@ class RecordKind(StrEnum):
     SUMMARY = "summary"
     CURSOR = "cursor"  # a chain's newest complete block: number and hash
     HALT = "halt"  # a divergence halted a key, chain or desk
+    MARK = "mark"  # what a desk holds and what that is worth, unrealised
     BREAKER = "breaker"  # a breaker's state, inputs or transition
     CAPABILITY = "capability"  # loaded, replaced or revoked, in the signer's journal
     ANSWER = "answer"  # what the signer answered, written before the signature leaves
@@ -56,6 +57,7 @@ DURABLE_KINDS = frozenset(
         RecordKind.STOP,
         RecordKind.RESUME,
         RecordKind.HALT,
+        RecordKind.BREAKER,
         RecordKind.CAPABILITY,
         RecordKind.ANSWER,
         RecordKind.FREEZE,

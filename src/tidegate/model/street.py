@@ -33,6 +33,23 @@ class Placement(StrEnum):
     POST = "post"
 
 
+class Operation(StrEnum):
+    """What an intent does to the desk's risk: the classes that breakers mask and stops cover."""
+
+    OPEN = "open"
+    INCREASE = "increase"
+    REDUCE = "reduce"
+    CLOSE = "close"
+    REFUND = "refund"
+    WITHDRAW = "withdraw"
+    CANCEL = "cancel"
+
+    @property
+    def is_exit(self) -> bool:
+        """Say whether it only ever lessens what is at risk: no limit, breaker or plain stop blocks it."""
+        return self not in (Operation.OPEN, Operation.INCREASE)
+
+
 class OutcomeKind(StrEnum):
     """How an intent can end. Ambiguous is not an end: it stays open until the chain answers."""
 
@@ -49,12 +66,24 @@ class OutcomeKind(StrEnum):
         return self is not OutcomeKind.AMBIGUOUS
 
 
-class Intent(msgspec.Struct, frozen=True):
+class Exposure(msgspec.Struct, frozen=True):
+    """What a desk holds of a token at a venue once an intent has landed, more or less than before.
+
+    ``change_usd_e6`` is negative where the intent lessens it.
+    """
+
+    venue: str
+    token: str
+    change_usd_e6: int
+
+
+class Intent(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a desk wants. ``id`` is a hash of its inputs: the same inputs, the same intent.
 
     ``deadline_s`` is chain time; ``flow_usd_e6`` is what the run moves (notional) and
     ``min_profit`` the base units of the desk's own measure that make it worth acting.
-    ``body`` holds what the desk's ``plan`` needs, in canonical form.
+    ``body`` holds what the desk's ``plan`` needs, in canonical form. ``venues``, ``tokens`` and ``market``
+    say what it touches: limits, stops and breakers of these scopes bind it.
     """
 
     id: str
@@ -65,6 +94,11 @@ class Intent(msgspec.Struct, frozen=True):
     deadline_s: int
     notional_usd_e6: int
     body: dict[str, Any]
+    operation: Operation = Operation.OPEN
+    venues: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+    market: str = ""
+    exposures: tuple[Exposure, ...] = ()
 
 
 class Bound(msgspec.Struct, frozen=True):
