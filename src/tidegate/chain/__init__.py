@@ -6,7 +6,7 @@ through here, so that an error of a node has one meaning in the whole house: ``R
 No call waits without a deadline, and no URL is ever shown.
 """
 
-from tidegate.chain.client import ChainClient, FeeHistory
+from tidegate.chain.client import ChainClient
 from tidegate.chain.codecs import (
     Abi,
     abi_signature,
@@ -22,6 +22,7 @@ from tidegate.chain.codecs import (
 from tidegate.chain.connection import Connection
 from tidegate.chain.jsonrpc import AlreadyKnown, CallReverted, RangeTooWide
 from tidegate.chain.networks import NETWORKS, DataFee, Network, NetworkKind, devnet_network
+from tidegate.chain.reads import ChainReads, FeeHistory
 from tidegate.chain.reverts import PANIC_MEANINGS, RevertDecoder, decode_revert
 from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, SimulatedResult
 from tidegate.chain.wire import (
@@ -45,6 +46,7 @@ __all__ = [
     "BlockReference",
     "CallReverted",
     "ChainClient",
+    "ChainReads",
     "Connection",
     "DataFee",
     "FeeHistory",

@@ -3,61 +3,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
-
-import msgspec
 
 from tidegate.chain.codecs import keccak256
 from tidegate.chain.jsonrpc import (
     AlreadyKnown,
-    RangeTooWide,
     decode_answer,
     decode_batch,
     encode_batch,
     encode_request,
 )
-from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, simulate_parameter, simulated_block_of
+from tidegate.chain.reads import LOGS_SPAN_MAX, ChainReads
 from tidegate.chain.transport import Transport
 from tidegate.chain.wire import (
-    BlockReference,
-    block_of,
-    block_parameter,
-    call_parameter,
     hex_data,
     integer,
-    logs_of,
     octets,
-    quantity,
-    receipt_of,
 )
 from tidegate.model import (
-    ZERO_ADDRESS,
-    Address,
-    Block,
     Divergence,
-    Log,
-    Receipt,
     Rejected,
     Unavailable,
 )
 
 
-class FeeHistory(msgspec.Struct, frozen=True):
-    """``eth_feeHistory``: base fees oldest first, one more than blocks (the last is the next block's)."""
-
-    oldest_block: int
-    base_fees_wei: tuple[int, ...]
-    gas_used_ratios: tuple[float, ...]
-    rewards_wei: tuple[tuple[int, ...], ...]
-
-    @property
-    def next_base_fee_wei(self) -> int:
-        """Return the base fee of the block after the newest."""
-        return self.base_fees_wei[-1]
-
-
-class ChainClient:
+class ChainClient(ChainReads):
     """JSON-RPC with one node, for code that must not wait without a limit.
 
     Parameters
@@ -88,14 +59,12 @@ class ChainClient:
         name: str = "node",
         read_timeout_s: float = 2.0,
         send_timeout_s: float = 5.0,
-        logs_span_max: int = 2_000,
+        logs_span_max: int = LOGS_SPAN_MAX,
     ) -> None:
-        self.chain_id = chain_id
-        self.name = name
+        super().__init__(chain_id, name=name, logs_span_max=logs_span_max)
         self._transport = Transport(
             url, name=name, read_timeout_s=read_timeout_s, send_timeout_s=send_timeout_s
         )
-        self._logs_span = logs_span_max
         self._identities = itertools.count(1)
 
     async def __aenter__(self) -> Self:
@@ -143,176 +112,6 @@ class ChainClient:
         self._identities = itertools.count(first + len(calls))
         body = await self._transport.read(encode_batch(calls, first), calls[0][0])
         return decode_batch(body, first, len(calls))
-
-    async def block(self, reference: BlockReference = "latest") -> Block:
-        """Return a block's environment. Raises ``Unavailable`` if the node does not have the block."""
-        if isinstance(reference, bytes):
-            found = await self.request("eth_getBlockByHash", hex_data(reference), False)
-        else:
-            found = await self.request("eth_getBlockByNumber", block_parameter(reference), False)
-        if found is None:
-            shown = hex_data(reference) if isinstance(reference, bytes) else str(reference)
-            raise Unavailable(f"{self.name} has no such block", code="block_missing", found=shown)
-        return block_of(found)
-
-    async def call(
-        self,
-        to: Address,
-        data: bytes = b"",
-        *,
-        sender: Address = ZERO_ADDRESS,
-        value: int = 0,
-        block: BlockReference = "latest",
-    ) -> bytes:
-        """Return what a call returns at ``block``. Raises ``CallReverted`` with the revert data."""
-        parameter = call_parameter(sender=sender, to=to, payload=data, value=value)
-        return octets(await self.request("eth_call", parameter, block_parameter(block)))
-
-    async def balance(self, account: Address, block: BlockReference = "latest") -> int:
-        """Return a balance in wei."""
-        return integer(await self.request("eth_getBalance", account, block_parameter(block)))
-
-    async def nonce(self, account: Address, block: BlockReference = "latest") -> int:
-        """Return an account's transaction count; with ``"pending"`` what waits counts too."""
-        return integer(await self.request("eth_getTransactionCount", account, block_parameter(block)))
-
-    async def code(self, account: Address, block: BlockReference = "latest") -> bytes:
-        """Return an account's runtime code."""
-        return octets(await self.request("eth_getCode", account, block_parameter(block)))
-
-    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
-        """Return a transaction's receipt, or none while no block holds it."""
-        found = await self.request("eth_getTransactionReceipt", hex_data(transaction_hash))
-        return None if found is None else receipt_of(found)
-
-    async def knows(self, transaction_hash: bytes) -> bool:
-        """Say whether the node holds a transaction, waiting or in a block."""
-        return await self.request("eth_getTransactionByHash", hex_data(transaction_hash)) is not None
-
-    async def failure_data(self, transaction_hash: bytes) -> bytes:
-        """Return the revert data of a transaction that a block holds and that failed.
-
-        Raises
-        ------
-        Rejected, Unavailable
-            If the node does not trace transactions.
-        """
-        trace = await self.request(
-            "debug_traceTransaction",
-            hex_data(transaction_hash),
-            {"tracer": "callTracer", "tracerConfig": {"onlyTopCall": True}},
-        )
-        if not isinstance(trace, dict):
-            raise Divergence("the node's trace is not one", found=repr(trace))
-        return octets(trace.get("output") or "0x")
-
-    async def logs(
-        self,
-        *,
-        from_block: int,
-        to_block: int,
-        account: Address | Sequence[Address] | None = None,
-        topics: Sequence[bytes | None] = (),
-    ) -> tuple[Log, ...]:
-        """Return the logs of blocks ``from_block`` to ``to_block``, both included, oldest first."""
-        found: list[Log] = []
-        start = from_block
-        while start <= to_block:
-            end = min(start + self._logs_span - 1, to_block)
-            parts: dict[str, Any] = {
-                "fromBlock": quantity(start),
-                "toBlock": quantity(end),
-                "topics": [None if topic is None else hex_data(topic) for topic in topics],
-            }
-            if account is not None:
-                parts["address"] = account
-            try:
-                found.extend(logs_of(await self.request("eth_getLogs", parts)))
-            except RangeTooWide:
-                if start == end:
-                    raise
-                self._logs_span = max((end - start + 1) // 2, 1)
-                continue
-            start = end + 1
-        return tuple(found)
-
-    async def block_logs(self, block_hash: bytes) -> tuple[Log, ...]:
-        """Return all logs of the block with this hash, and of no other that may replace it."""
-        return logs_of(await self.request("eth_getLogs", {"blockHash": hex_data(block_hash)}))
-
-    async def simulate(
-        self,
-        calls: Sequence[SimulatedCall],
-        base: Block,
-        *,
-        timestamp: int | None = None,
-        base_fee_wei: int | None = None,
-        coinbase: Address | None = None,
-        balances_wei: Mapping[Address, int] | None = None,
-        validate: bool = False,
-    ) -> SimulatedBlock:
-        """Run ``calls`` in one block on top of ``base``, each a transaction of its own, and undo it.
-
-        Parameters
-        ----------
-        base
-            The block whose state is used, pinned by its hash.
-        timestamp, base_fee_wei, coinbase
-            The simulated block's; one second after the base and the base's own fee by default.
-        balances_wei
-            Balances to give before the calls.
-        validate
-            Check nonces, fees and funds as a block would. Only then does ``BASEFEE`` read the base fee.
-
-        Raises
-        ------
-        Rejected
-            If a call can not be part of a block at all (funds, fee, nonce).
-        """
-        parameter = simulate_parameter(
-            calls,
-            number=base.number + 1,
-            timestamp=base.timestamp + 1 if timestamp is None else timestamp,
-            base_fee_wei=base.base_fee_wei if base_fee_wei is None else base_fee_wei,
-            coinbase=coinbase,
-            balances_wei=balances_wei or {},
-            validate=validate,
-        )
-        answer = await self.request("eth_simulateV1", parameter, block_parameter(base.hash or base.number))
-        return simulated_block_of(answer, len(calls))
-
-    async def estimate_gas(self, call: SimulatedCall, base: Block) -> int:
-        """Return the smallest gas limit under which ``call`` succeeds on top of ``base``, by the node.
-
-        Raises
-        ------
-        CallReverted
-            If it succeeds under none.
-        """
-        parameter = call_parameter(
-            sender=call.sender,
-            to=call.to,
-            payload=call.data,
-            value=call.value_wei,
-            gas_limit=None,
-            max_fee_wei=call.max_fee_wei,
-        )
-        return integer(
-            await self.request("eth_estimateGas", parameter, block_parameter(base.hash or base.number))
-        )
-
-    async def fee_history(self, blocks: int = 20, percentiles: Sequence[float] = (60,)) -> FeeHistory:
-        """Return base fees and priority fees by percentile of the newest ``blocks``."""
-        found = await self.request("eth_feeHistory", quantity(blocks), "latest", list(percentiles))
-        try:
-            return FeeHistory(
-                oldest_block=integer(found["oldestBlock"]),
-                base_fees_wei=tuple(integer(fee) for fee in found["baseFeePerGas"]),
-                gas_used_ratios=tuple(float(ratio) for ratio in found["gasUsedRatio"]),
-                rewards_wei=tuple(tuple(integer(fee) for fee in row) for row in found.get("reward") or ()),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise Divergence("the node's fee history is not one", found=repr(error)) from error
 
     async def send_raw(self, raw: bytes) -> bytes:
         """Hand signed bytes to the node and return the transaction's hash.
