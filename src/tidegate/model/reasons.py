@@ -57,6 +57,10 @@ class Reason(StrEnum):
     UNVALUED = "unvalued"
     RATE_LIMIT = "rate_limit"
     STORE_LOST = "store_lost"
+    MALFORMED = "malformed"
+    KEY_UNKNOWN = "key_unknown"
+    ADMINISTRATOR_ONLY = "administrator_only"
+    TWO_PEOPLE = "two_people"
     # The atomic desk
     POLICY_MISSING = "policy_missing"
     ROLE_MISSING = "role_missing"
@@ -118,6 +122,10 @@ _MEANINGS: dict[Reason, str] = {
     Reason.UNVALUED: "The signer can not value the content, and the capability does not list it as unvalued.",
     Reason.RATE_LIMIT: "The connection asks more often than the signer answers.",
     Reason.STORE_LOST: "The signer's store can not be written; it refuses everything.",
+    Reason.MALFORMED: "The bytes are not the canonical form of what the signer is asked to sign.",
+    Reason.KEY_UNKNOWN: "The signer holds no key of this name.",
+    Reason.ADMINISTRATOR_ONLY: "Only an administrator's connection may ask for this.",
+    Reason.TWO_PEOPLE: "This needs the signed orders of two different people.",
     Reason.POLICY_MISSING: "The executor's on-chain policy lacks an entry that the plan needs.",
     Reason.ROLE_MISSING: "The sender does not hold the operator role on the executor.",
     Reason.FLASH_LIQUIDITY: "No lender can serve the loan.",
