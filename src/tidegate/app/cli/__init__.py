@@ -22,6 +22,8 @@ from tidegate.model import TidegateError
 
 VERBS = {
     "demo": "Run the desks in paper on the devnet: every block, every decision, profit after gas.",
+    "init": "Write a commented tidegate.toml and a strategy that run in paper at once.",
+    "config": "Show, check and explain the configuration.",
     "devnet": "Start, show, stop and export local chains with canonical contracts.",
     "strategy": "Write, check, explain, plan, simulate and run atomic strategies.",
     "journal": "Read, verify, replay and export the hash-chained journal.",

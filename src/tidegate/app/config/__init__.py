@@ -4,6 +4,8 @@ A quantity's unit stands in its key, a secret is a reference, an unknown key is 
 the command line and ``app/runtime``.
 """
 
+from tidegate.app.config.chains import network_of
+from tidegate.app.config.checking import Finding, check_config
 from tidegate.app.config.reading import (
     FILE_NAME,
     LoadedConfig,
@@ -26,14 +28,18 @@ from tidegate.app.config.schema import (
     Tier,
 )
 from tidegate.app.config.secrets import Secret, Url
+from tidegate.app.config.template import STRATEGY, TEXT
 
 __all__ = [
     "FILE_NAME",
+    "STRATEGY",
+    "TEXT",
     "AtomicConfig",
     "ChainConfig",
     "Config",
     "DesksConfig",
     "EndpointConfig",
+    "Finding",
     "LedgerConfig",
     "LimitsConfig",
     "LoadedConfig",
@@ -44,7 +50,9 @@ __all__ = [
     "SignerConfig",
     "Tier",
     "Url",
+    "check_config",
     "find_config",
     "key_types",
     "load_config",
+    "network_of",
 ]

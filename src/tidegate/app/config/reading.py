@@ -21,7 +21,7 @@ import msgspec
 from tidegate.app.config.lines import lines_of
 from tidegate.app.config.schema import Config
 from tidegate.app.config.secrets import Secret, Url
-from tidegate.model import ConfigError, SourcePosition, TidegateError
+from tidegate.model import ConfigError, SourcePosition
 
 FILE_NAME = "tidegate.toml"
 LARGEST_BYTES = 1_048_576
@@ -201,29 +201,30 @@ def _value(hint: Any, value: Any, key: str, origins: Mapping[str, Origin]) -> An
         return tuple(
             _value(arguments[0], item, f"{key}[{index}]", origins) for index, item in enumerate(value)
         )
+    if bare in (Url, Secret) and isinstance(value, str):
+        return _reference(bare, value, key, origins)
     try:
-        return msgspec.convert(value, hint, strict=True, dec_hook=_special)
+        return msgspec.convert(value, hint, strict=True, dec_hook=_no_text)
     except msgspec.ValidationError as error:
-        cause = error.__cause__
-        if isinstance(cause, ConfigError):
-            raise ConfigError(
-                f"{key}: {cause.message}",
-                code=cause.code,
-                found=cause.found,
-                allowed=cause.allowed,
-                fix=cause.fix,
-                position=_position(key, origins),
-            ) from cause
         raise _refused(key, value, _allowed(hint, str(error)), origins) from error
 
 
-def _special(kind: type, value: Any) -> Any:
-    if kind in (Url, Secret) and isinstance(value, str):
-        try:
-            return kind(value)
-        except TidegateError as error:
-            raise ValueError(error.message) from error
-    raise ValueError("must be text")
+def _reference(kind: Any, value: str, key: str, origins: Mapping[str, Origin]) -> Any:
+    try:
+        return kind(value)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{key}: {error.message}",
+            code=error.code,
+            found=error.found,
+            allowed=error.allowed,
+            fix=error.fix,
+            position=_position(key, origins),
+        ) from error
+
+
+def _no_text(_: type, __: Any) -> Any:
+    raise ValueError("text")
 
 
 def _without_extras(hint: Any) -> Any:
@@ -273,9 +274,7 @@ def _refused(key: str, value: Any, allowed: str, origins: Mapping[str, Origin]) 
 
 def _unknown(key: str, name: str, known: list[str], origins: Mapping[str, Origin]) -> ConfigError:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    fix = (
-        f"did you mean {key.removesuffix(name)}{near[0]}?" if near else "tidegate config show names all keys"
-    )
+    meant = f"did you mean {key.removesuffix(name)}{near[0]}?" if near else ""
     return ConfigError(
         f"{key} is not a key",
         code="config_unknown_key",

@@ -1,0 +1,207 @@
+"""``tidegate config show|check|explain``: what is configured, whether it holds, and who set it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.config import (
+    Config,
+    Finding,
+    LoadedConfig,
+    Secret,
+    Url,
+    check_config,
+    find_config,
+    key_types,
+    load_config,
+)
+from tidegate.model import ConfigError
+
+app = typer.Typer()
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="The file; else $TIDEGATE_CONFIG, else ./tidegate.toml.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A value on top of the file; may be repeated."),
+]
+
+
+def configured(path: Path | None, settings: list[str] | None) -> LoadedConfig:
+    """Return the configuration that a command line names."""
+    return load_config(find_config(path), dict(map(_setting, settings or [])))
+
+
+@app.command()
+def show(path: ConfigFile = None, settings: Settings = None, as_json: JsonFlag = False) -> None:
+    """Print every key with its value and the layer that set it. Secrets show as references."""
+    loaded = configured(path, settings)
+    rows = [
+        {"key": key, "value": value, "set_by": str(loaded.origin(key))}
+        for key, value in _rows(loaded.config, "")
+    ]
+
+    def render(out: Console) -> None:
+        table = Table(box=None)
+        for heading in ("key", "value", "set by"):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            style = "dim" if row["set_by"] == "default" else ""
+            table.add_row(
+                Text(row["key"], style), Text(_shown(row["value"]), style), Text(row["set_by"], "dim")
+            )
+        out.print(table)
+
+    emit({"file": _file(loaded), "keys": rows}, as_json=as_json, render=render)
+
+
+@app.command()
+def check(path: ConfigFile = None, settings: Settings = None, as_json: JsonFlag = False) -> None:
+    """Check keys, values, files and secret references; nothing is connected to. Exit 3 if one is wrong."""
+    loaded = configured(path, settings)
+    findings = check_config(loaded)
+    well = all(finding.ok for finding in findings)
+
+    def render(out: Console) -> None:
+        for finding in findings:
+            mark = Text("well ", "green") if finding.ok else Text("wrong", "bold red")
+            out.print(mark, Text(f" {finding.check}: {finding.found}"))
+            if finding.fix:
+                out.print(f"       next: {finding.fix}")
+
+    emit(
+        {"ok": well, "file": _file(loaded), "findings": [_finding(one) for one in findings]},
+        as_json=as_json,
+        render=render,
+    )
+    if not well:
+        raise typer.Exit(ConfigError.exit_code)
+
+
+@app.command()
+def explain(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Like run.stage or chains.NAME.confirmations.")],
+    path: ConfigFile = None,
+    settings: Settings = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Print what a key means, its value, and the layer that set it."""
+    loaded = configured(path, settings)
+    rows = dict(_rows(loaded.config, ""))
+    meanings = dict(_meanings(Config, ""))
+    pattern = _pattern(key)
+    if pattern not in meanings:
+        near = difflib.get_close_matches(pattern, meanings, n=1, cutoff=0.5)
+        raise ConfigError(
+            f"{key} is not a key",
+            code="config_unknown_key",
+            found=key,
+            allowed="a key of `tidegate config show`",
+            fix=f"did you mean {near[0]}?" if near else "tidegate config show",
+        )
+    meaning, default = meanings[pattern]
+    value = {
+        "key": key,
+        "means": meaning,
+        "value": rows.get(key),
+        "set_by": str(loaded.origin(key)) if key in rows else "nobody: its table is not there",
+        "default": default,
+    }
+
+    def render(out: Console) -> None:
+        out.print(f"{key}: {meaning}")
+        out.print(f"  value:   {_shown(value['value'])}")
+        out.print(f"  set by:  {value['set_by']}")
+        out.print(f"  default: {_shown(default)}")
+
+    emit(value, as_json=as_json, render=render)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, mark, value = text.partition("=")
+    if not mark or not key.strip():
+        raise ConfigError("not a setting", found=repr(text), allowed="KEY=VALUE", fix="--set run.stage=fork")
+    return key.strip(), value.strip()
+
+
+def _rows(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            yield from _rows(getattr(value, field), f"{key}.{field}" if key else field)
+    elif isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from _rows(inner, f"{key}.{name}")
+    elif isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
+        for index, item in enumerate(value):
+            yield from _rows(item, f"{key}[{index}]")
+    else:
+        yield key, _plain(value)
+
+
+def _meanings(struct: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, tuple[str, Any]]]:
+    defaults = {field.name: field for field in msgspec.structs.fields(struct)}
+    for name, (hint, meaning) in key_types(struct).items():
+        inner, suffix = _inner(hint)
+        if inner is not None:
+            yield from _meanings(inner, f"{prefix}{name}{suffix}.")
+            continue
+        field = defaults[name]
+        default = None if field.required else _plain(field.default)
+        yield f"{prefix}{name}{suffix}", (meaning, "none: it must be given" if field.required else default)
+
+
+def _inner(hint: Any) -> tuple[type[msgspec.Struct] | None, str]:
+    """Return the table that a key holds, and how one of several is named."""
+    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    inside = [bare, *get_args(bare)]
+    table = next((one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
+    if get_origin(bare) is dict:
+        return table, ".*"
+    return table, "[]" if get_origin(bare) is tuple and table is not None else ""
+
+
+def _pattern(key: str) -> str:
+    """Return a key with the person's own names taken out: ``chains.*.endpoints[].url``."""
+    bare = re.sub(r"\[\d*\]", "[]", key)
+    return re.sub(r"^(chains|desk\.atomic\.blinds)\.[^.\[]+", r"\1.*", bare)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (Url, Secret)):
+        return str(value) if isinstance(value, Url) else value.reference
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value) or "-"
+    return "-" if value in ("", {}) else str(value)
+
+
+def _file(loaded: LoadedConfig) -> str | None:
+    return None if loaded.path is None else str(loaded.path)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {key: value for key, value in msgspec.to_builtins(finding).items() if value != ""}
