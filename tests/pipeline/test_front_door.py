@@ -4,8 +4,10 @@ import tidegate.pipeline
 def test_public_names() -> None:
     assert tidegate.pipeline.__all__ == [
         "STAGES",
+        "THROW_AWAY",
         "ChainPort",
         "Desk",
+        "Fate",
         "NodeChain",
         "PlanReader",
         "Rehearsal",

@@ -15,8 +15,8 @@ from tidegate.app.ended import ended_node_named
 from tidegate.app.market import Crowd, Market
 from tidegate.app.runtime import Ground, Job, Session, devnet_ground, forked, give_inventory, open_session
 from tidegate.ledger import Journal
-from tidegate.model import ConfigError, Stage, SystemClock, Unavailable
-from tidegate.pipeline import rules_of
+from tidegate.model import ConfigError, Denied, Reason, Stage, SystemClock, Unavailable
+from tidegate.pipeline import STAGES, THROW_AWAY, rules_of
 
 
 class PaperMarket(msgspec.Struct, frozen=True):
@@ -37,13 +37,13 @@ async def paper_session(
     Raises
     ------
     Denied
-        ``stage`` if the stage can not be walked.
+        ``stage`` if the stage does not run on a node of ours.
     ConfigError
         If a strategy names a chain that no node of ours holds.
     Unavailable
         If anvil or the canonical contracts are not installed, or another process holds the ledger.
     """
-    rules_of(stage)
+    demand_own_node(stage)
     jobs = tuple(jobs)
     _require_devnet(jobs)
     with ExitStack() as stack:
@@ -57,6 +57,26 @@ async def paper_session(
             session.drop_orphans()  # a paper node ends with its process
             with ended_node_named(ground.world, fix="run it again: what it left open is ended then"):
                 yield session, ground
+
+
+def demand_own_node(stage: Stage) -> None:
+    """Refuse a stage whose plans do not run on a node that we start.
+
+    Raises
+    ------
+    Denied
+        ``stage``.
+    """
+    if rules_of(stage).signs_with != THROW_AWAY:
+        raise Denied(
+            Reason.STAGE,
+            f"stage {stage.value} does not run on a node of ours",
+            found=stage.value,
+            allowed=", ".join(
+                rules.stage.value for rules in STAGES.values() if rules.signs_with == THROW_AWAY
+            ),
+            fix="tidegate run --stage shadow; tidegate backtest",
+        )
 
 
 def prepare_market(ground: Ground, market: PaperMarket) -> None:

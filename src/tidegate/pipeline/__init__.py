@@ -12,13 +12,16 @@ from tidegate.pipeline.node import NodeChain
 from tidegate.pipeline.recover import drop_orphans, recover
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import value_usd_e6
-from tidegate.pipeline.stages import STAGES, StageRules, rules_of
+from tidegate.pipeline.stages import STAGES, THROW_AWAY, StageRules, rules_of
 from tidegate.pipeline.street import Street
+from tidegate.pipeline.unsent import Fate
 
 __all__ = [
     "STAGES",
+    "THROW_AWAY",
     "ChainPort",
     "Desk",
+    "Fate",
     "NodeChain",
     "PlanReader",
     "Rehearsal",

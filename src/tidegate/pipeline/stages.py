@@ -9,6 +9,8 @@ import msgspec
 
 from tidegate.model import Denied, Reason, Stage
 
+THROW_AWAY = "a throw-away key"
+
 
 class StageRules(msgspec.Struct, frozen=True):
     """What a stage is: where its events come from, where its plans run, who signs and sends.
@@ -32,12 +34,12 @@ class StageRules(msgspec.Struct, frozen=True):
 
 
 _ROWS = (
-    StageRules(Stage.BACKTEST, "a tape", "a fill model", "nothing", "nothing", "-", walks=False),
+    StageRules(Stage.BACKTEST, "a tape", "a fill model", "nothing", "nothing", "-", walks=True),
     StageRules(
         Stage.PAPER,
         "a live feed or the market simulator",
         "a node of ours",
-        "a throw-away key",
+        THROW_AWAY,
         "our node",
         "backtest evidence",
         walks=True,
@@ -46,7 +48,7 @@ _ROWS = (
         Stage.FORK,
         "pinned and rolling forks",
         "a forked node of ours",
-        "a throw-away key",
+        THROW_AWAY,
         "the fork",
         "paper evidence",
         walks=True,
@@ -58,7 +60,7 @@ _ROWS = (
         "nothing",
         "nothing",
         "fork evidence",
-        walks=False,
+        walks=True,
     ),
     StageRules(
         Stage.CANARY,
@@ -101,3 +103,21 @@ def rules_of(stage: Stage) -> StageRules:
             fix="live is refused by default; it needs a capability that only the gate issues",
         )
     return rules
+
+
+def demand_hands(rules: StageRules, *, has_signer: bool, has_fate: bool) -> None:
+    """Refuse hands that a stage must not have, or lacks.
+
+    Raises
+    ------
+    Denied
+        ``stage``: a stage that signs has a signer and no fate, one that does not has a fate and no signer.
+    """
+    if has_signer is rules.signs and has_fate is not rules.signs:
+        return
+    raise Denied(
+        Reason.STAGE,
+        f"stage {rules.stage.value} signs with {rules.signs_with}",
+        found=("a signer" if has_signer else "no signer") + (" and a fate" if has_fate else ""),
+        allowed="a signer" if rules.signs else "a fate and no signer",
+    )

@@ -23,6 +23,7 @@ from tidegate.ledger import (
     SignatureBody,
 )
 from tidegate.model import (
+    ZERO_ADDRESS,
     Address,
     Ambiguous,
     Denied,
@@ -50,7 +51,8 @@ from tidegate.pipeline.checks import (
 from tidegate.pipeline.desk import Desk
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import settle
-from tidegate.pipeline.stages import rules_of
+from tidegate.pipeline.stages import demand_hands, rules_of
+from tidegate.pipeline.unsent import Fate
 from tidegate.risk import LimitBook, RunLimits
 
 
@@ -62,7 +64,12 @@ class Street:
     stage
         Where we stand on the ladder; a stage that can not be walked is refused here.
     desk, chain, signer, journal
-        Whom it asks for plans, which node it reads and sends to, who signs, where it writes.
+        Whom it asks for plans, which node it reads and sends to, who signs, where it writes. A stage that
+        signs nothing never holds a signer.
+    account
+        From whom plans run; the signer's own where there is one.
+    fate
+        What says how a plan ends in a stage that signs nothing; None in all others.
     limits
         What each subject may do; a subject without an entry has the defaults.
     """
@@ -73,15 +80,20 @@ class Street:
         stage: Stage,
         desk: Desk,
         chain: ChainPort,
-        signer: TransactionSigner,
+        signer: TransactionSigner | None,
         journal: Journal,
         limits: Mapping[str, RunLimits],
         book: LimitBook | None = None,
+        account: Address | None = None,
+        fate: Fate | None = None,
     ) -> None:
         self.rules = rules_of(stage)
+        demand_hands(self.rules, has_signer=signer is not None, has_fate=fate is not None)
         self._desk = desk
         self._chain = chain
         self._signer = signer
+        self._account = account or ZERO_ADDRESS if signer is None else signer.address
+        self._fate = fate
         self._journal = journal
         self._limits = limits
         self._book = book or LimitBook()
@@ -134,11 +146,12 @@ class Street:
     async def take_up(self, run: Run) -> Outcome | None:
         """Go on with a run that an earlier process left open, from what it made durable.
 
-        Signed bytes are followed: only the chain decides them. A reserved nonce is signed for the
-        recorded plan, the same bytes as before. Without either nothing can have left, and the intent
-        is planned anew, if its deadline is not over.
+        Signed bytes are followed: only the chain decides them; so is an authorised plan where nothing is
+        signed. A reserved nonce is signed for the recorded plan, the same bytes as before. Without either
+        nothing can have left, and the intent is planned anew, if its deadline is not over.
         """
-        if run.may_have_left:
+        is_fated = self._fate is not None and RecordKind.AUTHORISATION in run.written
+        if run.may_have_left or is_fated:
             self._book.restore(
                 run.intent.subject,
                 run.intent.id,
@@ -163,7 +176,7 @@ class Street:
         trouble: Exception | None = None
         for run in self.open_runs:
             try:
-                settled = await settle(run, desk=self._desk, chain=self._chain, write=self._write)
+                settled = await self._settle(run)
                 if settled is not None:
                     ended.append(self._finish(run, settled.kind, None, settled.detail, settled))
             except Unavailable:
@@ -173,6 +186,12 @@ class Street:
         if trouble is not None and not ended:
             raise trouble
         return ended
+
+    async def _settle(self, run: Run) -> Outcome | None:
+        if self._fate is not None:
+            assert run.plan is not None
+            return await self._fate.of(run, run.plan, self._write)
+        return await settle(run, desk=self._desk, chain=self._chain, write=self._write)
 
     async def _submit(self, intent: Intent) -> Outcome | None:
         known = read_run(self._journal.records(correlation_id=intent.id))
@@ -226,7 +245,7 @@ class Street:
         self._write(run, guards_body(guards))
         demand_guards(guards)
         simulation, refusal = await simulate(
-            plan, sender=self._signer.address, chain=self._chain, reader=self._desk.reader
+            plan, sender=self._account, chain=self._chain, reader=self._desk.reader
         )
         self._write(run, simulation_body(simulation))
         if refusal is not None:
@@ -242,13 +261,16 @@ class Street:
 
     async def _sign(self, run: Run, plan: Plan) -> None:
         authorisation = AuthorisationBody(
-            stage=self.rules.stage, signs_with=self.rules.signs_with, signer=self._signer.address
+            stage=self.rules.stage, signs_with=self.rules.signs_with, signer=self._account
         )
         self._write(run, authorisation)
+        if self._signer is None:
+            self._open[run.intent.id] = run  # nothing is signed: its fate is asked of later blocks
+            return
         async with self._nonce_lock:
             if run.nonce is None:
-                run.nonce = await self._next_nonce(self._signer.address)
-                self._write(run, NonceBody(nonce=run.nonce, account=self._signer.address))
+                run.nonce = await self._next_nonce(self._account)
+                self._write(run, NonceBody(nonce=run.nonce, account=self._account))
             signed = await self._signer.sign_transaction(
                 UnsignedTransaction(
                     chain_id=plan.chain_id,
@@ -282,7 +304,8 @@ class Street:
         return nonce
 
     async def _send(self, run: Run) -> Outcome | None:
-        assert run.signed is not None
+        if run.signed is None:
+            return None
         try:
             await self._chain.send_raw(run.signed.raw)
         except Rejected as refusal:
