@@ -51,7 +51,7 @@ def test_explain_says_who_set_a_value_and_what_it_means(
     assert code == 0
     assert (said["value"], said["set_by"], said["default"]) == ("fork", "command line", "paper")
     code, said = answer(capsys, "config", "explain", "chains.devnet.endpoints[0].url")
-    assert (said["value"], said["set_by"]) == ("http://127.0.0.1:8545", "tidegate.toml:33:1")
+    assert (said["value"], said["set_by"]) == ("http://127.0.0.1:8545", "tidegate.toml:29:1")
 
 
 def test_explain_of_an_unknown_key_names_the_nearest(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
