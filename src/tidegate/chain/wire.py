@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from tidegate.chain.codecs import address
+from tidegate.chain.mined import Header, MinedLog
 from tidegate.model import ZERO_ADDRESS, Address, Block, ConfigError, Divergence, Log, Receipt
 
 _Noun = TypeVar("_Noun")
@@ -83,6 +86,19 @@ def block_of(parts: Mapping[str, Any]) -> Block:
     )
 
 
+def header_of(parts: Mapping[str, Any]) -> Header:
+    """Return a block's header with its place in the chain. Raises ``Divergence`` for a pending one."""
+    return _read(
+        "header",
+        parts,
+        lambda: Header(
+            **msgspec.structs.asdict(block_of(parts)),
+            parent_hash=_octets_of_length(parts["parentHash"], 32),
+            logs_bloom=octets(parts.get("logsBloom") or "0x"),
+        ),
+    )
+
+
 def log_of(parts: Mapping[str, Any]) -> Log:
     """Return a log from its object."""
     return _read(
@@ -99,6 +115,37 @@ def log_of(parts: Mapping[str, Any]) -> Log:
 def logs_of(parts: Sequence[Mapping[str, Any]]) -> tuple[Log, ...]:
     """Return logs in their order."""
     return tuple(log_of(part) for part in parts)
+
+
+def mined_logs_of(parts: Sequence[Mapping[str, Any]]) -> tuple[MinedLog, ...]:
+    """Return logs with their place, in their order.
+
+    Raises
+    ------
+    Divergence
+        If one has no place: pending, or marked as removed by a reorg.
+    """
+    return tuple(_read("log", part, lambda part=part: _mined_log(part)) for part in parts)
+
+
+def _mined_log(parts: Mapping[str, Any]) -> MinedLog:
+    if parts.get("removed"):
+        raise ValueError("the log was removed by a reorg")
+    return MinedLog(
+        **msgspec.structs.asdict(log_of(parts)),
+        block_number=integer(parts["blockNumber"]),
+        block_hash=_octets_of_length(parts["blockHash"], 32),
+        index=integer(parts["logIndex"]),
+        transaction_hash=_octets_of_length(parts["transactionHash"], 32),
+        transaction_index=integer(parts["transactionIndex"]),
+    )
+
+
+def _octets_of_length(text: str, length: int) -> bytes:
+    found = octets(text)
+    if len(found) != length:
+        raise ValueError(f"{len(found)} bytes instead of {length}")
+    return found
 
 
 def receipt_of(parts: Mapping[str, Any]) -> Receipt:

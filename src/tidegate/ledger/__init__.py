@@ -10,9 +10,11 @@ the street's records carry is defined once, in the bodies below.
 
 from tidegate.ledger.bodies import (
     AuthorisationBody,
+    BlockMark,
     Body,
     BookingBody,
     BoundsBody,
+    CursorBody,
     DecisionBody,
     Delta,
     GuardsBody,
@@ -43,9 +45,11 @@ __all__ = [
     "SCHEMA_VERSION",
     "Attempt",
     "AuthorisationBody",
+    "BlockMark",
     "Body",
     "BookingBody",
     "BoundsBody",
+    "CursorBody",
     "DecisionBody",
     "Delta",
     "Entry",

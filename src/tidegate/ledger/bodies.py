@@ -320,3 +320,31 @@ class RecoveryBody(Body, frozen=True, kw_only=True):
 
     found: str
     done: str
+
+
+class BlockMark(msgspec.Struct, frozen=True, array_like=True):
+    """A block that was handed out: number, hash, and the indices of its logs as runs (first, last)."""
+
+    number: int
+    hash: str
+    log_runs: tuple[tuple[int, int], ...] = ()
+
+
+class CursorBody(Body, frozen=True, kw_only=True):
+    """A ``cursor``: where one follower (``stream``) of a chain stands, written before it hands out.
+
+    The batch takes back the blocks ``withdrawn`` and then adds blocks ``first`` to ``number``, of which
+    ``added`` holds the newest: those that a reorg may still reach. ``hash`` is that of block
+    ``number``, ``parent_hash`` that of block ``first - 1``. Hashes here are bare hex.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.CURSOR
+
+    chain_id: int
+    stream: str
+    first: int
+    number: int
+    hash: str
+    parent_hash: str
+    withdrawn: tuple[BlockMark, ...] = ()
+    added: tuple[BlockMark, ...] = ()

@@ -116,11 +116,15 @@ class JournalReader:
             after = page[-1][0]
             left = None if left is None else left - size
 
-    def last_records(self, count: int, kind: RecordKind | None = None) -> list[Record]:
-        """Return the newest ``count`` records (of one kind), oldest first."""
+    def last_records(
+        self, count: int, kind: RecordKind | None = None, correlation_id: str | None = None
+    ) -> list[Record]:
+        """Return the newest ``count`` records (of one kind, of one correlation), oldest first."""
         newest = select(records_table).order_by(records_table.c.seq.desc()).limit(count)
         if kind is not None:
             newest = newest.where(records_table.c.kind == str(kind))
+        if correlation_id is not None:
+            newest = newest.where(records_table.c.correlation_id == correlation_id)
         return [record_of_row(row) for row in reversed(self._rows(newest, "reading the tail"))]
 
     def attempts(self, *, open_only: bool = False, intent_id: str | None = None) -> list[Attempt]:

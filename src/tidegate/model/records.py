@@ -54,6 +54,7 @@ DURABLE_KINDS = frozenset(
         RecordKind.NONCE,
         RecordKind.SIGNATURE,
         RecordKind.REPLACEMENT,
+        RecordKind.CURSOR,
         RecordKind.STOP,
         RecordKind.RESUME,
         RecordKind.HALT,
