@@ -90,5 +90,13 @@ def test_a_used_nonce_is_signed_for_a_cancel_and_for_nothing_else_after_it() -> 
         sign(signer, msgspec.structs.replace(cancel, value_wei=1, max_fee_wei=14))
 
 
+def test_a_chain_without_a_base_fee_gets_one_gas_price_and_its_own_id() -> None:
+    legacy = msgspec.structs.replace(TRANSACTION, is_legacy=True)
+    raw = sign(key(), legacy)
+    assert raw[0] >= 0xC0, "a list, not a typed envelope"
+    assert Account.recover_transaction(raw) == key().address
+    assert sign(key(), TRANSACTION)[0] == 2
+
+
 def test_no_secret_in_the_repr() -> None:
     assert repr(key()) == f"ThrowAwayKey({key().address})"

@@ -43,6 +43,7 @@ class ThrowAwayKey:
     """
 
     is_throw_away = True
+    capability_id = ""
 
     def __init__(self, label: str, *, stage: Stage, chain_ids: frozenset[int]) -> None:
         if stage not in _STAGES:
@@ -103,18 +104,7 @@ class ThrowAwayKey:
                 allowed=", ".join(str(one) for one in sorted(self._chain_ids)),
             )
         self._refuse_other_content(transaction, intent_id)
-        fields: dict[str, Any] = {
-            "type": 2,
-            "chainId": transaction.chain_id,
-            "nonce": transaction.nonce,
-            "to": b"" if transaction.to is None else transaction.to,
-            "data": transaction.data,
-            "value": transaction.value_wei,
-            "gas": transaction.gas_limit,
-            "maxFeePerGas": transaction.max_fee_wei,
-            "maxPriorityFeePerGas": transaction.max_priority_fee_wei,
-        }
-        signed = self._account.sign_transaction(fields)
+        signed = self._account.sign_transaction(_fields(transaction))
         self._signed[transaction.chain_id, transaction.nonce] = transaction
         return SignedTransaction(
             hash=bytes(signed.hash), raw=bytes(signed.raw_transaction), sender=self.address
@@ -129,8 +119,26 @@ class ThrowAwayKey:
         raised = new.max_fee_wei >= old.max_fee_wei and new.max_priority_fee_wei >= old.max_priority_fee_wei
         if not ((same or cancels) and raised):
             raise Denied(
-                Reason.CAPABILITY,
+                Reason.NONCE_REUSED,
                 f"nonce {new.nonce} was signed before with other content",
                 found=f"intent {intent_id}",
                 allowed="the same to, value and data, or a cancel, with fees at least as high",
             )
+
+
+def _fields(transaction: UnsignedTransaction) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "chainId": transaction.chain_id,
+        "nonce": transaction.nonce,
+        "to": b"" if transaction.to is None else transaction.to,
+        "data": transaction.data,
+        "value": transaction.value_wei,
+        "gas": transaction.gas_limit,
+    }
+    if transaction.is_legacy:
+        return fields | {"gasPrice": transaction.max_fee_wei}
+    return fields | {
+        "type": 2,
+        "maxFeePerGas": transaction.max_fee_wei,
+        "maxPriorityFeePerGas": transaction.max_priority_fee_wei,
+    }

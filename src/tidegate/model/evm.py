@@ -70,7 +70,10 @@ class Revert(msgspec.Struct, frozen=True):
 
 
 class UnsignedTransaction(msgspec.Struct, frozen=True):
-    """An EIP-1559 transaction before its signature. Money in wei."""
+    """A transaction before its signature. Money in wei.
+
+    On a chain without a base fee (``is_legacy``, EIP-155) both fees are the one gas price.
+    """
 
     chain_id: int
     nonce: int
@@ -80,6 +83,7 @@ class UnsignedTransaction(msgspec.Struct, frozen=True):
     gas_limit: int
     max_fee_wei: int
     max_priority_fee_wei: int
+    is_legacy: bool = False
 
     @property
     def content_digest(self) -> str:

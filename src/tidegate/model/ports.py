@@ -15,6 +15,11 @@ class TransactionSigner(Protocol):
         """Return the account that this key controls."""
         ...
 
+    @property
+    def capability_id(self) -> str:
+        """Return the id of the capability that it signs under; empty for a throw-away key."""
+        ...
+
     async def sign_transaction(
         self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
     ) -> SignedTransaction:

@@ -23,6 +23,7 @@ class RecordKind(StrEnum):
     SENT = "sent"
     AMBIGUOUS = "ambiguous"  # sent, and nobody confirmed: the chain is asked
     REPLACEMENT = "replacement"  # signed anew with the same nonce: higher fees, or a cancel
+    REPLACED = "replaced"  # the nonce was used by another hash of ours, which is followed
     EXPIRING = "expiring"  # the deadline is over and the nonce unused: to be cancelled
     RECEIPT = "receipt"
     WITHDRAWN = "withdrawn"  # a reorg took the block of a receipt away

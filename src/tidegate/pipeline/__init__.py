@@ -9,6 +9,7 @@ exist only the chain decides it, and no second version is ever signed.
 from tidegate.pipeline.chain import ChainPort, Rehearsal
 from tidegate.pipeline.desk import Desk, PlanReader
 from tidegate.pipeline.node import NodeChain
+from tidegate.pipeline.ports import BreakersPort, NoBreakers, NoStops, StopsPort
 from tidegate.pipeline.recover import drop_orphans, recover
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import value_usd_e6
@@ -19,14 +20,18 @@ from tidegate.pipeline.unsent import Fate
 __all__ = [
     "STAGES",
     "THROW_AWAY",
+    "BreakersPort",
     "ChainPort",
     "Desk",
     "Fate",
+    "NoBreakers",
+    "NoStops",
     "NodeChain",
     "PlanReader",
     "Rehearsal",
     "Run",
     "StageRules",
+    "StopsPort",
     "Street",
     "drop_orphans",
     "read_run",
