@@ -237,20 +237,117 @@ class BookingBody(Body, frozen=True, kw_only=True):
         }
 
 
-class Used(msgspec.Struct, frozen=True):
-    """How much of a limit was used before this intent, and how much it allows."""
+class Used(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How much of a limit was used before this intent, and how much it allows, in its scope."""
 
     limit: str
     used: int
     allowed: int
+    scope: str = ""
 
 
 class LimitsBody(Body, frozen=True, kw_only=True):
-    """The ``limits`` that an intent was held against; its place in each is reserved."""
+    """The ``limits`` that an intent was held against; its place in each is reserved.
+
+    ``at_s`` is the event time by which its place rolls off; 0 is the time of the record.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.LIMITS
 
     checked: tuple[Used, ...]
+    at_s: int = 0
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a desk holds of a token at a venue, in millionths of a dollar."""
+
+    venue: str
+    token: str
+    value_usd_e6: int
+
+
+class MarkBody(Body, frozen=True, kw_only=True):
+    """A ``mark``: all that a desk holds, and what that is worth more (or less) than it was booked at."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.MARK
+
+    desk: str
+    unrealised_usd_e6: int
+    held: tuple[Held, ...]
+    at_s: int
+
+
+class StopBody(Body, frozen=True, kw_only=True):
+    """A ``stop`` that came into force. ``until_ms`` None: until it is resumed."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.STOP
+
+    id: str
+    name: str
+    scope: str
+    reason: str
+    who: tuple[str, ...]
+    set_by: str
+    at_ms: int
+    until_ms: int | None = None
+    allow_exit: bool = True
+
+
+class ResumeBody(Body, frozen=True, kw_only=True):
+    """A ``resume``: what released a stop (``stop_id``) or a latched breaker, who, why, on what evidence."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.RESUME
+
+    scope: str
+    who: tuple[str, ...]
+    reason: str
+    evidence: str
+    at_ms: int
+    stop_id: str = ""
+    breaker: str = ""
+
+
+class BreakerBody(Body, frozen=True, kw_only=True):
+    """A ``breaker`` after an evaluation: its whole state, and the input that gave it.
+
+    ``code`` says why it moved: ``tripped``, ``breaker_blind``, ``breaker_silent``, ``stepped_down``,
+    ``resumed``, or ``measured`` where the level is the same. ``value`` is decimal text, empty when
+    there was none; times are milliseconds since the Unix epoch. ``left_ms`` holds, by level from 1 on,
+    when it was last stepped down from (0: never).
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.BREAKER
+
+    breaker: str
+    scope: str
+    code: str
+    level: int
+    previous: int
+    value: str
+    value_at_ms: int
+    since_ms: int
+    quiet_since_ms: int | None
+    blind_since_ms: int | None
+    is_latched: bool
+    left_ms: tuple[int, ...]
+    evaluated_ms: int
+
+
+class DrillBody(Body, frozen=True, kw_only=True):
+    """A ``drill``: what was rehearsed in which world, its times and figures, and whether it held.
+
+    ``figures`` are integers with their unit in the name; ``steps`` are (what, milliseconds from the start).
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.DRILL
+
+    drill: str
+    world: str
+    passed: bool
+    started_ms: int
+    steps: tuple[tuple[str, int], ...]
+    figures: dict[str, int]
+    detail: str = ""
 
 
 class GuardsBody(Body, frozen=True, kw_only=True):
