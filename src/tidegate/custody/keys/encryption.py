@@ -23,46 +23,42 @@ SCRYPT_N = 2**18
 SCRYPT_N_LIGHT = 2**12
 """For keys that must never hold value."""
 
-_R, _P, _DERIVED_BYTES = 8, 1, 32
+_DERIVED_BYTES = 32
 _SCRYPT_BYTES_MAX = 2**30
-_PBKDF2_ROUNDS_MAX = 10_000_000
 
 Hex = Annotated[str, msgspec.Meta(pattern="^(0x)?([0-9a-fA-F]{2})*$", max_length=1024)]
-Small = Annotated[int, msgspec.Meta(ge=1, le=2**24)]
 
 
 class _Iv(msgspec.Struct, frozen=True):
     iv: Hex
 
 
-class _Derivation(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the password is turned into a key with: scrypt's figures, or PBKDF2's."""
+class _Derivation(msgspec.Struct, frozen=True):
+    """What the password is turned into a key with: scrypt's figures."""
 
     dklen: Literal[32]
     salt: Hex
-    n: Small | None = None
-    r: Small | None = None
-    p: Small | None = None
-    c: Small | None = None
-    prf: Literal["hmac-sha256"] | None = None
+    n: Annotated[int, msgspec.Meta(ge=2, le=2**24)]
+    r: Literal[8]
+    p: Annotated[int, msgspec.Meta(ge=1, le=16)]
 
 
 class Sealed(msgspec.Struct, frozen=True):
-    """An encrypted secret as the file holds it. Others' files may be PBKDF2; ours are scrypt."""
+    """An encrypted secret as the file holds it."""
 
     cipher: Literal["aes-128-ctr"]
     cipherparams: _Iv
     ciphertext: Hex
-    kdf: Literal["scrypt", "pbkdf2"]
+    kdf: Literal["scrypt"]
     kdfparams: _Derivation
     mac: Hex
 
 
 def seal(secret: bytes, password: Password, *, scrypt_n: int = SCRYPT_N) -> Sealed:
     """Return ``secret`` encrypted under ``password``, with a new salt and a new start vector."""
-    derivation = _Derivation(dklen=32, salt=os.urandom(32).hex(), n=scrypt_n, r=_R, p=_P)
+    derivation = _Derivation(dklen=32, salt=os.urandom(32).hex(), n=scrypt_n, r=8, p=1)
     iv = os.urandom(16)
-    derived = _derive("scrypt", derivation, password)
+    derived = _derive(derivation, password)
     ciphertext = _aes(derived, iv, secret)
     return Sealed(
         cipher="aes-128-ctr",
@@ -84,31 +80,37 @@ def unseal(sealed: Sealed, password: Password) -> bytes:
     ConfigError
         ``key_file`` if the figures of the derivation are senseless or would exhaust the machine.
     """
-    derived = _derive(sealed.kdf, sealed.kdfparams, password)
+    derived = _derive(sealed.kdfparams, password)
     ciphertext = _bytes(sealed.ciphertext)
     if not hmac.compare_digest(keccak256(derived[16:] + ciphertext), _bytes(sealed.mac)):
-        raise Tampered(
-            "the password does not open this key",
-            code="wrong_password",
-            found="another password, or a file that was changed",
-            allowed="the password that the file was made with",
-            fix="try the password again; if it is right, restore the file from your copy",
-        )
+        raise wrong_password()
     return _aes(derived, _bytes(sealed.cipherparams.iv), ciphertext)
 
 
-def _derive(kdf: str, figures: _Derivation, password: Password) -> bytes:
-    salt = _bytes(figures.salt)
-    if kdf == "pbkdf2":
-        if figures.c is None or figures.c > _PBKDF2_ROUNDS_MAX or figures.prf is None:
-            raise _senseless(figures)
-        return hashlib.pbkdf2_hmac("sha256", password.reveal(), salt, figures.c, _DERIVED_BYTES)
+def wrong_password() -> Tampered:
+    """Return what is said of a password that does not open a key."""
+    return Tampered(
+        "the password does not open this key",
+        code="wrong_password",
+        found="another password, or a file that was changed",
+        allowed="the password that the file was made with",
+        fix="try the password again; if it is right, restore the file from your copy",
+    )
+
+
+def _derive(figures: _Derivation, password: Password) -> bytes:
     n, r, p = figures.n, figures.r, figures.p
-    if n is None or r is None or p is None or n < 2 or n & (n - 1) or 128 * n * r * p > _SCRYPT_BYTES_MAX:
-        raise _senseless(figures)
+    if n & (n - 1) or 128 * n * r * p > _SCRYPT_BYTES_MAX:
+        raise ConfigError(
+            "this key file asks for a derivation that makes no sense or would exhaust the machine",
+            code="key_file",
+            found=f"scrypt with n={n}, r={r}, p={p}",
+            allowed="n a power of two, 128·n·r·p at most 2^30",
+            fix="restore the file from your copy",
+        )
     return hashlib.scrypt(
         password.reveal(),
-        salt=salt,
+        salt=_bytes(figures.salt),
         n=n,
         r=r,
         p=p,
@@ -128,13 +130,3 @@ def _aes(derived: bytes, iv: bytes, data: bytes) -> bytes:
 
 def _bytes(text: str) -> bytes:
     return bytes.fromhex(text.removeprefix("0x"))
-
-
-def _senseless(figures: _Derivation) -> ConfigError:
-    return ConfigError(
-        "this key file asks for a derivation that makes no sense or would exhaust the machine",
-        code="key_file",
-        found=f"n={figures.n}, r={figures.r}, p={figures.p}, c={figures.c}",
-        allowed="scrypt with n a power of two and 128·n·r·p at most 2^30; PBKDF2 with at most 10^7 rounds",
-        fix="restore the file from your copy",
-    )

@@ -22,10 +22,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidegate.chain import address
 from tidegate.custody.keys.encryption import SCRYPT_N, SCRYPT_N_LIGHT, Sealed, seal, unseal
-from tidegate.custody.keys.local import SECRET_BYTES, LocalKey, open_secret
+from tidegate.custody.keys.local import SECRET_BYTES, Curve, LocalKey, open_secret
 from tidegate.custody.keys.password import Password
-from tidegate.custody.keys.source import Curve
 from tidegate.model import ConfigError, Tampered, canonical_json
 
 PASSWORD_BYTES_MIN = 12
@@ -116,7 +116,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         ConfigError
             ``key_file`` if it is not there, others can read it, or it is no key file of ours.
         """
-        raw = _read_private(path)
+        raw = read_private(path)
         try:
             return msgspec.json.decode(raw, type=cls)
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -131,8 +131,6 @@ class KeyFile(msgspec.Struct, frozen=True):
     @property
     def shown_address(self) -> str:
         """Return the address as people write it: with 0x and checksum on EVM chains."""
-        from tidegate.chain import address
-
         return self.address if self.tidegate.curve is Curve.ED25519 else address("0x" + self.address)
 
     def open(self, password: Password) -> LocalKey:
@@ -216,7 +214,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """Return the bytes of a small file that its owner alone can read, or raise ``ConfigError``."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:

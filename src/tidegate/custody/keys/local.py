@@ -1,4 +1,4 @@
-"""Keys in this process's memory: what an opened keystore file becomes.
+"""Keys in this process's memory: what an opened key file becomes.
 
 Python can not promise to wipe memory. What it can keep is kept: no ``repr``, copy or pickle of
 these objects holds the secret, and the process around them has no core dump and is not readable by
@@ -7,6 +7,7 @@ its own user (``custody.hardening``).
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NoReturn
 
 from coincurve import PrivateKey
@@ -15,19 +16,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tidegate.chain import address, keccak256
 from tidegate.custody.keys.base58 import to_base58
-from tidegate.custody.keys.source import Curve
-from tidegate.model import ConfigError
+from tidegate.model import Address, ConfigError
 
-_DIGEST_BYTES = 32
 SECRET_BYTES = 32
 """Length of a secp256k1 secret and of an ed25519 seed."""
+_DIGEST_BYTES = 32
+
+
+class Curve(StrEnum):
+    """Which signatures a key gives."""
+
+    SECP256K1 = "secp256k1"  # EVM chains
+    ED25519 = "ed25519"  # Solana
 
 
 class _Unseen:
     """A thing that is used and never shown, copied or written."""
 
     __slots__ = ()
-    address: str
+    address: Address
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.address})"
@@ -37,7 +44,7 @@ class _Unseen:
 
 
 class SecpKey(_Unseen):
-    """A secp256k1 key, for EVM chains.
+    """A secp256k1 key, for EVM chains: the ``KeyHandle`` that the signer's core asks for.
 
     Raises
     ------
@@ -60,14 +67,14 @@ class SecpKey(_Unseen):
                 allowed="32 bytes between 1 and the curve's order less 1",
                 fix="make a new one: tidegate keys new",
             ) from None
-        self.address: str = address(keccak256(self._key.public_key.format(compressed=False)[1:])[12:])
+        self.address = address(keccak256(self._key.public_key.format(compressed=False)[1:])[12:])
         self.is_throw_away = is_throw_away
 
-    def sign(self, message: bytes) -> bytes:
-        """Return r, s and the parity of y for a 32-byte digest."""
-        if len(message) != _DIGEST_BYTES:
-            raise ValueError(f"a digest has {_DIGEST_BYTES} bytes, was {len(message)}")
-        return bytes(self._key.sign_recoverable(message, hasher=None))
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Return r, the low s, and the parity of y (0 or 1) for 32 bytes: RFC 6979, 65 bytes."""
+        if len(digest) != _DIGEST_BYTES:
+            raise ValueError(f"a digest has {_DIGEST_BYTES} bytes, was {len(digest)}")
+        return self._key.sign_recoverable(digest, hasher=None)
 
 
 class EdKey(_Unseen):
@@ -79,11 +86,12 @@ class EdKey(_Unseen):
     def __init__(self, seed: bytes, *, is_throw_away: bool) -> None:
         _need_length(seed)
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        self.address: str = to_base58(self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+        public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        self.address = Address(to_base58(public))
         self.is_throw_away = is_throw_away
 
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64-byte signature of the message itself."""
+    def sign_message(self, message: bytes) -> bytes:
+        """Return the 64-byte signature of the message itself (RFC 8032)."""
         return self._key.sign(message)
 
 
