@@ -27,7 +27,7 @@ class StopsPort(Protocol):
 class BreakersPort(Protocol):
     """Knows which kinds of operation are masked."""
 
-    def masking(self, intent: Intent) -> Denied | None:
+    def masking(self, intent: Intent, /) -> Denied | None:
         """Return the refusal of the breaker that masks what the intent does, or None.
 
         Never masks an exit. Whatever keeps it from knowing is a refusal of everything else.
@@ -38,9 +38,7 @@ class BreakersPort(Protocol):
 class NoStops:
     """No stop exists: for tools that send nothing, and tests."""
 
-    def blocking(
-        self, *, desk: str, chain_id: int, venues: tuple[str, ...], market: str, is_exit: bool
-    ) -> Denied | None:
+    def blocking(self, **_: object) -> Denied | None:
         """Return None."""
         return None
 
@@ -48,6 +46,6 @@ class NoStops:
 class NoBreakers:
     """No breaker exists: for tools that send nothing, and tests."""
 
-    def masking(self, intent: Intent) -> Denied | None:
+    def masking(self, _: Intent, /) -> Denied | None:
         """Return None."""
         return None
