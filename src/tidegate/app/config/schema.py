@@ -60,6 +60,7 @@ class ChainConfig(msgspec.Struct, frozen=True, kw_only=True):
     priority_cap_wei: Annotated[Count | None, "the most ever tipped per gas"] = None
     clock_skew_max_s: Annotated[Positive | None, "chain time against this machine's"] = None
     gas_per_day_wei: Annotated[Positive | None, "the most spent for gas on this chain in a day"] = None
+    book: Annotated[str, "the address book's file, relative to this one; a running devnet has its own"] = ""
     endpoints: Annotated[tuple[EndpointConfig, ...], "JSON-RPC endpoints, best from different operators"] = ()
 
 

@@ -7,6 +7,7 @@ legal program give an error with offset and rule, never anything else. Only ``de
 """
 
 from tidegate.venues.executor.abi import (
+    SWEEP_MAX,
     Executed,
     Simulated,
     TraceEntry,
@@ -112,6 +113,7 @@ __all__ = [
     "PROGRAM_MAX_BYTES",
     "REGISTERS_MAX",
     "RETURN_WORDS_MAX",
+    "SWEEP_MAX",
     "TAG_MAX",
     "Approve",
     "ArgumentRule",
