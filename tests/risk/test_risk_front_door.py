@@ -6,6 +6,9 @@ import tidegate.risk as room
 
 
 def test_the_front_door() -> None:
-    assert sorted(room.__all__) == ["LimitBook", "RunLimits"]
+    assert " ".join(room.__all__) == (
+        "LimitBook Place ResumeNote RunLimits Scope SteadyClock Stop StopBook StopFolder StopOrder StopsPort "
+        "read_stops"
+    )
     assert all(hasattr(room, name) for name in room.__all__)
     assert room.__doc__

@@ -1,9 +1,26 @@
-"""What may stop an intent: guards on a plan, limits on a desk. Says no; sends nothing.
+"""What may stop an intent: guards on a plan, limits, breakers and stops. Says no; sends nothing.
 
 Invariants: a check and the reservation that it allows are one step; an exception while judging is a
-failure; nothing here masks an exit. The pipeline and the desks call it.
+failure; what is missing, too old or unreadable means "do not act"; nothing here masks an exit, but a
+stop on which two people agree. The pipeline, the desks and the composition root call it.
 """
 
 from tidegate.risk.limits import LimitBook, RunLimits
+from tidegate.risk.scope import Place, Scope
+from tidegate.risk.steady import SteadyClock
+from tidegate.risk.stops import ResumeNote, Stop, StopBook, StopFolder, StopOrder, StopsPort, read_stops
 
-__all__ = ["LimitBook", "RunLimits"]
+__all__ = [
+    "LimitBook",
+    "Place",
+    "ResumeNote",
+    "RunLimits",
+    "Scope",
+    "SteadyClock",
+    "Stop",
+    "StopBook",
+    "StopFolder",
+    "StopOrder",
+    "StopsPort",
+    "read_stops",
+]
