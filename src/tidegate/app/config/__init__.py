@@ -25,7 +25,6 @@ from tidegate.app.config.schema import (
     PaperConfig,
     RunConfig,
     SignerConfig,
-    Tier,
 )
 from tidegate.app.config.secrets import Secret, Url
 from tidegate.app.config.template import STRATEGY, TEXT
@@ -48,7 +47,6 @@ __all__ = [
     "RunConfig",
     "Secret",
     "SignerConfig",
-    "Tier",
     "Url",
     "check_config",
     "find_config",

@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import msgspec
 
 from tidegate.app.config.secrets import Url
 from tidegate.chain import NetworkKind
+from tidegate.chain.rpc import Feature, Tier
 from tidegate.model import Stage
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-
-
-class Tier(StrEnum):
-    """What an endpoint is for."""
-
-    PRIMARY = "primary"
-    BACKUP = "backup"
-    PRIVATE = "private"
 
 
 class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +30,8 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     trusted: Annotated[bool, "a node of your own"] = False
     tier: Annotated[Tier, "primary, backup or private"] = Tier.PRIMARY
     weight: Annotated[Positive, "share of the reads"] = 1
-    features: Annotated[tuple[str, ...], "of archive, trace, bundle, private"] = ()
-    rate_per_s: Annotated[Positive, "requests a second"] = 50
+    features: Annotated[tuple[Feature, ...], "of archive, trace, bundle, private"] = ()
+    rate_per_s: Annotated[Positive | None, "requests a second; none is no limit"] = None
     burst: Annotated[Positive, "requests at once"] = 100
     batch_max: Annotated[Positive, "calls in one batch; 1 is no batches"] = 50
     logs_span_max_blocks: Annotated[Positive, "blocks in one eth_getLogs"] = 2_000

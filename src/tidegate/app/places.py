@@ -1,0 +1,109 @@
+"""A chain by its name: from the configuration, else a devnet of ours that is up.
+
+The one place where a name becomes endpoints, a network and an address book.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tidegate.app.config import ChainConfig, EndpointConfig, LoadedConfig, network_of
+from tidegate.app.devnet import node_records, read_book
+from tidegate.chain import Network, devnet_network
+from tidegate.chain.rpc import Endpoint, RpcPool
+from tidegate.model import Clock, ConfigError, Recorder
+from tidegate.venues import AddressBook, load_book
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chain that can be reached. URLs are inside ``endpoints`` and never shown."""
+
+    name: str
+    network: Network
+    endpoints: tuple[Endpoint, ...]
+    book: AddressBook | None
+
+    def pool(self, *, clock: Clock | None = None, recorder: Recorder | None = None) -> RpcPool:
+        """Return a pool over the chain's endpoints, not started yet."""
+        return RpcPool(self.network, self.endpoints, clock=clock, recorder=recorder)
+
+    def require_book(self) -> AddressBook:
+        """Return the address book. Raises ``ConfigError`` if the chain has none."""
+        if self.book is None:
+            raise ConfigError(
+                f"chain {self.name} has no address book",
+                found="no book",
+                allowed="a TOML file of names and addresses",
+                fix=f'set book = "addresses/{self.name}.toml" under [chains.{self.name}]',
+            )
+        return self.book
+
+
+def place_of(name: str, loaded: LoadedConfig, home: Path) -> Place:
+    """Return the chain called ``name``.
+
+    Raises
+    ------
+    ConfigError
+        If the configuration does not name it and no devnet of that name is up, or a secret is missing.
+    """
+    configured = loaded.config.chains.get(name)
+    devnets = home / "devnet"
+    running = node_records(devnets) if devnets.exists() else {}
+    if configured is not None and configured.endpoints:
+        book = _book(loaded, configured)
+        if book is None and name in running and running[name].chain_id == configured.chain_id:
+            book = read_book(devnets, name)
+        endpoints = tuple(map(_endpoint, configured.endpoints))
+        return Place(name, network_of(name, configured), endpoints, book)
+    if name in running:
+        record = running[name]
+        network = devnet_network(record.chain_id, name=name, block_time_s=record.block_time_s)
+        return Place(
+            name,
+            network,
+            (Endpoint(name="devnet", url=record.url, operator="us", trusted=True),),
+            read_book(devnets, name),
+        )
+    raise ConfigError(
+        f"there is no chain {name}",
+        found=name,
+        allowed=", ".join(sorted({*loaded.config.chains, *running})) or "none is configured, none is up",
+        fix="add it under [chains] with an endpoint, or start a local one: tidegate devnet up",
+    )
+
+
+def _endpoint(config: EndpointConfig) -> Endpoint:
+    return Endpoint(
+        name=config.name,
+        url=config.url.reveal(),
+        ws=None if config.ws is None else config.ws.reveal(),
+        operator=config.operator,
+        trusted=config.trusted,
+        tier=config.tier,
+        weight=config.weight,
+        features=frozenset(config.features),
+        rate_per_s=config.rate_per_s,
+        burst=config.burst,
+        batch_max=config.batch_max,
+        logs_span_max=config.logs_span_max_blocks,
+        timeout_s=config.timeout_ms / 1000,
+        send_timeout_s=config.send_timeout_ms / 1000,
+    )
+
+
+def _book(loaded: LoadedConfig, chain: ChainConfig) -> AddressBook | None:
+    if not chain.book:
+        return None
+    path = loaded.folder / chain.book
+    try:
+        return load_book(path.read_text(encoding="utf-8"), where=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} can not be read",
+            found=type(error).__name__,
+            allowed="an address book in TOML",
+            fix="tidegate devnet export writes one for a devnet",
+        ) from error
