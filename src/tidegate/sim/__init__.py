@@ -14,18 +14,26 @@ from tidegate.sim.packages import anvil_binary
 from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
 from tidegate.sim.pinned import PinnedWorld, PinnedWorlds
 from tidegate.sim.state import AccountState, WorldState, state_digest
+from tidegate.sim.tape import NOT_ON_TAPE, Measured, Tape, TapeBlock, TapeRecorder, TapeWorld, TapeWorlds
 from tidegate.sim.world import World
 
 __all__ = [
     "CONTRACTS",
+    "NOT_ON_TAPE",
     "AccountState",
     "Artifact",
     "Artifacts",
     "Build",
     "ExactWorld",
     "FastWorld",
+    "Measured",
     "PinnedWorld",
     "PinnedWorlds",
+    "Tape",
+    "TapeBlock",
+    "TapeRecorder",
+    "TapeWorld",
+    "TapeWorlds",
     "World",
     "WorldReverted",
     "WorldState",

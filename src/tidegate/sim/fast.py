@@ -110,6 +110,33 @@ class FastWorld(FastAccounts):
         self._write(sender, nonce_delta=1)
         return receipt
 
+    def run_last(
+        self,
+        to: Address,
+        data: bytes = b"",
+        *,
+        sender: Address,
+        value: int = 0,
+        gas_limit: int | None = None,
+    ) -> Receipt:
+        """Do one transaction as the last one of the newest block, undo it, and return its receipt.
+
+        ``gas_used`` there is no true figure. Raises as ``simulate`` does; the revert has the receipt.
+        """
+        evm = self._evm
+        checkpoint = evm.snapshot()
+        try:
+            output = evm.message_call(sender, to, data, value, gas_limit)
+            return self._receipt(sender, status=1, output=output)
+        except BaseException as error:  # noqa: BLE001  a panic of the engine is no Exception
+            failure = self._failure(error)
+            if isinstance(failure, WorldReverted):
+                failure.receipt = self._receipt(sender, status=0, output=failure.data)
+            raise failure from None
+        finally:
+            if self._evm is evm:
+                self._undo(checkpoint)
+
     def deploy(self, initcode: bytes, *, sender: Address, value: int = 0) -> Address:
         """Create a contract in a block of its own and return its address. Raises as ``transact`` does."""
         before, nonce = self._begin(), self.nonce(sender)

@@ -31,9 +31,11 @@ class PinnedWorld(FastWorld):
         shelf: CodeShelf,
         touched: Touched,
         connection: Connection,
+        is_thorough: bool = False,
     ) -> None:
         super().__init__(chain_id=chain_id, block=block, block_time_s=block_time_s, shelf=shelf, fork_url=url)
         self._touched = touched
+        self._is_thorough = is_thorough
         self._simulations = 0
         touched.fetch(connection, self._evm, block, shelf)
 
@@ -41,11 +43,15 @@ class PinnedWorld(FastWorld):
         # What was read is learned and its code analysed; ever fewer looks suffice.
         self._simulations += 1
         is_time = self._simulations & (self._simulations - 1) == 0
-        if is_time:
+        if is_time or self._is_thorough:
             self._touched.learn(self._evm)
         super()._undo(checkpoint)
         if is_time and not self._frames:
             self._accounts.settle()
+
+    def learn(self) -> None:
+        """Remember what was read so far, outside simulations too."""
+        self._touched.learn(self._evm)
 
 
 class PinnedWorlds:
@@ -59,16 +65,19 @@ class PinnedWorlds:
         How many worlds to keep; each holds what was fetched for its block.
     block_time_s
         For blocks that are mined on top in the fast world.
+    is_thorough
+        Remember everything that any simulation reads, and never forget it: for a recorder.
     """
 
-    def __init__(self, url: str, *, keep: int = 4, block_time_s: int = 1) -> None:
+    def __init__(self, url: str, *, keep: int = 4, block_time_s: int = 1, is_thorough: bool = False) -> None:
         self._url = url
         self._keep = keep
         self._block_time_s = block_time_s
         self._connection = Connection(url, name="the pinned node")
         self._chain_id: int | None = None
         self._shelf = CodeShelf()
-        self._touched = Touched()
+        self._is_thorough = is_thorough
+        self.touched = Touched(entries_max=None) if is_thorough else Touched()
         self._abis: list[Abi] = []
         self._worlds: OrderedDict[bytes, PinnedWorld] = OrderedDict()
 
@@ -88,13 +97,14 @@ class PinnedWorlds:
         world = self._worlds.pop(pinned.hash, None)
         if world is None or world.is_closed or world.is_changed:
             world = PinnedWorld(
-                chain_id=self._known_chain_id(),
+                chain_id=self.chain_id,
                 block=pinned,
                 block_time_s=self._block_time_s,
                 url=self._url,
                 shelf=self._shelf,
-                touched=self._touched,
+                touched=self.touched,
                 connection=self._connection,
+                is_thorough=self._is_thorough,
             )
             for abi in self._abis:
                 world.register_abi(abi)
@@ -108,7 +118,9 @@ class PinnedWorlds:
         self._worlds.clear()
         self._connection.close()
 
-    def _known_chain_id(self) -> int:
+    @property
+    def chain_id(self) -> int:
+        """Return what the node says its chain is. Raises ``Unavailable`` if it does not answer."""
         if self._chain_id is None:
             self._chain_id = integer(self._connection.request("eth_chainId"))
         return self._chain_id
