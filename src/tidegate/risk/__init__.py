@@ -5,14 +5,22 @@ failure; what is missing, too old or unreadable means "do not act"; nothing here
 stop on which two people agree. The pipeline, the desks and the composition root call it.
 """
 
+from tidegate.risk.breakers import Breaker, BreakerBook, BreakersPort, Inputs, Level, Masked, Reading
 from tidegate.risk.limits import LimitBook, RunLimits
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
 from tidegate.risk.stops import ResumeNote, Stop, StopBook, StopFolder, StopOrder, StopsPort, read_stops
 
 __all__ = [
+    "Breaker",
+    "BreakerBook",
+    "BreakersPort",
+    "Inputs",
+    "Level",
     "LimitBook",
+    "Masked",
     "Place",
+    "Reading",
     "ResumeNote",
     "RunLimits",
     "Scope",
