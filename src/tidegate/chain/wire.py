@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -125,7 +126,7 @@ def mined_logs_of(parts: Sequence[Mapping[str, Any]]) -> tuple[MinedLog, ...]:
     Divergence
         If one has no place: pending, or marked as removed by a reorg.
     """
-    return tuple(_read("log", part, lambda part=part: _mined_log(part)) for part in parts)
+    return tuple(_read("log", part, partial(_mined_log, part)) for part in parts)
 
 
 def _mined_log(parts: Mapping[str, Any]) -> MinedLog:

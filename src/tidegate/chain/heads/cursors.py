@@ -36,7 +36,7 @@ class CursorStore(Protocol):
     """Keeps the cursors of one follower. What ``append`` was given is durable when it returns."""
 
     def load(self, blocks: int) -> Sequence[Cursor]:
-        """Return cursors, oldest first, that together hold at least the newest ``blocks`` blocks."""
+        """Return the newest cursors, oldest first: enough that ``reaches`` holds, or all."""
         ...
 
     def append(self, cursor: Cursor) -> None:
@@ -79,7 +79,7 @@ class JournalCursors:
         self._stream = stream
 
     def load(self, blocks: int) -> Sequence[Cursor]:
-        """Return the newest cursors, oldest first, that hold at least ``blocks`` blocks."""
+        """Return the newest cursors, oldest first, as far down as ``blocks`` below the highest."""
         return load_cursors(self._journal, self._chain_id, self._stream, blocks)
 
     def append(self, cursor: Cursor) -> None:
@@ -105,16 +105,40 @@ def correlation(chain_id: int, stream: str) -> str:
 
 
 def load_cursors(journal: JournalReader, chain_id: int, stream: str, blocks: int) -> tuple[Cursor, ...]:
-    """Return the newest cursors of a follower, oldest first, that hold at least ``blocks`` blocks."""
+    """Return the newest cursors of a follower, oldest first, as far down as ``blocks`` below the highest."""
     count = blocks
     while True:
         records = journal.last_records(count, RecordKind.CURSOR, correlation(chain_id, stream))
         cursors = tuple(_cursor(CursorBody.from_body(record.body)) for record in records)
-        # The newest batch may have to be handed out again, so it does not count.
-        lowest = min((mark.number for cursor in cursors for mark in cursor.added), default=0)
-        if len(records) < count or cursors[-1].first - lowest >= blocks:
+        if len(records) < count or reaches(cursors, blocks):
             return cursors
         count *= 2
+
+
+def held_before_newest(cursors: Sequence[Cursor]) -> tuple[Mark, ...]:
+    """Return the blocks below the newest batch as these cursors leave them, without a hole, ascending."""
+    known: dict[int, Mark] = {}
+    for cursor in cursors:
+        known = {number: mark for number, mark in known.items() if number < cursor.first}
+        if cursor is not cursors[-1]:
+            known.update((mark.number, mark) for mark in cursor.added)
+    held: list[Mark] = []
+    number = cursors[-1].first - 1
+    while number in known:
+        held.append(known[number])
+        number -= 1
+    return tuple(reversed(held))
+
+
+def highest_of(cursors: Sequence[Cursor]) -> int:
+    """Return the highest block that any of these cursors handed out."""
+    return max(max((mark.number for mark in cursor.added), default=cursor.number) for cursor in cursors)
+
+
+def reaches(cursors: Sequence[Cursor], blocks: int) -> bool:
+    """Say whether what is held below the newest batch goes ``blocks`` below the highest block."""
+    held = held_before_newest(cursors)
+    return bool(held) and held[0].number <= highest_of(cursors) - blocks
 
 
 def _cursor(body: CursorBody) -> Cursor:

@@ -8,7 +8,7 @@ import msgspec
 
 from tidegate.chain.mined import Header, MinedLog
 from tidegate.chain.wire import header_of, hex_data, mined_logs_of, quantity
-from tidegate.model import Address
+from tidegate.model import Address, Log, Rejected
 
 
 class LogFilter(msgspec.Struct, frozen=True):
@@ -16,6 +16,12 @@ class LogFilter(msgspec.Struct, frozen=True):
 
     accounts: tuple[Address, ...] = ()
     topics: tuple[bytes, ...] = ()
+
+    def wants(self, log: Log) -> bool:
+        """Say whether a log is wanted."""
+        if self.accounts and log.address not in self.accounts:
+            return False
+        return not self.topics or (bool(log.topics) and log.topics[0] in self.topics)
 
     def parameter(self) -> dict[str, Any]:
         """Return the filter's part of an ``eth_getLogs`` parameter."""
@@ -46,10 +52,10 @@ class BlockSource(Protocol):
         ...
 
     async def block_logs(self, block_hash: bytes) -> tuple[MinedLog, ...] | None:
-        """Return the wanted logs of the block with this hash, and of no other."""
+        """Return all logs of the block with this hash, and of no other."""
         ...
 
-    async def span_logs(self, first: int, last: int) -> tuple[MinedLog, ...]:
+    async def span_logs(self, first: int, last: int, wanted: LogFilter) -> tuple[MinedLog, ...]:
         """Return the wanted logs of blocks ``first`` to ``last``. Raises ``RangeTooWide``."""
         ...
 
@@ -63,38 +69,47 @@ class Requests(Protocol):
 
 
 class NodeBlocks:
-    """A chain's blocks and the logs that a filter wants, read from nodes."""
+    """A chain's blocks and logs, read from nodes.
 
-    def __init__(self, reads: Requests, wanted: LogFilter | None = None) -> None:
+    ``reads`` must not answer from memory (``Keep.NOTHING``): a node that has not indexed a block's logs
+    yet says that there are none, and that answer must not last.
+    """
+
+    def __init__(self, reads: Requests) -> None:
         self._reads = reads
-        self._filter = (wanted or LogFilter()).parameter()
+        self._tells_final = True
 
     async def head(self) -> Header | None:
         """Return the newest block's header."""
-        return await self._tagged("latest")
+        return await self._by_number("latest")
 
     async def finalised(self) -> Header | None:
         """Return the newest final block's header, or none where the chain does not say."""
-        return await self._tagged("finalized")
+        if not self._tells_final:
+            return None
+        try:
+            return await self._by_number("finalized")
+        except Rejected:
+            self._tells_final = False  # a chain that does not know the word does not learn it
+            return None
 
     async def header(self, reference: int | bytes) -> Header | None:
         """Return a header by number or by hash, or none while the node does not have it."""
         if isinstance(reference, int):
-            return await self._tagged(quantity(reference))
+            return await self._by_number(quantity(reference))
         found = await self._reads.request("eth_getBlockByHash", hex_data(reference), False)
         return None if found is None else header_of(found)
 
     async def block_logs(self, block_hash: bytes) -> tuple[MinedLog, ...] | None:
-        """Return the wanted logs of the block with this hash, or none while the node lacks it."""
-        parameter = {"blockHash": hex_data(block_hash), **self._filter}
-        found = await self._reads.request("eth_getLogs", parameter)
+        """Return all logs of the block with this hash, or none while the node lacks it."""
+        found = await self._reads.request("eth_getLogs", {"blockHash": hex_data(block_hash)})
         return None if found is None else mined_logs_of(found)
 
-    async def span_logs(self, first: int, last: int) -> tuple[MinedLog, ...]:
+    async def span_logs(self, first: int, last: int, wanted: LogFilter) -> tuple[MinedLog, ...]:
         """Return the wanted logs of a span of blocks, both ends included."""
-        parameter = {"fromBlock": quantity(first), "toBlock": quantity(last), **self._filter}
+        parameter = {"fromBlock": quantity(first), "toBlock": quantity(last), **wanted.parameter()}
         return mined_logs_of(await self._reads.request("eth_getLogs", parameter) or ())
 
-    async def _tagged(self, reference: str) -> Header | None:
+    async def _by_number(self, reference: str) -> Header | None:
         found = await self._reads.request("eth_getBlockByNumber", reference, False)
         return None if found is None else header_of(found)
