@@ -8,11 +8,12 @@ exist only the chain decides it, and no second version is ever signed.
 
 from tidegate.pipeline.chain import ChainPort, Rehearsal
 from tidegate.pipeline.desk import Desk, PlanReader
+from tidegate.pipeline.judgement import Judge
 from tidegate.pipeline.node import NodeChain
 from tidegate.pipeline.ports import BreakersPort, NoBreakers, NoStops, StopsPort
 from tidegate.pipeline.recover import drop_orphans, recover
 from tidegate.pipeline.run import Run, read_run
-from tidegate.pipeline.settle import value_usd_e6
+from tidegate.pipeline.settle import book, value_usd_e6
 from tidegate.pipeline.stages import STAGES, THROW_AWAY, StageRules, rules_of
 from tidegate.pipeline.street import Street
 from tidegate.pipeline.unsent import Fate
@@ -24,6 +25,7 @@ __all__ = [
     "ChainPort",
     "Desk",
     "Fate",
+    "Judge",
     "NoBreakers",
     "NoStops",
     "NodeChain",
@@ -33,6 +35,7 @@ __all__ = [
     "StageRules",
     "StopsPort",
     "Street",
+    "book",
     "drop_orphans",
     "read_run",
     "recover",

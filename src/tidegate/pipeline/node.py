@@ -15,27 +15,30 @@ class NodeChain:
     def __init__(self, client: ChainClient) -> None:
         self._client = client
 
-    async def block(self) -> Block:
-        """Return the newest block."""
-        return await self._client.block()
+    async def block(self, number: int | None = None) -> Block:
+        """Return the newest block, or the one with a number."""
+        return await self._client.block("latest" if number is None else number)
 
     async def nonce(self, account: Address) -> int:
         """Return how many transactions of the account are included."""
         return await self._client.nonce(account)
 
-    async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
+    async def simulate(
+        self, plan: Plan, *, sender: Address, probe_data: bytes = b"", at: Block | None = None
+    ) -> Rehearsal:
         """Run the plan's transaction in a block on top of the newest one, and the probe in another.
 
         The block comes as late after its parent as that one did: a deadline that the next block will
-        miss fails here and not on the chain.
+        miss fails here and not on the chain. On top of an older block, ``at``, it comes a second later: as
+        good as the last transaction in it.
 
         Raises
         ------
         Rejected
             If no block could hold it: the sender lacks funds, or the fee is below the base fee.
         """
-        base = await self._client.block()
-        after_s = await self._next_block_after_s(base)
+        base = await self._client.block() if at is None else at
+        after_s = await self._next_block_after_s(base) if at is None else 1
         call = SimulatedCall(
             sender=sender,
             to=plan.to,

@@ -15,7 +15,9 @@ from tidegate.ledger import (
     ReceiptBody,
     Record,
     SignatureBody,
+    SimulationBody,
 )
+from tidegate.ledger.judgements import JudgementBody
 from tidegate.model import Intent, Outcome, Placement, Plan, RecordKind, SignedTransaction
 
 
@@ -26,12 +28,14 @@ class Run:
     intent: Intent
     accepted_at_ms: int = 0
     plan: Plan | None = None
+    simulated: SimulationBody | None = None
     nonce: int | None = None
     signed: SignedTransaction | None = None
     outcome: Outcome | None = None
     written: set[RecordKind] = field(default_factory=set)
     is_judged_after: bool = False
     booked_value_usd_e6: int = 0
+    judged_block: int | None = None
 
     @property
     def may_have_left(self) -> bool:
@@ -52,6 +56,10 @@ def read_run(records: Iterable[Record]) -> Run | None:
         match record.kind:
             case RecordKind.PLAN:
                 run.plan = PlanBody.from_body(record.body).plan()
+            case RecordKind.SIMULATION:
+                run.simulated = SimulationBody.from_body(record.body)
+            case RecordKind.JUDGEMENT:
+                run.judged_block = JudgementBody.from_body(record.body).block_number
             case RecordKind.NONCE:
                 run.nonce = NonceBody.from_body(record.body).nonce
             case RecordKind.SIGNATURE:

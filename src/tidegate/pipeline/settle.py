@@ -49,7 +49,7 @@ async def settle(run: Run, *, desk: Desk, chain: ChainPort, write: Write) -> Out
     assert run.plan is not None
     receipt = await chain.receipt(run.signed.hash)
     if receipt is not None:
-        return await _book(run, run.plan, receipt, desk=desk, chain=chain, write=write)
+        return await _booked(run, run.plan, receipt, desk=desk, chain=chain, write=write)
     if await chain.knows(run.signed.hash):
         return None
     assert run.nonce is not None
@@ -57,7 +57,7 @@ async def settle(run: Run, *, desk: Desk, chain: ChainPort, write: Write) -> Out
     if used > run.nonce:
         receipt = await chain.receipt(run.signed.hash)  # it may have been included meanwhile
         if receipt is not None:
-            return await _book(run, run.plan, receipt, desk=desk, chain=chain, write=write)
+            return await _booked(run, run.plan, receipt, desk=desk, chain=chain, write=write)
         raise Divergence(
             f"nonce {run.nonce} of {run.signed.sender} was used by bytes that are not ours",
             found=f"{used} transactions included, ours (0x{run.signed.hash.hex()}) not among them",
@@ -80,10 +80,19 @@ async def settle(run: Run, *, desk: Desk, chain: ChainPort, write: Write) -> Out
     return None
 
 
-async def _book(
+async def _booked(
     run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, chain: ChainPort, write: Write
 ) -> Outcome:
-    """Write what is not written yet: a kill between two of these records repeats none."""
+    why = "" if receipt.status == 1 else await _why(plan, receipt, desk, chain)
+    return await book(run, plan, receipt, desk=desk, write=write, why=why)
+
+
+async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Write, why: str = "") -> Outcome:
+    """Write receipt, guards and booking, and return the outcome.
+
+    What is written already is not written again: a kill between two of these records repeats none.
+    ``why`` says in words what a receipt of status 0 failed of.
+    """
     landed = receipt.status == 1
     gas_cost_wei = receipt.gas_used * receipt.effective_gas_price_wei
     deltas = desk.reader.deltas(plan, receipt) if landed else tuple(0 for _ in plan.bounds)
@@ -115,11 +124,10 @@ async def _book(
                 value_usd_e6=run.booked_value_usd_e6,
             ),
         )
-    detail = "" if landed else await _why(plan, receipt, desk, chain)
     return Outcome(
         intent_id=run.intent.id,
         kind=OutcomeKind.LANDED if landed else OutcomeKind.REVERTED,
-        detail=detail,
+        detail=why,
         transaction_hash=receipt.transaction_hash,
         block_number=receipt.block_number,
         gas_used=receipt.gas_used,

@@ -247,7 +247,8 @@ class Street:
         simulation, refusal = await simulate(
             plan, sender=self._account, chain=self._chain, reader=self._desk.reader
         )
-        self._write(run, simulation_body(simulation))
+        run.simulated = simulation_body(simulation)
+        self._write(run, run.simulated)
         if refusal is not None:
             raise refusal
         self._write(run, bounds_body(plan, simulation))
