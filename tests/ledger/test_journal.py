@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tidegate.ledger import GENESIS_HASH, Entry, Journal, JournalReader
+from tidegate.ledger import GENESIS_HASH, SCHEMA_VERSION, Entry, Journal, JournalReader
 from tidegate.model import DURABLE_KINDS, ConfigError, ManualClock, RecordKind, Tampered, Unavailable
 
-from .walks import an_intent, landed, write, write_runs
+from .walks import an_intent, landed, what_stands, write, write_runs
 
 
 def crash_image(path: Path, target: Path) -> Path:
@@ -61,7 +61,7 @@ def test_reading_pages_past_one_page(journal: Journal) -> None:
 def test_a_durable_kind_is_on_disk_when_append_returns(
     path: Path, tmp_path: Path, clock: ManualClock, kind: RecordKind
 ) -> None:
-    bodies = {body.KIND: body for body in landed(an_intent())}
+    bodies = {body.KIND: body for body in [*landed(an_intent()), *what_stands(), *what_stands(is_over=True)]}
     with Journal.open(path, clock=clock) as journal:
         journal.append(RecordKind.EVENT, {}, actor="x")
         journal.append(kind, bodies.get(kind, {}), actor="x", correlation_id=an_intent().id)
@@ -102,7 +102,7 @@ def test_a_read_through_the_writer_sees_its_open_group(journal: Journal) -> None
 def test_threads_share_one_chain(journal: Journal) -> None:
     def write_many(thread: int) -> None:
         for number in range(150):
-            kind = RecordKind.NONCE if number % 50 == 0 else RecordKind.EVENT
+            kind = RecordKind.ANSWER if number % 50 == 0 else RecordKind.EVENT
             journal.append(kind, {"thread": thread, "number": number}, actor=f"thread {thread}")
             if number % 40 == 0:
                 list(journal.records(after=journal.head()[0] - 3))
@@ -256,7 +256,7 @@ def test_a_full_disk_takes_nothing_in_half(path: Path, clock: ManualClock) -> No
         big = {**landed(intent)[0].to_body(), "note": "x" * 200_000}
         with pytest.raises(Unavailable) as refused:
             journal.append(RecordKind.INTENT, big, actor="x", correlation_id=intent.id)
-        assert refused.value.code == "ledger_unavailable"
+        assert refused.value.code == "ledger_full"
         assert "SQLITE_FULL" in str(refused.value.found)
         assert refused.value.exit_code == 12
         assert committed(path) == 12
@@ -286,7 +286,7 @@ def test_a_file_that_may_not_grow_is_unavailable(path: Path) -> None:
     ).stdout.split()
     with JournalReader.open(path) as reader:
         assert reader.verify().records == int(output[0]) > 0
-    assert output[1] == "ledger_unavailable"
+    assert output[1] == "ledger_full"
 
 
 def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:
@@ -311,10 +311,10 @@ def test_a_newer_schema_is_refused_and_both_versions_named(path: Path, clock: Ma
     with Journal.open(path, clock=clock):
         pass
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE ledger_schema SET version = 2")
+        connection.execute(f"UPDATE ledger_schema SET version = {SCHEMA_VERSION + 1}")
     connection.close()
     for attempt in (lambda: Journal.open(path, clock=clock), lambda: JournalReader.open(path)):
-        with pytest.raises(ConfigError, match="has ledger schema 2, this release reads schema 1"):
+        with pytest.raises(ConfigError, match="has ledger schema 3, this release reads schema 2"):
             attempt()
 
 
@@ -342,16 +342,16 @@ def test_a_file_that_never_was_a_ledger_is_a_wrong_argument(path: Path, clock: M
 
 @pytest.mark.parametrize("damaged", [slice(0, 4), slice(16, 100)])
 def test_a_ledger_whose_beginning_is_damaged_is_tampered_with(
-    journal: Journal, clock: ManualClock, damaged: slice
+    journal: Journal, path: Path, clock: ManualClock, damaged: slice
 ) -> None:
     journal.close()
-    content = bytearray(journal.path.read_bytes())
+    content = bytearray(path.read_bytes())
     content[damaged] = bytes(damaged.stop - damaged.start)
-    journal.path.write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(Tampered, match="damaged"):
-        Journal.open(journal.path, clock=clock)
+        Journal.open(path, clock=clock)
     with pytest.raises(Tampered, match="damaged"):
-        JournalReader.open(journal.path)
+        JournalReader.open(path)
 
 
 def test_no_ledger_says_how_to_get_one(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_is_said_and_nothing_is_left(reader: JournalReader, 
         "JournalReader.open(Path(sys.argv[1])).export(Path(sys.argv[2]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(reader.path), str(tmp_path / "place" / "copy")],
+        [sys.executable, "-c", program, str(reader.place), str(tmp_path / "place" / "copy")],
         capture_output=True,
         text=True,
         check=False,

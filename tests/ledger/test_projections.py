@@ -141,7 +141,7 @@ def test_rebuild_names_the_rows_that_differ(path: Path, tmp_path: Path, clock: M
         report = rebuild(journal, tmp_path / "differs.sqlite")
     assert not report.is_equal
     assert report.differences == (f"attempts {an_intent(2).id}", "pnl 11 0")
-    assert report.rows == {"attempts": 2, "pnl": 6}
+    assert report.rows == {"attempts": 2, "pnl": 6, "positions": 2, "standing": 0}
     with Journal.open(tmp_path / "differs.sqlite", clock=clock) as copy:
         assert copy.verify().records == 22
         assert copy.attempts()[1].gas_used == 300_000

@@ -6,18 +6,26 @@ from tidegate.ledger import (
     AuthorisationBody,
     Body,
     BookingBody,
+    BreakerBody,
+    Counted,
+    CursorBody,
     DecisionBody,
     Delta,
+    HaltBody,
     IntentBody,
     Journal,
+    LeaseBody,
     LimitsBody,
     NonceBody,
     OutcomeBody,
     PlanBody,
     ReceiptBody,
+    ReconciliationBody,
+    ResumeBody,
     SentBody,
     SignatureBody,
     SimulationBody,
+    StopBody,
     Used,
 )
 from tidegate.model import (
@@ -128,3 +136,48 @@ def write_runs(journal: Journal, count: int) -> None:
         intent = an_intent(number)
         journal.append(decision(intent).KIND, decision(intent), actor=intent.desk)
         write(journal, intent, landed(intent, nonce=number))
+
+
+def what_stands(name: str = "one", *, is_over: bool = False) -> list[Body]:
+    """Return a body of each kind that stands under a name; ``is_over``: those that end them."""
+    account = ZERO_ADDRESS
+    ended: list[Body] = [
+        LeaseBody(chain_id=10, account=account, holder=name, released=is_over),
+        HaltBody(scope=f"desk:{name}", who="sender", detail="a foreign nonce", lifted=is_over),
+    ]
+    if is_over:
+        resume = ResumeBody(
+            scope="global", who=("ada",), reason="calm", evidence="", at_ms=2, stop_id=f"stop {name}"
+        )
+        return [*ended, resume]
+    return [
+        *ended,
+        StopBody(
+            id=f"stop {name}", name=name, scope="global", reason="r", who=("ada",), set_by="person", at_ms=1
+        ),
+        CursorBody(chain_id=10, stream=name, first=1, number=7, hash="ab" * 32, parent_hash="cd" * 32),
+        BreakerBody(
+            breaker=name,
+            scope="global",
+            code="tripped",
+            level=1,
+            previous=0,
+            value="7",
+            value_at_ms=1,
+            since_ms=1,
+            quiet_since_ms=None,
+            blind_since_ms=None,
+            is_latched=False,
+            left_ms=(0,),
+            evaluated_ms=1,
+        ),
+        ReconciliationBody(
+            stage=Stage.PAPER,
+            desk="atomic",
+            chain_id=31337,
+            block_number=5,
+            block_hash="0x" + "ab" * 32,
+            verdict="opened",
+            counted=(Counted(account, WETH, "WETH", 18, booked=0, found=2**100),),
+        ),
+    ]

@@ -40,7 +40,7 @@ class DyingJournal:
 
     def _die(self) -> None:
         self._copy_to.mkdir()
-        for part in self._journal.path.parent.glob("ledger.sqlite*"):
+        for part in self._journal.place.file.parent.glob("ledger.sqlite*"):
             if "lease" not in part.name and "lock" not in part.name:
                 shutil.copy(part, self._copy_to / part.name)
         raise Killed

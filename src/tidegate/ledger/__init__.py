@@ -8,10 +8,10 @@ Who may call: the pipeline and the composition root write; every room above may 
 the street's records carry is defined once, in the bodies below.
 """
 
+from tidegate.ledger.attempts import Attempt
 from tidegate.ledger.bodies import (
     AuthorisationBody,
     BlockMark,
-    Body,
     BookingBody,
     BoundsBody,
     BreakerBody,
@@ -38,12 +38,23 @@ from tidegate.ledger.bodies import (
     StopBody,
     Used,
 )
+from tidegate.ledger.body import Body, StandingBody
 from tidegate.ledger.journal import Entry, Journal
-from tidegate.ledger.projections import Attempt, ProfitLine
+from tidegate.ledger.judgements import JudgementBody
+from tidegate.ledger.place import Place, place_of
+from tidegate.ledger.positions import Position
+from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.rebuild import RebuildReport, rebuild
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
 from tidegate.ledger.schema import SCHEMA_VERSION
+from tidegate.ledger.states import (
+    Counted,
+    HaltBody,
+    LeaseBody,
+    ReconciliationBody,
+    Standing,
+)
 from tidegate.ledger.verify import VerifyReport
 
 __all__ = [
@@ -56,35 +67,45 @@ __all__ = [
     "BookingBody",
     "BoundsBody",
     "BreakerBody",
+    "Counted",
     "CursorBody",
     "DecisionBody",
     "Delta",
     "DrillBody",
     "Entry",
     "GuardsBody",
+    "HaltBody",
     "Held",
     "IntentBody",
     "Journal",
     "JournalReader",
+    "JudgementBody",
+    "LeaseBody",
     "LimitsBody",
     "Margin",
     "MarkBody",
     "MarketBody",
     "NonceBody",
     "OutcomeBody",
+    "Place",
     "PlanBody",
+    "Position",
     "ProfitLine",
     "RebuildReport",
     "ReceiptBody",
+    "ReconciliationBody",
     "Record",
     "RecoveryBody",
     "ResumeBody",
     "SentBody",
     "SignatureBody",
     "SimulationBody",
+    "Standing",
+    "StandingBody",
     "StopBody",
     "Used",
     "VerifyReport",
     "chain_hash",
+    "place_of",
     "rebuild",
 ]

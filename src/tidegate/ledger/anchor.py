@@ -14,20 +14,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tidegate.model import ConfigError, Tampered, Unavailable
+from tidegate.ledger.place import Place
+from tidegate.model import Tampered, Unavailable
 
-_SQLITE = b"SQLite format 3\0"
 _LINE = re.compile(rb"([0-9]{20}) ([0-9a-f]{64})\n")
 
 
-def head_path(ledger: Path) -> Path:
-    """Return where the note of a ledger lies."""
-    return ledger.with_name(ledger.name + "-head")
-
-
-def read_head(ledger: Path) -> tuple[int, str] | None:
+def read_head(place: Place) -> tuple[int, str] | None:
     """Return the noted (seq, hash), or None when there is no note or it was never completed.
 
     Raises
@@ -37,7 +34,9 @@ def read_head(ledger: Path) -> tuple[int, str] | None:
     Unavailable
         If it cannot be read.
     """
-    path = head_path(ledger)
+    path = place.note
+    if path is None:
+        return None
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -65,45 +64,24 @@ def read_head(ledger: Path) -> tuple[int, str] | None:
     return int(match[1]), match[2].decode()
 
 
-def refuse_other_file(path: Path) -> None:
-    """Raise ``ConfigError`` if what lies at ``path`` never was a ledger: neither SQLite's, nor with a note.
-
-    A damaged ledger is another matter: it still begins as SQLite's files do, or its note says what it was.
-    """
-    try:
-        with path.open("rb") as file:
-            beginning = file.read(len(_SQLITE))
-    except OSError:
-        return  # not there, or not to be read: whoever opens it says so
-    if not beginning or beginning == _SQLITE or head_path(path).exists():
-        return
-    raise ConfigError(
-        f"{str(path)[:200]} is not a ledger",
-        code="not_a_ledger",
-        found=f"a file that begins with {beginning!r}",
-        allowed="the SQLite file of a ledger",
-        fix="name the ledger.sqlite of a project or of a demo",
-    )
-
-
-def refuse_empty_store(ledger: Path) -> None:
+def refuse_empty_store(place: Place) -> None:
     """Raise ``Tampered`` if there were records in a ledger that has none now."""
-    noted = read_head(ledger)
+    noted = read_head(place)
     if noted is not None and noted[0] > 0:
         raise Tampered(
-            f"seq 1 is missing: the ledger is empty, {head_path(ledger)} knows of {noted[0]} records",
+            f"seq 1 is missing: the ledger is empty, {place.note} knows of {noted[0]} records",
             code="journal_tampered",
-            fix=f"restore the ledger; if it was removed on purpose, remove {head_path(ledger)} too",
+            fix=f"restore the ledger; if it was removed on purpose, remove {place.note} too",
         )
 
 
-def refuse_missing_note(ledger: Path, head: tuple[int, str]) -> None:
+def refuse_missing_note(place: Place, head: tuple[int, str]) -> None:
     """Raise ``Unavailable`` (``head_note_missing``) if nothing vouches for the newest of some records."""
-    if head[0] == 0 or read_head(ledger) is not None:
+    if head[0] == 0 or not place.must_have_note or read_head(place) is not None:
         return
     seq, hash_ = head
     raise Unavailable(
-        f"{head_path(ledger)} is missing: nobody can tell whether records after seq {seq} were cut off",
+        f"{place.note} is missing: nobody can tell whether records after seq {seq} were cut off",
         code="head_note_missing",
         found=f"records up to {seq}:{hash_}",
         allowed="a ledger together with its -head file, which is copied along with it",
@@ -112,9 +90,24 @@ def refuse_missing_note(ledger: Path, head: tuple[int, str]) -> None:
     )
 
 
-def write_note(ledger: Path, head: tuple[int, str]) -> None:
+@contextmanager
+def note_named(place: Place) -> Iterator[None]:
+    """Turn a failure of the note's folder or file into ``Unavailable``."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            f"the note of the newest record of {place} cannot be written",
+            code="ledger_unavailable",
+            found=str(error),
+            allowed="a folder that this user may write, with space left",
+            fix="free space or name another place with --ledger",
+        ) from error
+
+
+def write_note(note_path: Path, head: tuple[int, str]) -> None:
     """Write the note of a ledger that is made at once, and put it on disk."""
-    note = HeadWriter(ledger)
+    note = HeadWriter(note_path)
     try:
         note.begin(*head)
     finally:
@@ -124,8 +117,8 @@ def write_note(ledger: Path, head: tuple[int, str]) -> None:
 class HeadWriter:
     """Keeps the note of one ledger, open for as long as the ledger is."""
 
-    def __init__(self, ledger: Path) -> None:
-        self._descriptor = os.open(head_path(ledger), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def begin(self, seq: int, hash_: str) -> None:
         """Write the first line of a note and put the file itself on disk."""

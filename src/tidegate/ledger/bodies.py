@@ -18,6 +18,8 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 
+from tidegate.ledger.body import Body as Body
+from tidegate.ledger.body import StandingBody
 from tidegate.model import (
     Address,
     Bound,
@@ -34,31 +36,6 @@ from tidegate.model import (
 )
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A record's body with its kind. Keys that a later version adds are ignored by this one."""
-
-    KIND: ClassVar[RecordKind]
-
-    def to_body(self) -> dict[str, Any]:
-        """Return the plain mapping that the journal hashes and stores."""
-        body: dict[str, Any] = msgspec.to_builtins(self)
-        return body
-
-    @classmethod
-    def from_body(cls, body: dict[str, Any]) -> Self:
-        """Return the typed body of a record of this kind.
-
-        Raises
-        ------
-        ValueError
-            If a key is missing or holds the wrong type.
-        """
-        try:
-            return msgspec.convert(body, cls, strict=False)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"not the body of a {cls.KIND} record: {error}") from error
-
-
 class MarketBody(Body, frozen=True, kw_only=True):
     """An ``event``: what the market looked like at ``block``.
 
@@ -73,7 +50,7 @@ class MarketBody(Body, frozen=True, kw_only=True):
     block: int
     prices: dict[str, str]
     base_fee_wei: int
-    thresholds_bps: dict[str, int] = {}
+    thresholds_bps: dict[str, int] = msgspec.field(default_factory=dict)
     kind: str = "market"
 
 
@@ -92,9 +69,9 @@ class DecisionBody(Body, frozen=True, kw_only=True):
     acted: bool
     reason: Reason | None = None
     intent_id: str = ""
-    inputs: dict[str, Any] = {}
-    config: dict[str, Any] = {}
-    result: dict[str, Any] = {}
+    inputs: dict[str, Any] = msgspec.field(default_factory=dict)
+    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    result: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class IntentBody(Body, frozen=True, kw_only=True):
@@ -128,7 +105,7 @@ class PlanBody(Body, frozen=True, kw_only=True):
     at_risk_usd_e6: int
     flow_usd_e6: int
     prices_usd_e8: dict[str, int]
-    notes: dict[str, Any] = {}
+    notes: dict[str, Any] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -165,7 +142,7 @@ class PlanBody(Body, frozen=True, kw_only=True):
 
 
 class SignatureBody(Body, frozen=True, kw_only=True):
-    """A ``signature``: the exact bytes, durable before anything is sent."""
+    """A ``signature``: the exact bytes, durable before anything is sent, and the fees they offer."""
 
     KIND: ClassVar[RecordKind] = RecordKind.SIGNATURE
 
@@ -173,6 +150,13 @@ class SignatureBody(Body, frozen=True, kw_only=True):
     hash: str
     raw: str
     sender: Address
+    max_fee_wei: int = 0
+    max_priority_fee_wei: int = 0
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, with fees as decimal text."""
+        fees = {"max_fee_wei": str(self.max_fee_wei), "max_priority_fee_wei": str(self.max_priority_fee_wei)}
+        return super().to_body() | fees
 
 
 class SentBody(Body, frozen=True, kw_only=True):
@@ -184,7 +168,11 @@ class SentBody(Body, frozen=True, kw_only=True):
 
 
 class ReceiptBody(Body, frozen=True, kw_only=True):
-    """The chain's ``receipt``. ``status`` 1 landed, 0 reverted; the price is per gas."""
+    """The chain's ``receipt``. ``status`` 1 landed, 0 reverted; the price is per gas.
+
+    ``data_fee_wei`` is what the parent chain's data cost on top of the gas; ``is_cancel`` says that what
+    landed only used up the nonce.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.RECEIPT
 
@@ -193,6 +181,14 @@ class ReceiptBody(Body, frozen=True, kw_only=True):
     block_number: int
     gas_used: int
     effective_gas_price_wei: int
+    block_hash: str = ""
+    data_fee_wei: int = 0
+    is_cancel: bool = False
+
+    @property
+    def gas_cost_wei(self) -> int:
+        """Return all that it cost: gas used times the price paid, and the data fee."""
+        return self.gas_used * self.effective_gas_price_wei + self.data_fee_wei
 
 
 class OutcomeBody(Body, frozen=True, kw_only=True):
@@ -206,12 +202,16 @@ class OutcomeBody(Body, frozen=True, kw_only=True):
 
 
 class Delta(msgspec.Struct, frozen=True, array_like=True):
-    """A realised balance change in base units; positive is gained."""
+    """A realised balance change in base units; positive is gained.
+
+    ``account`` is whose balance changed; empty: the account that the plan calls, the desk's own.
+    """
 
     token: str
     symbol: str
     decimals: int
     amount: int
+    account: str = ""
 
 
 class BookingBody(Body, frozen=True, kw_only=True):
@@ -231,7 +231,16 @@ class BookingBody(Body, frozen=True, kw_only=True):
     def to_body(self) -> dict[str, Any]:
         """Return the mapping, with each amount as decimal text."""
         return {
-            "deltas": [[item.token, item.symbol, item.decimals, str(item.amount)] for item in self.deltas],
+            "deltas": [
+                [
+                    item.token,
+                    item.symbol,
+                    item.decimals,
+                    str(item.amount),
+                    *([item.account] * bool(item.account)),
+                ]
+                for item in self.deltas
+            ],
             "gas_cost_wei": str(self.gas_cost_wei),
             "value_usd_e6": self.value_usd_e6,
         }
@@ -277,10 +286,11 @@ class MarkBody(Body, frozen=True, kw_only=True):
     at_s: int
 
 
-class StopBody(Body, frozen=True, kw_only=True):
+class StopBody(StandingBody, frozen=True, kw_only=True):
     """A ``stop`` that came into force. ``until_ms`` None: until it is resumed."""
 
     KIND: ClassVar[RecordKind] = RecordKind.STOP
+    TOPIC: ClassVar[str] = "stop"
 
     id: str
     name: str
@@ -292,11 +302,17 @@ class StopBody(Body, frozen=True, kw_only=True):
     until_ms: int | None = None
     allow_exit: bool = True
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the id of the stop."""
+        return (self.id,)
 
-class ResumeBody(Body, frozen=True, kw_only=True):
+
+class ResumeBody(StandingBody, frozen=True, kw_only=True):
     """A ``resume``: what released a stop (``stop_id``) or a latched breaker, who, why, on what evidence."""
 
     KIND: ClassVar[RecordKind] = RecordKind.RESUME
+    TOPIC: ClassVar[str] = "stop"
 
     scope: str
     who: tuple[str, ...]
@@ -306,8 +322,18 @@ class ResumeBody(Body, frozen=True, kw_only=True):
     stop_id: str = ""
     breaker: str = ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the id of the stop that is released; none where a breaker is."""
+        return (self.stop_id,) if self.stop_id else ()
 
-class BreakerBody(Body, frozen=True, kw_only=True):
+    @property
+    def stands(self) -> bool:
+        """Say no: what is released stands no more."""
+        return False
+
+
+class BreakerBody(StandingBody, frozen=True, kw_only=True):
     """A ``breaker`` after an evaluation: its whole state, and the input that gave it.
 
     ``code`` says why it moved: ``tripped``, ``breaker_blind``, ``breaker_silent``, ``stepped_down``,
@@ -317,6 +343,7 @@ class BreakerBody(Body, frozen=True, kw_only=True):
     """
 
     KIND: ClassVar[RecordKind] = RecordKind.BREAKER
+    TOPIC: ClassVar[str] = "breaker"
 
     breaker: str
     scope: str
@@ -331,6 +358,11 @@ class BreakerBody(Body, frozen=True, kw_only=True):
     is_latched: bool
     left_ms: tuple[int, ...]
     evaluated_ms: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the breaker and its scope: each pair is at one level."""
+        return (f"{self.breaker} {self.scope}",)
 
 
 class DrillBody(Body, frozen=True, kw_only=True):
@@ -392,13 +424,14 @@ class BoundsBody(Body, frozen=True, kw_only=True):
 
 
 class AuthorisationBody(Body, frozen=True, kw_only=True):
-    """By what right the plan is signed (``authorisation``)."""
+    """By what right the plan is signed (``authorisation``): a live stage names its capability."""
 
     KIND: ClassVar[RecordKind] = RecordKind.AUTHORISATION
 
     stage: Stage
     signs_with: str
     signer: Address
+    capability_id: str = ""
 
 
 class NonceBody(Body, frozen=True, kw_only=True):
@@ -427,7 +460,7 @@ class BlockMark(msgspec.Struct, frozen=True, array_like=True):
     log_runs: tuple[tuple[int, int], ...] = ()
 
 
-class CursorBody(Body, frozen=True, kw_only=True):
+class CursorBody(StandingBody, frozen=True, kw_only=True):
     """A ``cursor``: where one follower (``stream``) of a chain stands, written before it hands out.
 
     The batch takes back the blocks ``withdrawn`` and then adds blocks ``first`` to ``number``, of which
@@ -436,6 +469,7 @@ class CursorBody(Body, frozen=True, kw_only=True):
     """
 
     KIND: ClassVar[RecordKind] = RecordKind.CURSOR
+    TOPIC: ClassVar[str] = "cursor"
 
     chain_id: int
     stream: str
@@ -445,3 +479,8 @@ class CursorBody(Body, frozen=True, kw_only=True):
     parent_hash: str
     withdrawn: tuple[BlockMark, ...] = ()
     added: tuple[BlockMark, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return ``chain:stream``: a follower stands at one place."""
+        return (f"{self.chain_id}:{self.stream}",)

@@ -13,21 +13,31 @@ from sqlalchemy import Connection, select
 
 from tidegate.ledger.anchor import (
     HeadWriter,
+    note_named,
     read_head,
     refuse_empty_store,
     refuse_missing_note,
-    refuse_other_file,
 )
-from tidegate.ledger.bodies import Body
-from tidegate.ledger.lease import Lease
+from tidegate.ledger.body import Body
+from tidegate.ledger.place import Place, place_of
 from tidegate.ledger.projections import PROJECTED, Projector
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
 from tidegate.ledger.schema import check_version, create, head_table, records_table
-from tidegate.ledger.store import Writing, failures_named, open_for_reading
+from tidegate.ledger.store import Writing, failures_named
 from tidegate.ledger.tables import insert_records, move_head
 from tidegate.ledger.verify import VerifyReport
-from tidegate.model import DURABLE_KINDS, Clock, RecordKind, Tampered, Unavailable, canonical_json
+from tidegate.model import (
+    DURABLE_KINDS,
+    Clock,
+    Metric,
+    NullRecorder,
+    Recorder,
+    RecordKind,
+    Tampered,
+    Unavailable,
+    canonical_json,
+)
 
 GROUP_RECORDS = 256
 GROUP_AGE_NS = 2_000_000
@@ -44,8 +54,8 @@ class Entry:
     correlation_id: str = ""
     causation_id: str = ""
 
-    def body_json(self) -> str:
-        """Return the canonical JSON of the body.
+    def formed(self) -> tuple[str, Body | None]:
+        """Return the canonical JSON of the body, and the body as its readers will find it.
 
         Raises
         ------
@@ -53,9 +63,8 @@ class Entry:
             If it has no canonical form, or not the form of its kind.
         """
         plain = self.body.to_body() if isinstance(self.body, Body) else dict(self.body)
-        if self.kind in PROJECTED:
-            PROJECTED[self.kind].from_body(plain)
-        return canonical_json(plain).decode()
+        typed = PROJECTED[self.kind].from_body(plain) if self.kind in PROJECTED else None
+        return canonical_json(plain).decode(), typed
 
 
 class Journal(JournalReader):
@@ -69,30 +78,51 @@ class Journal(JournalReader):
 
     def __init__(
         self,
-        path: Path,
+        place: Place,
         clock: Clock,
         *,
         writing: Writing,
-        note: HeadWriter,
+        note: HeadWriter | None,
         head: tuple[int, str],
         resources: ExitStack,
+        recorder: Recorder,
     ) -> None:
-        super().__init__(path, open_for_reading(path))
+        super().__init__(place, place.reading())
         self._clock = clock
         self._writing = writing
         self._note = note
         self._seq, self._hash = head
         self._resources = resources
+        self._recorder = recorder
         self._projector = Projector()
         self._group: list[Record] = []
+        self._bodies: dict[int, Body] = {}
         self._group_since_ns = 0
         self._is_on_disk = True
         self._is_closed = False
         self._lock = threading.RLock()
 
     @classmethod
-    def open(cls, path: Path, *, clock: Clock) -> Journal:  # type: ignore[override]
-        """Open or create the ledger at ``path`` and take its lease.
+    def open(  # type: ignore[override]
+        cls,
+        where: Place | Path | str,
+        *,
+        clock: Clock,
+        recorder: Recorder | None = None,
+        notes: Path | None = None,
+    ) -> Journal:
+        """Open or create the ledger and take its lease.
+
+        Parameters
+        ----------
+        where
+            The path of a SQLite file, or ``postgresql+psycopg://USER@HOST/DATABASE``.
+        clock
+            What stamps the records.
+        recorder
+            Where the newest seq and the time of each commit are measured.
+        notes
+            See ``place_of``.
 
         Raises
         ------
@@ -100,28 +130,26 @@ class Journal(JournalReader):
             If another writer holds it, or the place cannot be written; ``head_note_missing`` if it
             has records and nothing vouches for the newest.
         ConfigError
-            If the file is no ledger, or has a layout of another release.
+            If it is no ledger, or has a layout of another release.
         Tampered
             If it is damaged, or its newest records are gone.
         """
-        path = Path(path)
-        refuse_other_file(path)
+        place = place_of(where, notes=notes)
+        place.refuse_what_is_none()
         with ExitStack() as resources:
-            with _place_named(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                lease = Lease.take(path)
-            resources.callback(lease.release)
-            with failures_named(path, "opening"):
-                writing = Writing(path)
-                resources.callback(writing.close)
-                with writing.transaction(durable=True) as connection:
-                    head = _open_tables(connection, path)
-            with _place_named(path):
-                note = HeadWriter(path)
-                resources.callback(note.close)
-                if head[0] == 0:
-                    note.begin(*head)
-            return cls(path, clock, writing=writing, note=note, head=head, resources=resources.pop_all())
+            writing = place.take(resources)
+            with failures_named(str(place), "opening"), writing.transaction(durable=True) as connection:
+                head = _open_tables(connection, place)
+            note = _note_of(place, head, resources)
+            return cls(
+                place,
+                clock,
+                writing=writing,
+                note=note,
+                head=head,
+                resources=resources.pop_all(),
+                recorder=recorder or NullRecorder(),
+            )
 
     def append(
         self,
@@ -171,15 +199,18 @@ class Journal(JournalReader):
         return self._append(entries, durable=True) if entries else []
 
     def _append(self, entries: Sequence[Entry], *, durable: bool) -> list[Record]:
-        bodies = [entry.body_json() for entry in entries]
+        bodies = [entry.formed() for entry in entries]
         with self._lock:
             if self._is_closed:
-                raise Unavailable(f"the journal {self.path} was closed", fix="open it again")
+                raise Unavailable(f"the journal {self.place} was closed", fix="open it again")
             if not self._group:
                 self._group_since_ns = self._clock.monotonic_ns()
             added = self._chained(entries, bodies)
             self._seq, self._hash = added[-1].seq, added[-1].hash
             self._group += added
+            self._bodies |= {
+                record.seq: body for record, (_, body) in zip(added, bodies, strict=True) if body is not None
+            }
             if durable or self._group_is_due():
                 try:
                     self._commit(durable=durable)
@@ -225,11 +256,11 @@ class Journal(JournalReader):
         with super().snapshot(doing) as connection:
             yield connection
 
-    def _chained(self, entries: Sequence[Entry], bodies: Sequence[str]) -> list[Record]:
+    def _chained(self, entries: Sequence[Entry], bodies: Sequence[tuple[str, Body | None]]) -> list[Record]:
         """Return the entries as records that follow the head, which stays where it is."""
         seq, last_hash, at_ms = self._seq, self._hash, self._clock.now_ms()
         records = []
-        for entry, body_json in zip(entries, bodies, strict=True):
+        for entry, (body_json, _) in zip(entries, bodies, strict=True):
             seq += 1
             parts: dict[str, Any] = {
                 "seq": seq,
@@ -250,21 +281,25 @@ class Journal(JournalReader):
         return len(self._group) >= GROUP_RECORDS or age_ns >= GROUP_AGE_NS
 
     def _commit(self, *, durable: bool) -> None:
+        begun_ns = self._clock.monotonic_ns()
         try:
             with (
-                failures_named(self.path, "a commit"),
+                failures_named(str(self.place), "a commit"),
                 self._writing.transaction(durable=durable) as connection,
             ):
                 insert_records(connection, self._group)
-                self._projector.project(connection, self._group)
+                self._projector.project(connection, self._group, self._bodies)
                 move_head(connection, self._seq, self._hash)
         except BaseException:
             self._projector.forget()
             raise
-        self._group = []
+        self._group, self._bodies = [], {}
         self._is_on_disk = durable
-        if durable:
-            with _place_named(self.path):
+        self._recorder.set(Metric.JOURNAL_SEQ, self._seq)
+        taken_s = (self._clock.monotonic_ns() - begun_ns) / 1e9
+        self._recorder.observe(Metric.JOURNAL_COMMIT_SECONDS, taken_s)
+        if durable and self._note is not None:
+            with note_named(self.place):
                 self._note.write(self._seq, self._hash)
 
     def _withdraw(self, added: list[Record]) -> None:
@@ -274,42 +309,39 @@ class Journal(JournalReader):
             self._seq, self._hash = added[0].seq - 1, added[0].prev_hash
 
 
-def _open_tables(connection: Connection, path: Path) -> tuple[int, str]:
+def _open_tables(connection: Connection, place: Place) -> tuple[int, str]:
     """Create the tables in an empty store; return the head of a store that has lost nothing."""
-    if not check_version(connection, str(path)):
-        refuse_empty_store(path)
+    if not check_version(connection, str(place)):
+        refuse_empty_store(place)
         create(connection)
     seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
-    _refuse_other_tail(connection, path, (seq, hash_))
-    refuse_missing_note(path, (seq, hash_))
+    _refuse_other_tail(connection, place, (seq, hash_))
+    refuse_missing_note(place, (seq, hash_))
     return seq, hash_
 
 
-def _refuse_other_tail(connection: Connection, path: Path, head: tuple[int, str]) -> None:
+def _refuse_other_tail(connection: Connection, place: Place, head: tuple[int, str]) -> None:
     newest = connection.execute(
         select(records_table.c.seq, records_table.c.hash).order_by(records_table.c.seq.desc()).limit(1)
     ).first()
     last = (0, GENESIS_HASH) if newest is None else (newest[0], newest[1])
-    noted = read_head(path) or head
+    noted = read_head(place) or head
     if last != head or noted[0] > head[0]:
         raise Tampered(
-            f"the newest records of {path} do not fit its head",
+            f"the newest records of {place} do not fit its head",
             code="journal_tampered",
             found=f"the last record is seq {last[0]}, the head row says {head[0]}, the head file {noted[0]}",
             fix="keep the file as evidence and run: tidegate journal verify",
         )
 
 
-@contextmanager
-def _place_named(path: Path) -> Iterator[None]:
-    """Turn a failure of the folder or the files beside the ledger into ``Unavailable``."""
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(
-            f"{path.parent} cannot hold a ledger",
-            code="ledger_unavailable",
-            found=str(error),
-            allowed="a folder that this user may write, with space left",
-            fix="free space or name another place with --ledger",
-        ) from error
+def _note_of(place: Place, head: tuple[int, str], resources: ExitStack) -> HeadWriter | None:
+    if place.note is None:
+        return None
+    with note_named(place):
+        is_new = head[0] == 0 or not place.note.exists()
+        note = HeadWriter(place.note)
+        resources.callback(note.close)
+        if is_new:
+            note.begin(*head)
+    return note

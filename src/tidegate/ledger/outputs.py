@@ -14,14 +14,14 @@ from tempfile import mkdtemp
 from tidegate.model import ConfigError, Unavailable
 
 
-def refuse_taken(target: Path, ledger: Path) -> None:
+def refuse_taken(target: Path, ledger: Path | None) -> None:
     """Raise ``ConfigError`` unless ``target`` is a new name in a folder that is there.
 
     A name that SQLite or the journal may give to a file beside the ledger is not new either.
     """
     try:
         is_taken, has_folder = _is_taken(target), target.parent.is_dir()
-        beside = has_folder and target.parent.resolve() == ledger.parent.resolve()
+        beside = has_folder and ledger is not None and target.parent.resolve() == ledger.parent.resolve()
     except OSError as error:
         raise _unwritable(target, error) from error
     if is_taken:
@@ -36,7 +36,7 @@ def refuse_taken(target: Path, ledger: Path) -> None:
             allowed="a new file in a folder that exists",
             fix=f"mkdir -p {target.parent}, or name another",
         )
-    if beside and target.name.startswith(f"{ledger.name}-"):
+    if ledger is not None and beside and target.name.startswith(f"{ledger.name}-"):
         raise ConfigError(
             f"{target} is a name that the ledger uses for itself",
             code="output",
@@ -46,7 +46,7 @@ def refuse_taken(target: Path, ledger: Path) -> None:
 
 
 @contextmanager
-def whole_or_nothing(target: Path, ledger: Path) -> Iterator[Path]:
+def whole_or_nothing(target: Path, ledger: Path | None) -> Iterator[Path]:
     """Give a path to write to, which becomes ``target`` at the end; a failure leaves nothing.
 
     Raises

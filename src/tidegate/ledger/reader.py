@@ -5,23 +5,34 @@ Readers see only what is committed, take no lock that a writer would wait for, a
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Select, select
+from sqlalchemy import Connection, Engine, Row, Select, func, select
 
-from tidegate.ledger.anchor import refuse_empty_store, refuse_other_file
+from tidegate.ledger.anchor import refuse_empty_store
+from tidegate.ledger.attempts import Attempt
 from tidegate.ledger.outputs import whole_or_nothing
-from tidegate.ledger.projections import Attempt, ProfitLine
+from tidegate.ledger.place import Place, place_of
+from tidegate.ledger.positions import Position, positions_at
+from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.records import GENESIS_HASH, Record
-from tidegate.ledger.schema import attempts_table, check_version, head_table, pnl_table, records_table
-from tidegate.ledger.store import failures_named, open_for_reading
+from tidegate.ledger.schema import (
+    attempts_table,
+    check_version,
+    head_table,
+    pnl_table,
+    positions_table,
+    records_table,
+    standing_table,
+)
+from tidegate.ledger.states import Standing
+from tidegate.ledger.store import failures_named
 from tidegate.ledger.verify import VerifyReport, verify_chain
-from tidegate.model import ConfigError, OutcomeKind, RecordKind, Tampered, Unavailable
+from tidegate.model import ConfigError, OutcomeKind, RecordKind, Stage, Tampered, Unavailable
 
 _PAGE = 512
 _ROW = tuple[int, int, str, RecordKind, str, str, str, str, str]
@@ -30,44 +41,44 @@ _ROW = tuple[int, int, str, RecordKind, str, str, str, str, str]
 class JournalReader:
     """A journal that can be read. Open one with ``JournalReader.open``."""
 
-    def __init__(self, path: Path, engine: Engine) -> None:
-        self.path = path
+    def __init__(self, place: Place, engine: Engine) -> None:
+        self.place = place
         self._reading = engine
 
     @classmethod
-    def open(cls, path: Path) -> JournalReader:
+    def open(cls, where: Place | Path | str, *, notes: Path | None = None) -> JournalReader:
         """Open an existing ledger for reading, beside a live writer or without one.
+
+        Parameters
+        ----------
+        where, notes
+            As for ``Journal.open``.
 
         Raises
         ------
         ConfigError
-            ``no_ledger`` if nothing was ever written at ``path``; or if what lies there is something
-            else, or has a layout of another release.
+            ``no_ledger`` if nothing was ever written there; or if what lies there is something else,
+            or has a layout of another release.
         Tampered
             If it is damaged, holds tables or triggers that are not the journal's, or is gone while
             the note beside it knows of records.
         """
-        path = Path(path)
-        found = _what_lies_at(path)
-        if found == "nothing":
-            refuse_empty_store(path)
-        if found is not None:
-            raise ConfigError(
-                f"there is no ledger at {str(path)[:200]}",
-                code="no_ledger" if found == "nothing" else None,
-                found=found,
-                allowed="the SQLite file of a ledger",
-                fix="name it with --ledger, or run something that writes one, as: tidegate demo --once",
-            )
-        refuse_other_file(path)
-        reader = cls(path, open_for_reading(path))
-        with failures_named(path, "opening"), reader._reading.begin() as connection:
-            if not check_version(connection, str(path)):
-                refuse_empty_store(path)
+        place = place_of(where, notes=notes)
+        try:
+            place.refuse_absent()
+        except ConfigError as absent:
+            if absent.code == "no_ledger":
+                refuse_empty_store(place)
+            raise
+        place.refuse_what_is_none()
+        reader = cls(place, place.reading())
+        with failures_named(str(place), "opening"), reader._reading.begin() as connection:
+            if not check_version(connection, str(place)):
+                refuse_empty_store(place)
                 raise ConfigError(
-                    f"{path} is empty: no ledger was ever written there",
+                    f"{place} is empty: no ledger was ever written there",
                     code="no_ledger",
-                    allowed="the SQLite file of a ledger",
+                    allowed="a ledger",
                     fix="name another",
                 )
         return reader
@@ -139,11 +150,41 @@ class JournalReader:
             wanted = wanted.where(columns.intent_id == intent_id)
         return [Attempt.from_columns(_columns(row)) for row in self._rows(wanted, "reading attempts")]
 
+    def highest_nonces(self, chain_id: int, account: str) -> tuple[int | None, int | None]:
+        """Return the highest nonce of an account that was ever reserved, and that a block held."""
+        columns = attempts_table.c
+        of_account = (columns.chain_id == chain_id, columns.sender == account)
+        reserved = select(func.max(columns.nonce)).where(*of_account)
+        included = reserved.where(columns.block_number.is_not(None))
+        with self.snapshot("reading nonces") as connection:
+            return connection.execute(reserved).scalar(), connection.execute(included).scalar()
+
     def profit_and_loss(self) -> list[ProfitLine]:
         """Return every booked line, oldest first, with its running totals."""
         wanted = select(pnl_table).order_by(pnl_table.c.seq, pnl_table.c.line)
         return [
             ProfitLine.from_columns(_columns(row)) for row in self._rows(wanted, "reading profit and loss")
+        ]
+
+    def positions(self) -> list[Position]:
+        """Return what the books say that each account holds, in order of its key."""
+        wanted = select(positions_table).order_by(*positions_table.primary_key.columns)
+        return [Position.from_columns(_columns(row)) for row in self._rows(wanted, "reading positions")]
+
+    def positions_at(
+        self, stage: Stage, desk: str, chain_id: int, block_number: int
+    ) -> dict[tuple[str, str], Position]:
+        """Return a desk's positions by (account, token) as the books had them at a block."""
+        with self.snapshot("reading positions") as connection:
+            return positions_at(connection, stage, desk, chain_id, block_number)
+
+    def standing(self, topic: str) -> list[Standing]:
+        """Return what stands of a topic, the oldest record first; see ``StandingBody``."""
+        columns = standing_table.c
+        wanted = select(standing_table).where(columns.topic == topic).order_by(columns.seq, columns.name)
+        return [
+            msgspec.convert({**_columns(row), "body": msgspec.json.decode(row.body)}, Standing)
+            for row in self._rows(wanted, f"reading what stands of {topic}")
         ]
 
     def verify(self, *, checkpoint: tuple[int, str] | None = None) -> VerifyReport:
@@ -162,7 +203,7 @@ class JournalReader:
             ``head_note_missing`` if every record is whole, but the note of the newest is gone and
             ``checkpoint`` is not that record: then nobody can tell whether the tail was cut off.
         """
-        return verify_chain(self._reading, self.path, checkpoint)
+        return verify_chain(self._reading, self.place, checkpoint)
 
     def export(self, target: Path | IO[bytes]) -> int:
         """Write every record as one JSON object a line, in order; return how many.
@@ -177,7 +218,7 @@ class JournalReader:
             ``output`` if writing fails, as on a full disk.
         """
         if isinstance(target, Path):
-            with whole_or_nothing(target, self.path) as path, path.open("xb") as stream:
+            with whole_or_nothing(target, self.place.file) as path, path.open("xb") as stream:
                 return _write_lines(self, stream)
         try:
             count = _write_lines(self, target)
@@ -197,7 +238,7 @@ class JournalReader:
     @contextmanager
     def snapshot(self, doing: str = "reading") -> Iterator[Connection]:
         """Read several things as they stood at one moment."""
-        with failures_named(self.path, doing), self._reading.begin() as connection:
+        with failures_named(str(self.place), doing), self._reading.begin() as connection:
             yield connection
 
     def _rows(self, wanted: Select[Any], doing: str) -> list[Row[Any]]:
@@ -215,19 +256,6 @@ def record_of_row(row: Row[Any]) -> Record:
             found=str(error),
             fix="run: tidegate journal verify",
         ) from error
-
-
-def _what_lies_at(path: Path) -> str | None:
-    """Return what is in a ledger's place that cannot be one, or None for a file."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return "nothing"
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        return getattr(error, "strerror", None) or str(error)
-    if stat.S_ISREG(mode):
-        return None
-    return "a folder" if stat.S_ISDIR(mode) else "something that is not a regular file"
 
 
 def _columns(row: Row[Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from tidegate.ledger.projections import Projector
 from tidegate.ledger.reader import JournalReader, record_of_row
 from tidegate.ledger.records import GENESIS_HASH
 from tidegate.ledger.schema import PROJECTIONS, create, records_table
-from tidegate.ledger.store import Writing, failures_named
+from tidegate.ledger.sqlite import SqlitePlace
+from tidegate.ledger.store import failures_named
 from tidegate.ledger.tables import insert_records, move_head
 from tidegate.model import Tampered, Unavailable
 
@@ -54,25 +55,25 @@ def rebuild(reader: JournalReader, copy: Path) -> RebuildReport:
     Unavailable
         If the copy cannot be written.
     """
-    refuse_taken(copy, reader.path)
+    refuse_taken(copy, reader.place.file)
     try:
         return _write_copy(reader, copy)
     except BaseException:
-        for suffix in ("", "-wal", "-shm", "-head"):
+        for suffix in ("", "-wal", "-shm", "-head", "-lease"):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         raise
 
 
 def _write_copy(reader: JournalReader, copy: Path) -> RebuildReport:
-    with ExitStack() as resources, failures_named(copy, "a rebuild"):
-        writing = Writing(copy)
-        resources.callback(writing.close)
+    place = SqlitePlace(copy)
+    with ExitStack() as resources, failures_named(str(copy), "a rebuild"):
+        writing = place.take(resources)
         with reader.snapshot() as live, writing.transaction(durable=True) as rebuilt:
             count, head_hash = _copy_records(live, rebuilt)
             differences = tuple(_differences(live, rebuilt))
             rows = {table.name: len(_by_key(rebuilt, table)) for table in PROJECTIONS}
     try:
-        write_note(copy, (count, head_hash))
+        write_note(place.note, (count, head_hash))
     except OSError as error:
         raise Unavailable(
             f"{copy.parent} cannot hold a ledger",

@@ -7,13 +7,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, MetaData, Table, Text, inspect, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    inspect,
+    select,
+)
 
 from tidegate.ledger.records import GENESIS_HASH
 from tidegate.model import ConfigError, Tampered
 
-SCHEMA_VERSION = 1
-"""The layout that this release writes. A newer one is refused, by name of both."""
+SCHEMA_VERSION = 2
+"""The layout that this release writes. A newer one is refused, an older one migrated; both by name."""
 
 metadata = MetaData()
 
@@ -66,7 +79,10 @@ attempts_table = Table(
     _text("stage"),
     _text("notional_usd_e6"),
     _text("states"),
+    _text("operation"),
     _text("plan_digest"),
+    _text("account"),
+    _text("sender"),
     _text("transaction_hash"),
     _integer("nonce", nullable=True),
     _text("outcome", nullable=True),
@@ -80,6 +96,7 @@ attempts_table = Table(
     _integer("sent_at_ms", nullable=True),
     _integer("settled_at_ms", nullable=True),
     Index("attempts_by_outcome", "outcome", "first_seq"),
+    Index("attempts_by_block", "chain_id", "block_number"),
 )
 
 pnl_table = Table(
@@ -94,6 +111,7 @@ pnl_table = Table(
     _text("stage"),
     _integer("chain_id"),
     _text("entry"),
+    _text("account"),
     _text("token"),
     _text("symbol"),
     Column("decimals", Integer, nullable=False),
@@ -102,7 +120,42 @@ pnl_table = Table(
     Index("pnl_by_account", "stage", "desk", "chain_id", "entry", "token", "seq", "line"),
 )
 
-PROJECTIONS = (attempts_table, pnl_table)
+positions_table = Table(
+    "positions",
+    metadata,
+    _text("stage", primary_key=True),
+    _text("desk", primary_key=True),
+    Column("chain_id", _Key, primary_key=True, autoincrement=False),
+    _text("account", primary_key=True),
+    _text("token", primary_key=True),
+    _text("symbol"),
+    Column("decimals", Integer, nullable=False),
+    _text("amount"),
+    _integer("opened_seq", nullable=True),
+    _integer("seq"),
+)
+
+standing_table = Table(
+    "standing",
+    metadata,
+    _text("topic", primary_key=True),
+    _text("name", primary_key=True),
+    _integer("seq"),
+    _integer("at_ms"),
+    _text("kind"),
+    _text("body"),
+    Index("standing_by_seq", "topic", "seq"),
+)
+
+revision_table = Table(
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Where Alembic notes the migration that was run last; always that of the layout's version."""
+
+PROJECTIONS = (attempts_table, pnl_table, positions_table, standing_table)
 """Tables that are folds of the journal and can be made again from it."""
 
 
@@ -110,7 +163,13 @@ def create(connection: Connection) -> None:
     """Create every table in an empty store, the layout's version and the head of no records."""
     metadata.create_all(connection)
     connection.execute(schema_table.insert(), {"version": SCHEMA_VERSION})
+    connection.execute(revision_table.insert(), {"version_num": revision_of(SCHEMA_VERSION)})
     connection.execute(head_table.insert(), {"id": 1, "seq": 0, "hash": GENESIS_HASH})
+
+
+def revision_of(version: int) -> str:
+    """Return Alembic's name of the migration that leads to a layout."""
+    return f"{version:04}"
 
 
 def check_version(connection: Connection, where: str) -> bool:

@@ -1,54 +1,61 @@
-"""Where the tables lie: one SQLite file, who may touch it, and its failures in our words.
-
-SQLite runs in WAL mode, so that readers never wait for the writer nor it for them.
-"""
+"""What both back ends share: one connection that writes, prepared statements, failures in our words."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sqlalchemy import Connection, Dialect, Engine, Insert, Select, Update, create_engine, event
+from sqlalchemy import Connection, Delete, Dialect, Engine, Insert, Select, Update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool, StaticPool
 
 from tidegate.model import Tampered, TidegateError, Unavailable
 
-_BUSY_S = 5.0
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_CONSTRAINT", "SQLITE_MISMATCH", "SQLITE_ERROR")
+_FULL = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE")
+LEDGER_FULL = "ledger_full"
+"""The code of a failure for want of space."""
 
 
 class Writing:
-    """The one connection that writes: its transactions are on disk at once, or in their turn."""
+    """The one connection that writes: its transactions are on disk at once, or in their turn.
 
-    def __init__(self, path: Path) -> None:
-        self._engine = create_engine("sqlite://", creator=lambda: _connect(path, "rwc"), poolclass=StaticPool)
-        self._connection = self._engine.connect()
-        self._is_full = True
+    BEGIN and COMMIT go to the driver, which is told to leave them to us.
+
+    Parameters
+    ----------
+    engine
+        Of a single connection whose driver begins nothing by itself.
+    durable, lazy
+        The statements that make commits from then on wait for the disk, or not.
+    begin
+        The statement that begins a transaction which will write.
+    """
+
+    def __init__(self, engine: Engine, *, durable: str, lazy: str, begin: str) -> None:
+        self._engine = engine
+        self._modes = {True: durable, False: lazy}
+        self._begin = begin
+        self._connection = engine.connect()
+        self._is_durable: bool | None = None
 
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[Connection]:
-        """Open a transaction; ``durable``: on disk, with all before it, when it ends well.
-
-        BEGIN and COMMIT go to the driver, which is told to leave them to us.
-        """
-        if durable is not self._is_full:
-            _tell(self._connection, f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-            self._is_full = durable
-        _tell(self._connection, "BEGIN IMMEDIATE")
+        """Open a transaction; ``durable``: on disk, with all before it, when it ends well."""
+        if durable is not self._is_durable:
+            tell(self._connection, self._modes[durable])
+            self._is_durable = durable
+        tell(self._connection, self._begin)
         try:
             yield self._connection
-            _tell(self._connection, "COMMIT")
+            tell(self._connection, "COMMIT")
         except BaseException:
             self._connection.connection.rollback()
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the store."""
         self._connection.close()
         self._engine.dispose()
 
@@ -60,84 +67,89 @@ class Prepared:
     would take longer than the disk does.
     """
 
-    def __init__(self, statement: Insert | Update | Select[Any]) -> None:
+    def __init__(self, statement: Insert | Update | Delete | Select[Any]) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, list[str] | None]] = {}
+        self._compiled: dict[str, tuple[str, list[str] | None, dict[str, Any]]] = {}
 
     def run(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Execute once for each row of parameters by name, in the connection's transaction."""
-        sql, positions = self._for(connection.dialect)
+        sql, positions, constants = self._for(connection.dialect)
         cursor = connection.connection.cursor()
         if positions is None:
-            cursor.executemany(sql, list(rows))
+            cursor.executemany(sql, [{**constants, **row} for row in rows])
         else:
             cursor.executemany(sql, [[row[name] for name in positions] for row in rows])
+        cursor.close()
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the first row of a query by column, or None."""
-        sql, positions = self._for(connection.dialect)
+        sql, positions, constants = self._for(connection.dialect)
+        given = {**constants, **values}
         cursor = connection.connection.cursor()
-        cursor.execute(sql, values if positions is None else [values[name] for name in positions])
+        cursor.execute(sql, given if positions is None else [given[name] for name in positions])
         row = cursor.fetchone()
         names = [column[0] for column in cursor.description or ()]
         cursor.close()
         return None if row is None else dict(zip(names, row, strict=True))
 
-    def _for(self, dialect: Dialect) -> tuple[str, list[str] | None]:
+    def _for(self, dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Any]]:
+        """Return the text, the order of its parameters if they go by place, and those with a fixed value."""
         if dialect.name not in self._compiled:
             compiled = self._statement.compile(dialect=dialect)
-            self._compiled[dialect.name] = (str(compiled), compiled.positiontup)
+            constants = {name: value for name, value in compiled.params.items() if value is not None}
+            self._compiled[dialect.name] = (str(compiled), compiled.positiontup, constants)
         return self._compiled[dialect.name]
 
 
-def open_for_reading(path: Path) -> Engine:
-    """Return an engine whose connections cannot write."""
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, "ro"), poolclass=QueuePool)
-    event.listen(engine, "begin", lambda connection: _tell(connection, "BEGIN"))
-    return engine
+def tell(connection: Connection, statement: str) -> None:
+    """Run one statement on the driver's own cursor."""
+    cursor = connection.connection.cursor()
+    cursor.execute(statement)
+    cursor.close()
 
 
 @contextmanager
-def failures_named(path: Path, doing: str) -> Iterator[None]:
-    """Turn a failure of the store into ``Unavailable``, or ``Tampered`` where its bytes are damaged."""
+def failures_named(where: str, doing: str) -> Iterator[None]:
+    """Turn a failure of the store into ``Unavailable``, or ``Tampered`` where its bytes are damaged.
+
+    Want of space has the code ``ledger_full``.
+    """
     try:
         yield
     except DBAPIError as error:
-        raise _named(error.orig, path, doing) from error
+        raise _named(error.orig, where, doing) from error
     except (SQLAlchemyError, sqlite3.Error, UnicodeDecodeError) as error:
-        raise _named(error, path, doing) from error
+        raise _named(error, where, doing) from error
+    except Exception as error:
+        if not _is_of_postgres(error):
+            raise
+        raise _named(error, where, doing) from error
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}",
-        uri=True,
-        timeout=_BUSY_S,
-        isolation_level=None,  # BEGIN is ours to say: readers must not take the write lock
-        check_same_thread=False,
-        cached_statements=64,
-    )
-    if mode != "ro":
-        connection.execute("PRAGMA journal_mode=WAL").close()
-        connection.execute("PRAGMA synchronous=FULL").close()
-    return connection
+def _is_of_postgres(error: Exception) -> bool:
+    """Say whether the PostgreSQL driver raised it; the driver is not imported where nobody uses it."""
+    return any(kind.__module__ == "psycopg" and kind.__name__ == "Error" for kind in type(error).__mro__)
 
 
-def _tell(connection: Connection, statement: str) -> None:
-    connection.connection.cursor().execute(statement)
-
-
-def _named(error: Any, path: Path, doing: str) -> TidegateError:
-    name = getattr(error, "sqlite_errorname", "") or type(error).__name__
-    found = f"{name}: {error}"
-    if isinstance(error, UnicodeDecodeError) or name.startswith(_DAMAGED) or "decode" in str(error):
+def _named(error: Any, where: str, doing: str) -> TidegateError:
+    name = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+    found = f"{name or type(error).__name__}: {error}".strip()
+    if name.startswith(_FULL) or name == "53100":  # PostgreSQL's disk_full
+        return Unavailable(
+            f"the disk of {where} is full: {doing} failed and changed nothing",
+            code=LEDGER_FULL,
+            found=found,
+            fix="free space on the disk; what is open is followed meanwhile, nothing new is begun",
+        )
+    is_damaged = name.startswith((*_DAMAGED, "23", "XX00"))  # integrity; data or index corrupted
+    if isinstance(error, UnicodeDecodeError) or is_damaged or "decode" in str(error):
         return Tampered(
-            f"{path} is damaged: {doing} failed",
+            f"{where} is damaged: {doing} failed",
             found=found,
             fix="stop writing to it, keep the file, and restore the last good copy beside it",
         )
     return Unavailable(
-        f"{path} does not answer: {doing} failed and changed nothing",
+        f"{where} does not answer: {doing} failed and changed nothing",
         code="ledger_unavailable",
         found=found,
         fix="free space on the disk and check that the folder may be written, then start again",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
 from tidegate.ledger.anchor import read_head, refuse_missing_note
+from tidegate.ledger.place import Place
 from tidegate.ledger.records import GENESIS_HASH, chain_hash
 from tidegate.ledger.schema import head_table, records_table, refuse_other_objects
 from tidegate.ledger.store import failures_named
@@ -26,12 +26,12 @@ class VerifyReport(msgspec.Struct, frozen=True):
     head_hash: str
 
 
-def verify_chain(engine: Engine, path: Path, checkpoint: tuple[int, str] | None) -> VerifyReport:
+def verify_chain(engine: Engine, place: Place, checkpoint: tuple[int, str] | None) -> VerifyReport:
     """Walk the chain in one snapshot; see ``JournalReader.verify``."""
     # The note is read first: what it names was committed before the snapshot is taken.
-    anchors = {"checkpoint": checkpoint, "head file": read_head(path)}
-    with failures_named(path, "opening a snapshot"), engine.begin() as connection:
-        refuse_other_objects(connection, str(path))
+    anchors = {"checkpoint": checkpoint, "head file": read_head(place)}
+    with failures_named(str(place), "opening a snapshot"), engine.begin() as connection:
+        refuse_other_objects(connection, str(place))
         stored = connection.execute(select(head_table.c.seq, head_table.c.hash)).all()
         anchors["head row"] = (stored[0][0], stored[0][1]) if stored else (0, GENESIS_HASH)
         walk = _Walk({name: anchor for name, anchor in anchors.items() if anchor is not None})
@@ -39,10 +39,10 @@ def verify_chain(engine: Engine, path: Path, checkpoint: tuple[int, str] | None)
             walk.over(connection, _CHUNK)
         except _Unreadable:
             walk.over(connection, 1)  # again, one by one, so that the record can be named
-        walk.finish(path)
-        _check_structure(connection, path)
+        walk.finish(place)
+        _check_structure(connection, place)
     if checkpoint != (walk.seq, walk.hash):
-        refuse_missing_note(path, (walk.seq, walk.hash))
+        refuse_missing_note(place, (walk.seq, walk.hash))
     return VerifyReport(walk.seq, walk.seq, walk.hash)
 
 
@@ -65,7 +65,7 @@ class _Walk:
             if self.seq:  # not before: a record put in front of the first must be seen
                 wanted = wanted.where(seq > self.seq)
             try:
-                with failures_named(Path(), "reading"):
+                with failures_named("the ledger", "reading"):
                     rows = connection.execute(wanted).all()
             except Tampered as error:
                 if chunk > 1:
@@ -111,13 +111,13 @@ class _Walk:
                     seq, f"is not the one that the {name} vouches for", f"{stored_hash}, not {anchor[1]}"
                 )
 
-    def finish(self, path: Path) -> None:
+    def finish(self, place: Place) -> None:
         """Say what is missing at the end, and what stands past it."""
         for name, (seq, _) in self._anchors.items():
             if seq > self.seq:
                 raise _tampered(
                     self.seq + 1,
-                    f"is missing: the tail of {path} was cut off",
+                    f"is missing: the tail of {place} was cut off",
                     f"{self.seq} records, the {name} knows of {seq}",
                 )
         if self._anchors["head row"][0] != self.seq:
@@ -128,15 +128,15 @@ class _Walk:
             )
 
 
-def _check_structure(connection: Connection, path: Path) -> None:
+def _check_structure(connection: Connection, place: Place) -> None:
     """Ask the store about its own pages and indexes: a record that an index hides is lost too."""
     if connection.dialect.name != "sqlite":
         return
-    with failures_named(path, "checking the structure"):
+    with failures_named(str(place), "checking the structure"):
         verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
     if verdict != "ok":
         raise Tampered(
-            f"every record of {path} is whole, but its indexes or pages are not",
+            f"every record of {place} is whole, but its indexes or pages are not",
             found=str(verdict),
             fix=_FIX,
         )

@@ -145,8 +145,13 @@ def verify(
             found="; ".join(rebuilt.differences),
             fix="tidegate journal rebuild --output COPY, then put the copy in the ledger's place",
         )
-    value = {"ok": True, "ledger": reader.path, **msgspec.to_builtins(report), "projections": rebuilt.rows}
-    emit(value, as_json=as_json, render=lambda out: print_whole(out, report, reader.path))
+    value = {
+        "ok": True,
+        "ledger": str(reader.place),
+        **msgspec.to_builtins(report),
+        "projections": rebuilt.rows,
+    }
+    emit(value, as_json=as_json, render=lambda out: print_whole(out, report, reader.place))
 
 
 @app.command()

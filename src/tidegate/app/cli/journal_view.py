@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.app.story import clocks, counted, decimals_of, details, short, summary
-from tidegate.ledger import Attempt, JournalReader, Record, VerifyReport
+from tidegate.ledger import Attempt, JournalReader, Place, Record, VerifyReport
 from tidegate.model import RecordKind
 
 if TYPE_CHECKING:
@@ -85,12 +84,12 @@ def print_replayed(out: Console, replayed: list[Replayed]) -> None:
     out.print(f"{counted(len(replayed), 'decision')} recomputed, every answer the same{more}")
 
 
-def print_whole(out: Console, report: VerifyReport, path: Path) -> None:
+def print_whole(out: Console, report: VerifyReport, place: Place) -> None:
     """Print what was verified, with the head to keep elsewhere."""
     head = (str(report.head_seq), "bold")
     records = f": {counted(report.records, 'record')}, head "
     out.print(Text.assemble(("whole", "bold green"), records, head, f" {report.head_hash}"))
-    out.print(f"  {path}", style="dim")
+    out.print(f"  {place}", style="dim")
 
 
 def print_rebuilt(out: Console, value: dict[str, Any]) -> None:

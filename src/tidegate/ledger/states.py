@@ -1,0 +1,152 @@
+"""More that stands: leases, halts, reconciliations; and what is read back of anything that stands.
+
+Examples
+--------
+>>> body = HaltBody(scope="chain:10", who="heads", detail="a reorg of 70 blocks")
+>>> body.TOPIC, body.names, body.stands
+('halt', ('chain:10',), True)
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from tidegate.ledger.bodies import BreakerBody, CursorBody, ResumeBody, StopBody
+from tidegate.ledger.body import StandingBody
+from tidegate.model import Address, RecordKind, Stage
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands under a name, and the record that says so. ``body`` as it was journaled."""
+
+    topic: str
+    name: str
+    seq: int
+    at_ms: int
+    kind: RecordKind
+    body: dict[str, Any]
+
+
+class LeaseBody(StandingBody, frozen=True, kw_only=True):
+    """Who owns a key on a chain (``lease``), until ``released``."""
+
+    KIND: ClassVar[RecordKind] = RecordKind.LEASE
+    TOPIC: ClassVar[str] = "lease"
+
+    chain_id: int
+    account: Address
+    holder: str
+    released: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return ``chain:account``."""
+        return (f"{self.chain_id}:{self.account}",)
+
+    @property
+    def stands(self) -> bool:
+        """Say whether the key is still owned."""
+        return not self.released
+
+
+class HaltBody(StandingBody, frozen=True, kw_only=True):
+    """A divergence halted a key, a chain or a desk (``halt``); a person lifts it.
+
+    ``scope`` is ``key:CHAIN:ACCOUNT``, ``chain:ID`` or ``desk:NAME``; ``who`` and ``detail`` say by whom
+    and why, for the halt as for its lifting.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.HALT
+    TOPIC: ClassVar[str] = "halt"
+
+    scope: str
+    who: str
+    detail: str
+    lifted: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the scope: it is halted or it is not."""
+        return (self.scope,)
+
+    @property
+    def stands(self) -> bool:
+        """Say whether the halt is in force."""
+        return not self.lifted
+
+
+class Counted(msgspec.Struct, frozen=True, array_like=True):
+    """What an account holds of a token: in the books and on the chain, base units at one block."""
+
+    account: Address
+    token: Address
+    symbol: str
+    decimals: int
+    booked: int
+    found: int
+
+    @property
+    def difference(self) -> int:
+        """Return how much more the chain has than the books."""
+        return self.found - self.booked
+
+
+class ReconciliationBody(StandingBody, frozen=True, kw_only=True):
+    """Our books against the chain's at a confirmed block (``reconciliation``).
+
+    ========== ========================================================================================
+    verdict    what it does to the books
+    ========== ========================================================================================
+    opened     the accounts are counted for the first time: what the chain has is where the books begin
+    equal      nothing
+    different  nothing; nobody trades until it is explained
+    explained  the differences of the record at ``explains`` are taken into the books, by a person
+    ========== ========================================================================================
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.RECONCILIATION
+    TOPIC: ClassVar[str] = "reconciliation"
+
+    stage: Stage
+    desk: str
+    chain_id: int
+    block_number: int
+    block_hash: str
+    verdict: str
+    counted: tuple[Counted, ...]
+    explains: int = 0
+    explanation: str = ""
+    person: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return ``stage:desk:chain``: books are reconciled for one desk on one chain."""
+        return (f"{self.stage}:{self.desk}:{self.chain_id}",)
+
+    @property
+    def changes_books(self) -> bool:
+        """Say whether the differences are taken into the books."""
+        return self.verdict in {"opened", "explained"}
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, with each amount as decimal text."""
+        body = super().to_body()
+        body["counted"] = [
+            [item.account, item.token, item.symbol, item.decimals, str(item.booked), str(item.found)]
+            for item in self.counted
+        ]
+        return body
+
+
+STANDING_BODIES: tuple[type[StandingBody], ...] = (
+    BreakerBody,
+    CursorBody,
+    HaltBody,
+    LeaseBody,
+    ReconciliationBody,
+    ResumeBody,
+    StopBody,
+)
+"""Every body that is kept in ``standing``: the tables must be the same for all who open a ledger."""
