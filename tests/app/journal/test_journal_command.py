@@ -82,7 +82,7 @@ def test_show_needs_one_intent(journal: Any, words: tuple[str, ...], code: int) 
 def test_verify_says_what_it_checked(journal: Any) -> None:
     code, value = journal("verify")
     assert (code, value["ok"], value["records"]) == (0, True, 8)
-    assert value["projections"] == {"attempts": 2, "pnl": 3}
+    assert value["projections"] == {"attempts": 2, "pnl": 3, "positions": 2, "standing": 0}
     head = f"{value['head_seq']}:{value['head_hash']}"
     assert journal("verify", "--checkpoint", head)[0] == 0
     assert journal("verify", "--checkpoint", "8:" + "00" * 32)[0] == 13
@@ -106,7 +106,11 @@ def test_verify_finds_a_projection_that_lies(journal: Any, ledger: Path) -> None
 
 def test_rebuild_says_whether_equal(journal: Any, ledger: Path, tmp_path: Path) -> None:
     code, value = journal("rebuild")
-    assert (code, value["equal"], value["rows"]) == (0, True, {"attempts": 2, "pnl": 3})
+    assert (code, value["equal"], value["rows"]) == (
+        0,
+        True,
+        {"attempts": 2, "pnl": 3, "positions": 2, "standing": 0},
+    )
     execute(ledger, "DELETE FROM pnl WHERE line = 1")
     copy = tmp_path / "copy.sqlite"
     code, value = journal("rebuild", "--output", str(copy))

@@ -109,7 +109,7 @@ def test_a_line_for_each_kind(body: Body, line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("body", [{"a": 1}, {"block": "x"}, {}])
 def test_a_body_of_another_release_is_shown_as_it_is(body: dict[str, Any], tmp_path: Path) -> None:
     with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
-        for kind in (RecordKind.DECISION, RecordKind.LIMITS, RecordKind.STOP):
+        for kind in (RecordKind.DECISION, RecordKind.LIMITS, RecordKind.ANSWER):
             line = summary(journal.append(kind, body, actor="x"))
             assert line == ", ".join(f"{key} {value}" for key, value in body.items())
 
@@ -152,7 +152,7 @@ def test_the_first_and_the_last_record_of_a_demo_are_told_in_words(tmp_path: Pat
 )
 def test_no_body_is_shown_as_a_program_writes_it(body: dict[str, Any], line: str, tmp_path: Path) -> None:
     with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
-        for kind in (RecordKind.SESSION, RecordKind.SUMMARY, RecordKind.STOP):
+        for kind in (RecordKind.SESSION, RecordKind.SUMMARY, RecordKind.ANSWER):
             assert summary(journal.append(kind, body, actor="x")) == line
 
 
