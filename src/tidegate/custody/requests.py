@@ -45,8 +45,9 @@ class SignTransaction(_Message, frozen=True, tag="sign_transaction"):
     """Ask for the signature of one EIP-1559 transaction.
 
     ``unsigned`` is its unsigned form, ``0x02 ‖ rlp([...])``: the very bytes whose hash is signed
-    (``transactions.encode_unsigned``), since msgpack's own integers end at 64 bits. ``desk`` and ``stage`` are what the caller believes to act for: they must be the capability's.
-    ``plan_digest`` is ``UnsignedTransaction.content_digest`` as it was planned.
+    (``transactions.encode_unsigned``), since msgpack's own integers end at 64 bits. ``desk`` and
+    ``stage`` are what the caller believes to act for: they must be the capability's. ``plan_digest``
+    is ``UnsignedTransaction.content_digest`` as it was planned.
     """
 
     key: Name
@@ -129,13 +130,14 @@ class SignedTyped(_Message, frozen=True, tag="signed_typed"):
 
 
 class Refused(_Message, frozen=True, tag="refused"):
-    """A denial: the check that failed, what was found, and the limit that it passed."""
+    """A denial: the check that failed, what was found, the limit that it passed, what to do next."""
 
     check: str
     reason: Reason
     message: str
     found: str = ""
     allowed: str = ""
+    fix: str = ""
 
 
 class AddressAnswer(_Message, frozen=True, tag="address_answer"):
@@ -189,7 +191,10 @@ class CapabilityStatus(_Message, frozen=True):
 
 
 class StatusAnswer(_Message, frozen=True, tag="status_answer"):
-    """How the signer stands. Holds nothing secret."""
+    """How the signer stands. Holds nothing secret.
+
+    ``closed_connections`` counts, by offence, what the process closed since it started.
+    """
 
     is_frozen: bool
     allows_exit: bool
@@ -197,6 +202,7 @@ class StatusAnswer(_Message, frozen=True, tag="status_answer"):
     store_is_lost: bool
     keys: tuple[KeyStatus, ...]
     capabilities: tuple[CapabilityStatus, ...]
+    closed_connections: dict[str, int] = {}
 
 
 Answer: TypeAlias = Signed | SignedTyped | Refused | AddressAnswer | Loaded | Done | StatusAnswer
