@@ -26,6 +26,7 @@ VERBS = {
     "config": "Show, check and explain the configuration.",
     "devnet": "Start, show, stop and export local chains with canonical contracts.",
     "strategy": "Write, check, explain, plan, simulate and run atomic strategies.",
+    "safe": "Show, propose, sign, simulate and execute what a Safe does.",
     "journal": "Read, verify, replay and export the hash-chained journal.",
     "bench": "Measure, with the peer beside us in the same run.",
     "doctor": "Find what is missing or wrong on this machine before you do.",

@@ -5,7 +5,7 @@
 benchmarks and tests.
 """
 
-from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address, devnet_key
+from tidegate.app.devnet.accounts import ACCOUNTS, devnet_address, devnet_handle, devnet_key
 from tidegate.app.devnet.book import address_book
 from tidegate.app.devnet.build import build_devnet
 from tidegate.app.devnet.cache import CachedDevnet, cached_devnet, start_devnet
@@ -54,6 +54,7 @@ __all__ = [
     "cached_devnet",
     "change_executor",
     "devnet_address",
+    "devnet_handle",
     "devnet_key",
     "export_chains",
     "node_records",

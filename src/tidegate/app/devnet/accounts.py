@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tidegate.model import Address, Stage
+from tidegate.model import Address, Stage, sha256_hex
 
 if TYPE_CHECKING:
     from tidegate.custody import ThrowAwayKey
+    from tidegate.custody.keys import SecpKey
 
 ACCOUNTS = (
     "deployer",  # only creates contracts, so that their addresses are equal in every world
@@ -41,3 +42,19 @@ def devnet_key(name: str, *, chain_id: int) -> ThrowAwayKey:
 def devnet_address(name: str) -> Address:
     """Return the address of the devnet account called ``name``."""
     return devnet_key(name, chain_id=0).address
+
+
+def devnet_handle(name: str) -> SecpKey:
+    """Return the same key as something that signs digests: an owner of the devnet's Safe.
+
+    Raises
+    ------
+    ValueError
+        If no devnet account is called ``name``.
+    """
+    from tidegate.custody.keys import SecpKey
+
+    if name not in ACCOUNTS:
+        raise ValueError(f"no devnet account is called {name}")
+    secret = sha256_hex(f"tidegate throw-away key: devnet {name}".encode())
+    return SecpKey(bytes.fromhex(secret), is_throw_away=True)

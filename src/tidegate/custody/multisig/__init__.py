@@ -15,6 +15,7 @@ from tidegate.custody.multisig.state import (
     SafeReads,
     SafeRules,
     SafeState,
+    find_execution,
     judge_safe,
     read_safe,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "Target",
     "executor_packs",
     "export_batch",
+    "find_execution",
     "import_batch",
     "judge_proposal",
     "judge_safe",

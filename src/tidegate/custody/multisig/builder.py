@@ -26,7 +26,6 @@ def export_batch(
         "meta": {
             "name": name,
             "description": "",
-            "txBuilderVersion": "1.16.5",
             "createdFromSafeAddress": safe,
         },
         "transactions": [

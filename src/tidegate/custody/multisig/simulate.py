@@ -32,6 +32,14 @@ def simulate_proposal(world: ExactWorld, proposal: Proposal, state: SafeState) -
     decides, at the nonce that the proposal names.
     """
     head = world.block()
+    if proposal.transaction.nonce != state.nonce:
+        return SafeSimulation(
+            at_block=head.number,
+            succeeded=False,
+            gas_used=0,
+            logs=(),
+            why=f"it is for nonce {proposal.transaction.nonce}, and the Safe's next is {state.nonce}",
+        )
     agreeing = state.owners[: state.threshold]
     approve = encode_call("approveHash(bytes32)", proposal.hash)
     for owner in agreeing:

@@ -7,7 +7,16 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tidegate.chain import address, decode_output, encode_call, keccak256
+from tidegate.chain import (
+    address,
+    decode_output,
+    encode_call,
+    event_topic,
+    hex_data,
+    keccak256,
+    mined_logs_of,
+    quantity,
+)
 from tidegate.model import ZERO_ADDRESS, Address, Block
 
 _SENTINEL = address(1)
@@ -15,6 +24,10 @@ _MODULES_PAGE = 50
 _GUARD_SLOT = int.from_bytes(keccak256(b"guard_manager.guard.address"), "big")
 _HANDLER_SLOT = int.from_bytes(keccak256(b"fallback_manager.handler.address"), "big")
 _MASTER_COPY_SLOT = 0
+_SUCCESS = event_topic("ExecutionSuccess(bytes32,uint256)")
+_FAILURE = event_topic("ExecutionFailure(bytes32,uint256)")
+_LOOKED_BACK_BLOCKS = 50_000
+_SPAN_BLOCKS = 2_000
 
 
 class SafeReads(Protocol):
@@ -26,6 +39,10 @@ class SafeReads(Protocol):
 
     async def call(self, to: Address, data: bytes = b"", *, block: int | str | bytes = "latest") -> bytes:
         """Return what a call returns at a block."""
+        ...
+
+    async def request(self, method: str, *params: Any) -> Any:
+        """Return the raw result of any read."""
         ...
 
 
@@ -109,6 +126,29 @@ async def read_safe(reads: SafeReads, safe: Address) -> SafeState:
         guard=await slot(_GUARD_SLOT),
         handler=await slot(_HANDLER_SLOT),
     )
+
+
+async def find_execution(reads: SafeReads, state: SafeState, transaction_hash: bytes) -> bytes | None:
+    """Return the transaction in which the Safe executed what owners signed, if it did of late.
+
+    Parameters
+    ----------
+    transaction_hash
+        What the owners signed. The newest 50,000 blocks are looked through.
+    """
+    oldest = max(0, state.at_block - _LOOKED_BACK_BLOCKS)
+    topics = [[hex_data(_SUCCESS), hex_data(_FAILURE)], hex_data(transaction_hash)]
+    for end in range(state.at_block, oldest - 1, -_SPAN_BLOCKS):
+        span = {
+            "address": state.safe,
+            "fromBlock": quantity(max(oldest, end - _SPAN_BLOCKS + 1)),
+            "toBlock": quantity(end),
+            "topics": topics,
+        }
+        logs = mined_logs_of(await reads.request("eth_getLogs", span))
+        if logs:
+            return logs[-1].transaction_hash
+    return None
 
 
 def judge_safe(state: SafeState, rules: SafeRules) -> tuple[SafeFinding, ...]:
