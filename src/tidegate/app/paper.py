@@ -13,7 +13,8 @@ import msgspec
 from tidegate.app.devnet import DevnetSpec
 from tidegate.app.ended import ended_node_named
 from tidegate.app.market import Crowd, Market
-from tidegate.app.runtime import Ground, Job, Session, devnet_ground, forked, give_inventory, open_session
+from tidegate.app.runtime import Ground, Job, devnet_ground, forked, give_inventory, open_session
+from tidegate.app.session import Session
 from tidegate.ledger import Journal
 from tidegate.model import ConfigError, Denied, Reason, Stage, SystemClock, Unavailable
 from tidegate.pipeline import STAGES, THROW_AWAY, rules_of

@@ -6,38 +6,30 @@ else differs: the same desk, the same street, the same client of ``chain/``.
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from tidegate.app.devnet import Devnet, address_book, change_executor, devnet_key, start_devnet
+from tidegate.app.session import Session, blinds_hashes, run_limits
 from tidegate.chain import ChainClient
 from tidegate.desks.atomic import (
     Assignment,
     AtomicDesk,
-    DeskConfig,
-    Event,
-    Look,
-    Situation,
     Strategy,
     complete_blinds,
-    decision_body,
     joint_policy,
     loss_limits,
 )
 from tidegate.ledger import Journal
-from tidegate.model import Address, Clock, Intent, ManualClock, Outcome, Plan, RecordKind, Stage, digest
-from tidegate.pipeline import NodeChain, Rehearsal, Street, drop_orphans, recover, rules_of
-from tidegate.risk import RunLimits
+from tidegate.model import Clock, Plan, Stage
+from tidegate.pipeline import NodeChain, Rehearsal, Street, rules_of
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView, glossary_of
 from tidegate.venues.executor import ExecutorReader
 from tidegate.venues.tokens import transfer
 
 BLOCK_TIME_S = 12
-_LOOK_AGAIN_S = 0.02
 INVENTORY_WETH = 2 * 10**18
 Blinds = Mapping[str, int | bool | str]
 
@@ -107,84 +99,6 @@ def give_inventory(ground: Ground) -> None:
     transfer(ground.world, devnet.weth, devnet.executor, INVENTORY_WETH, holder=holder)
 
 
-class Session:
-    """The atomic desk at work: looks, decides, walks the street, follows what it sent."""
-
-    def __init__(
-        self,
-        *,
-        desk: AtomicDesk,
-        street: Street,
-        journal: Journal,
-        clock: Clock,
-        chain: NodeChain,
-        operator: Address,
-    ) -> None:
-        self._operator = operator
-        self.desk, self.street, self.journal = desk, street, journal
-        self._clock, self._chain = clock, chain
-        self._last: dict[str, tuple[int, int]] = {}
-
-    async def tick(self) -> None:
-        """Set a manual clock to the newest block's time; what is journaled until the next one bears it."""
-        if isinstance(self._clock, ManualClock):
-            head = await self._chain.block()
-            self._clock.set_ms(max(self._clock.now_ms(), head.timestamp * 1000))
-
-    def look(self, subject: str, event: Event) -> Look:
-        """Look at the newest block for one strategy, decide, and journal the decision."""
-        opened = sum(run.intent.subject == subject for run in self.street.open_runs)
-        block, at_s = self._last.get(subject, (None, None))
-        look = self.desk.look(subject, event, Situation(opened, block, at_s))
-        body = decision_body(look.inputs, look.config, look.decision)
-        self.journal.append(RecordKind.DECISION, body, actor=f"desk:{self.desk.name}")
-        self.remember(look.inputs.block_number, look.inputs.block_timestamp_s, look.decision.intent)
-        return look
-
-    def remember(self, block: int, at_s: int, intent: Intent | None) -> None:
-        """Note when a strategy last acted: its cooldown begins there."""
-        if intent is not None:
-            self._last[intent.subject] = (block, at_s)
-
-    async def act(self, intent: Intent) -> Outcome | None:
-        """Walk an intent down the street as far as sending."""
-        return await self.street.submit(intent)
-
-    def by_hand(self) -> Event:
-        """Return a new event that says: a person asked for this run."""
-        return Event(id=f"by hand {secrets.token_hex(16)}", kind="manual")
-
-    async def rehearse(self, plan: Plan) -> Rehearsal:
-        """Run a plan's own bytes and its probe on the newest block, sending nothing."""
-        probe_data = self.desk.reader.probe_data(plan)
-        return await self._chain.simulate(plan, sender=self._operator, probe_data=probe_data)
-
-    async def recover(self) -> int:
-        """Go on with what an earlier process left open; return how many runs that were."""
-        for record in self.journal.records(kind=RecordKind.PLAN):
-            self.desk.recall(record.body["notes"])
-        return len(await recover(self.street, self.journal, now_ms=self._clock.now_ms()))
-
-    async def settled(self, intent_id: str) -> Outcome:
-        """Follow until the intent has its outcome.
-
-        Raises
-        ------
-        Unavailable
-            If the node stops answering; the run stays open in the journal.
-        """
-        while True:
-            for outcome in await self.street.follow():
-                if outcome.intent_id == intent_id:
-                    return outcome
-            await self._chain.block()  # a node that is gone is noticed here
-            await asyncio.sleep(_LOOK_AGAIN_S)
-
-    def drop_orphans(self) -> int:
-        """End what an earlier process left open on a node that is gone; return how many runs that were."""
-        return len(drop_orphans(self.street, self.journal, now_ms=self._clock.now_ms()))
-
-
 @asynccontextmanager
 async def open_session(
     ground: Ground, journal: Journal, clock: Clock, *, stage: Stage, salt: str
@@ -222,7 +136,7 @@ async def open_session(
                 reader=ExecutorReader(
                     treasury=devnet.accounts["treasury"], weth=devnet.weth, glossary=glossary_of(ground.book)
                 ),
-                blinds_hashes={one.strategy.name: _blinds_hash(one, salt) for one in ground.assignments},
+                blinds_hashes=blinds_hashes(ground.assignments, salt),
             )
             street = Street(
                 stage=stage,
@@ -230,10 +144,7 @@ async def open_session(
                 chain=chain,
                 signer=signer,
                 journal=journal,
-                limits={
-                    one.strategy.name: _limits(one, desk.config(one.strategy.name))
-                    for one in ground.assignments
-                },
+                limits=run_limits(desk, ground.assignments),
             )
             session = Session(
                 desk=desk, street=street, journal=journal, clock=clock, chain=chain, operator=signer.address
@@ -242,17 +153,3 @@ async def open_session(
             yield session
     finally:
         pinned.close()
-
-
-def _limits(assignment: Assignment, config: DeskConfig) -> RunLimits:
-    limits = assignment.strategy.limits
-    return RunLimits(
-        max_runs_per_hour=limits.max_runs_per_hour,
-        max_in_flight=config.max_in_flight,
-        max_loss_per_day_usd_e6=limits.max_loss_per_day_usd_e6,
-    )
-
-
-def _blinds_hash(assignment: Assignment, salt: str) -> str:
-    given = {name: str(value) for name, value in sorted(assignment.blinds.items())}
-    return digest({"salt": salt, "blinds": given})

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.app.cli.hints import hint_of_run, where_to_look
-from tidegate.app.runtime import Ground, Session
+from tidegate.app.runtime import Ground
+from tidegate.app.session import Session
 from tidegate.desks.atomic import Look, Strategy
 from tidegate.model import BPS, Address, Outcome, OutcomeKind, Plan, Reason, Step, format_units, mul_div_up
 from tidegate.pipeline import Rehearsal, read_run

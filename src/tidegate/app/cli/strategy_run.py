@@ -14,7 +14,8 @@ from tidegate.app.cli.hints import hint_of_run
 from tidegate.app.cli.strategy_records import outcome_record, plan_record, refusal_record, simulation_record
 from tidegate.app.cli.strategy_view import render_plan, render_runs, render_simulation
 from tidegate.app.paper import PaperMarket, paper_session
-from tidegate.app.runtime import Ground, Job, Session
+from tidegate.app.runtime import Ground, Job
+from tidegate.app.session import Session
 from tidegate.desks.atomic import Decision, Strategy, TokenTables, load_blinds, load_strategy
 from tidegate.model import Denied, Intent, OutcomeKind, Plan, Reason, Stage
 

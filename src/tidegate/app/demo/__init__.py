@@ -3,7 +3,6 @@
 ``run_demo`` does it; the command line shows it. Figures come from the journal alone.
 """
 
-from tidegate.app.demo.progress import Progress
 from tidegate.app.demo.run import (
     LEVERAGE_CLOSE,
     LEVERAGE_OPEN,
@@ -13,6 +12,7 @@ from tidegate.app.demo.run import (
     shipped_strategies,
 )
 from tidegate.app.demo.view import LiveView
+from tidegate.app.progress import Progress
 
 __all__ = [
     "LEVERAGE_CLOSE",

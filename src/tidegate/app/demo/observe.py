@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tidegate.app.demo.progress import FEED, OUTSIDE, V2, V3
 from tidegate.app.market import Market
+from tidegate.app.progress import FEED, OUTSIDE, V2, V3
 from tidegate.ledger import MarketBody
 from tidegate.model import format_units
 from tidegate.sim import ExactWorld

@@ -17,13 +17,14 @@ from tidegate import __version__
 from tidegate.app.demo.history import rebuild_chain
 from tidegate.app.demo.observe import market_body
 from tidegate.app.demo.place import Place, Settings, choose_place, open_journal
-from tidegate.app.demo.progress import Progress
 from tidegate.app.devnet import DevnetSpec
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.ended import ended_node_named
 from tidegate.app.market import Crowd, Market
+from tidegate.app.progress import Progress
 from tidegate.app.report import render_report
-from tidegate.app.runtime import Ground, Job, Session, devnet_ground, give_inventory, open_session
+from tidegate.app.runtime import Ground, Job, devnet_ground, give_inventory, open_session
+from tidegate.app.session import Session
 from tidegate.desks.atomic import Event, Strategy, parse_strategy, template_text
 from tidegate.ledger import DecisionBody, Journal
 from tidegate.model import Intent, ManualClock, RecordKind, Stage

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.app.demo.progress import FEED, V2, V3, Progress
+from tidegate.app.progress import FEED, V2, V3, Progress
 from tidegate.model import OutcomeKind, format_units, format_usd
 
 _BARS = "▁▂▃▄▅▆▇█"

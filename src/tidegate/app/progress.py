@@ -22,6 +22,8 @@ from tidegate.model import BPS, OutcomeKind, RecordKind, format_usd
 V2, V3, FEED, OUTSIDE = "uniswap_v2", "uniswap_v3", "feed", "outside"
 """The names under which a market event lists its prices of one WETH in dollars."""
 
+MARKET = "market"
+
 
 @dataclass(slots=True)
 class Account:
@@ -81,7 +83,7 @@ class Progress:
         for record in records:
             self.seq = record.seq
             match record.kind:
-                case RecordKind.EVENT:
+                case RecordKind.EVENT if record.body.get("kind") == MARKET:
                     self._market(MarketBody.from_body(record.body))
                 case RecordKind.DECISION:
                     self._decision(DecisionBody.from_body(record.body))
@@ -127,13 +129,18 @@ class Progress:
         }
 
     def _market(self, market: MarketBody) -> None:
-        self.block, self.base_fee_wei = market.block, market.base_fee_wei
-        if self.first_block is None:
-            self.first_block = market.block
+        self._reach(market.block)
+        self.base_fee_wei = market.base_fee_wei
         self.prices = {name: Decimal(price) for name, price in market.prices.items()}
         self.gaps_bps.append(int((self.prices[V2] - self.prices[V3]) * BPS / self.prices[V3]))
 
+    def _reach(self, block: int) -> None:
+        self.block = block
+        if self.first_block is None:
+            self.first_block = block
+
     def _decision(self, decision: DecisionBody) -> None:
+        self._reach(decision.block)
         account = self.account(decision.subject)
         account.decisions += 1
         account.intents += decision.acted
