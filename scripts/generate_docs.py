@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 from typer.main import get_command
 
 from tidegate.app.cli import application
+from tidegate.app.config import REQUIRED, KeyPage, describe_keys
 from tidegate.desks.atomic import json_schema
 from tidegate.model import Placement, Reason, errors, format_units
 from tidegate.pipeline import STAGES
@@ -261,6 +262,33 @@ def strategy_schema() -> str:
     return json.dumps(json_schema(), indent=2) + "\n"
 
 
+def configuration() -> str:
+    """Return the page of every key of ``tidegate.toml``."""
+    rows = "\n".join(map(_key_row, describe_keys()))
+    return (
+        "# Configuration\n\n"
+        "One file, `tidegate.toml`: `--config PATH`, else `$TIDEGATE_CONFIG`, else the one in this folder; on\n"
+        "top of it `--set KEY=VALUE`. `tidegate init` writes one, `tidegate config explain KEY` says which\n"
+        "layer set a value. An unknown key is an error. A quantity's unit stands in its key. `*` stands for a\n"
+        "name of yours, `[]` for one of several.\n\n"
+        "A secret is a reference, never a value: `env:NAME`, `file:PATH` (readable by its owner alone) or\n"
+        "`command:WORDS` (first line of its output, without a shell). Only the URL of this machine may stand\n"
+        "in the clear.\n\n"
+        f"| key | meaning | allowed | default |\n|---|---|---|---|\n{rows}\n"
+    )
+
+
+def _key_row(key: KeyPage) -> str:
+    allowed = key.allowed.replace("|", "&#124;")
+    if key.default == REQUIRED:
+        default = REQUIRED
+    elif key.default in (None, "", [], {}):
+        default = "-"
+    else:
+        default = f"`{json.dumps(key.default)}`"
+    return f"| `{key.key}` | {key.meaning} | {allowed} | {default} |"
+
+
 def page(make: Callable[[], str]) -> str:
     """Return a Markdown page under the notice that it is generated."""
     return f"{NOTICE}{make()}"
@@ -271,6 +299,7 @@ FILES: dict[str, Callable[[], str]] = {
     "stages.md": lambda: page(stages),
     "errors.md": lambda: page(error_tree),
     "command-line.md": lambda: page(command_line),
+    "configuration.md": lambda: page(configuration),
     "guards.md": lambda: page(guard_pages),
     "actions.md": lambda: page(actions),
     "strategy.schema.json": strategy_schema,

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -17,15 +14,14 @@ from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.app.config import (
-    Config,
     Finding,
     LoadedConfig,
-    Secret,
-    Url,
     check_config,
+    describe_keys,
     find_config,
-    key_types,
     load_config,
+    pattern_of,
+    values_of,
 )
 from tidegate.model import ConfigError
 
@@ -51,7 +47,7 @@ def show(path: ConfigFile = None, settings: Settings = None, as_json: JsonFlag =
     loaded = configured(path, settings)
     rows = [
         {"key": key, "value": value, "set_by": str(loaded.origin(key))}
-        for key, value in _rows(loaded.config, "")
+        for key, value in values_of(loaded.config)
     ]
 
     def render(out: Console) -> None:
@@ -100,11 +96,11 @@ def explain(
 ) -> None:
     """Print what a key means, its value, and the layer that set it."""
     loaded = configured(path, settings)
-    rows = dict(_rows(loaded.config, ""))
-    meanings = dict(_meanings(Config, ""))
-    pattern = _pattern(key)
-    if pattern not in meanings:
-        near = difflib.get_close_matches(pattern, meanings, n=1, cutoff=0.5)
+    rows = dict(values_of(loaded.config))
+    pages = {page.key: page for page in describe_keys()}
+    page = pages.get(pattern_of(key))
+    if page is None:
+        near = difflib.get_close_matches(pattern_of(key), pages, n=1, cutoff=0.5)
         raise ConfigError(
             f"{key} is not a key",
             code="config_unknown_key",
@@ -112,20 +108,21 @@ def explain(
             allowed="a key of `tidegate config show`",
             fix=f"did you mean {near[0]}?" if near else "tidegate config show",
         )
-    meaning, default = meanings[pattern]
     value = {
         "key": key,
-        "means": meaning,
+        "means": page.meaning,
+        "allowed": page.allowed,
         "value": rows.get(key),
         "set_by": str(loaded.origin(key)) if key in rows else "nobody: its table is not there",
-        "default": default,
+        "default": page.default,
     }
 
     def render(out: Console) -> None:
-        out.print(f"{key}: {meaning}")
+        out.print(f"{key}: {page.meaning}")
         out.print(f"  value:   {_shown(value['value'])}")
         out.print(f"  set by:  {value['set_by']}")
-        out.print(f"  default: {_shown(default)}")
+        out.print(f"  default: {_shown(page.default)}")
+        out.print(f"  allowed: {page.allowed}")
 
     emit(value, as_json=as_json, render=render)
 
@@ -135,60 +132,6 @@ def _setting(text: str) -> tuple[str, str]:
     if not mark or not key.strip():
         raise ConfigError("not a setting", found=repr(text), allowed="KEY=VALUE", fix="--set run.stage=fork")
     return key.strip(), value.strip()
-
-
-def _rows(value: Any, key: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, msgspec.Struct):
-        for field in value.__struct_fields__:
-            yield from _rows(getattr(value, field), f"{key}.{field}" if key else field)
-    elif isinstance(value, dict) and value:
-        for name, inner in value.items():
-            yield from _rows(inner, f"{key}.{name}")
-    elif isinstance(value, tuple) and value and isinstance(value[0], msgspec.Struct):
-        for index, item in enumerate(value):
-            yield from _rows(item, f"{key}[{index}]")
-    else:
-        yield key, _plain(value)
-
-
-def _meanings(struct: type[msgspec.Struct], prefix: str) -> Iterator[tuple[str, tuple[str, Any]]]:
-    defaults = {field.name: field for field in msgspec.structs.fields(struct)}
-    for name, (hint, meaning) in key_types(struct).items():
-        inner, suffix = _inner(hint)
-        if inner is not None:
-            yield from _meanings(inner, f"{prefix}{name}{suffix}.")
-            continue
-        field = defaults[name]
-        default = None if field.required else _plain(field.default)
-        yield f"{prefix}{name}{suffix}", (meaning, "none: it must be given" if field.required else default)
-
-
-def _inner(hint: Any) -> tuple[type[msgspec.Struct] | None, str]:
-    """Return the table that a key holds, and how one of several is named."""
-    bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
-    inside = [bare, *get_args(bare)]
-    table = next((one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct)), None)
-    if get_origin(bare) is dict:
-        return table, ".*"
-    return table, "[]" if get_origin(bare) is tuple and table is not None else ""
-
-
-def _pattern(key: str) -> str:
-    """Return a key with the person's own names taken out: ``chains.*.endpoints[].url``."""
-    bare = re.sub(r"\[\d*\]", "[]", key)
-    return re.sub(r"^(chains|desk\.atomic\.blinds)\.[^.\[]+", r"\1.*", bare)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (Url, Secret)):
-        return str(value) if isinstance(value, Url) else value.reference
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return value
 
 
 def _shown(value: Any) -> str:

@@ -6,12 +6,12 @@ the command line and ``app/runtime``.
 
 from tidegate.app.config.chains import network_of
 from tidegate.app.config.checking import Finding, check_config
+from tidegate.app.config.describing import REQUIRED, KeyPage, describe_keys, pattern_of, values_of
 from tidegate.app.config.reading import (
     FILE_NAME,
     LoadedConfig,
     Origin,
     find_config,
-    key_types,
     load_config,
 )
 from tidegate.app.config.schema import (
@@ -31,6 +31,7 @@ from tidegate.app.config.template import STRATEGY, TEXT
 
 __all__ = [
     "FILE_NAME",
+    "REQUIRED",
     "STRATEGY",
     "TEXT",
     "AtomicConfig",
@@ -39,6 +40,7 @@ __all__ = [
     "DesksConfig",
     "EndpointConfig",
     "Finding",
+    "KeyPage",
     "LedgerConfig",
     "LimitsConfig",
     "LoadedConfig",
@@ -49,8 +51,10 @@ __all__ = [
     "SignerConfig",
     "Url",
     "check_config",
+    "describe_keys",
     "find_config",
-    "key_types",
     "load_config",
     "network_of",
+    "pattern_of",
+    "values_of",
 ]

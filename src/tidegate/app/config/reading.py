@@ -206,7 +206,7 @@ def _value(hint: Any, value: Any, key: str, origins: Mapping[str, Origin]) -> An
     try:
         return msgspec.convert(value, hint, strict=True, dec_hook=_no_text)
     except msgspec.ValidationError as error:
-        raise _refused(key, value, _allowed(hint, str(error)), origins) from error
+        raise _refused(key, value, allowed_of(hint), origins) from error
 
 
 def _reference(kind: Any, value: str, key: str, origins: Mapping[str, Origin]) -> Any:
@@ -236,31 +236,44 @@ def _without_extras(hint: Any) -> Any:
     return bare
 
 
-def _allowed(hint: Any, said: str) -> str:
+def allowed_of(hint: Any) -> str:
+    """Return in words what a key may be."""
     bare = _without_extras(hint)
     if isinstance(bare, type) and issubclass(bare, Enum):
         return ", ".join(str(member.value) for member in bare)
-    if bare is Url:
-        return "a URL of this machine, or a reference: env:NAME, file:PATH, command:WORDS"
-    text = said.partition(" - at")[0].replace("`", "").removeprefix("Expected ").partition(", got")[0]
-    for written, meant in _PLAIN.items():
-        text = text.replace(written, meant)
-    return text
+    if bare in (Url, Secret):
+        plain = "a URL of this machine, or " if bare is Url else ""
+        return f"{plain}a reference: env:NAME, file:PATH, command:WORDS"
+    if get_origin(bare) is tuple:
+        return f"a list; each {allowed_of(get_args(bare)[0])}"
+    if get_origin(bare) is dict:
+        return f"a table; each value {allowed_of(get_args(bare)[1])}"
+    return _PLAIN[bare] + _range_of(hint)
 
 
-_PLAIN = {
-    " | null": "",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-}
+def _range_of(hint: Any) -> str:
+    for extra in _extras(hint):
+        if extra.pattern is not None:
+            return f" like {extra.pattern}"
+        low = f" from {extra.ge}" if extra.ge is not None else ""
+        low = f" above {extra.gt}" if extra.gt is not None else low
+        return low + (f" to {extra.le}" if extra.le is not None else "")
+    return ""
+
+
+def _extras(hint: Any) -> list[msgspec.Meta]:
+    found = [extra for extra in get_args(hint)[1:] if isinstance(extra, msgspec.Meta)]
+    inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if not found and get_origin(inner) in (Union, types.UnionType):
+        return [extra for option in get_args(inner) for extra in _extras(option)]
+    return found
+
+
+_PLAIN: dict[Any, str] = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def _refused(key: str, value: Any, allowed: str, origins: Mapping[str, Origin]) -> ConfigError:
-    unit = _unit_of(key)
+    unit = unit_of(key)
     layer = origins.get(key, Origin("file"))
     return ConfigError(
         f"{key} has a value that it can not have",
@@ -314,7 +327,8 @@ _UNITS = {
 }
 
 
-def _unit_of(key: str) -> str:
+def unit_of(key: str) -> str:
+    """Return what a key counts, by its ending; empty if it names no unit."""
     name = key.rpartition(".")[2]
     return next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
 
