@@ -267,13 +267,13 @@ def configuration() -> str:
     rows = "\n".join(map(_key_row, describe_keys()))
     return (
         "# Configuration\n\n"
-        "One file, `tidegate.toml`: `--config PATH`, else `$TIDEGATE_CONFIG`, else the one in this folder; on\n"
-        "top of it `--set KEY=VALUE`. `tidegate init` writes one, `tidegate config explain KEY` says which\n"
-        "layer set a value. An unknown key is an error. A quantity's unit stands in its key. `*` stands for a\n"
-        "name of yours, `[]` for one of several.\n\n"
+        "One file, `tidegate.toml`: `--config PATH`, else `$TIDEGATE_CONFIG`, else the one in this folder;\n"
+        "on top of it `--set KEY=VALUE`. `tidegate init` writes one, `tidegate config explain KEY` says which\n"
+        "layer set a value. An unknown key is an error. A quantity's unit stands in its key. `*` stands for\n"
+        "a name of yours, `[]` for one of several.\n\n"
         "A secret is a reference, never a value: `env:NAME`, `file:PATH` (readable by its owner alone) or\n"
-        "`command:WORDS` (first line of its output, without a shell). Only the URL of this machine may stand\n"
-        "in the clear.\n\n"
+        "`command:WORDS` (first line of its output, without a shell). Only the URL of this machine may\n"
+        "stand in the clear.\n\n"
         f"| key | meaning | allowed | default |\n|---|---|---|---|\n{rows}\n"
     )
 

@@ -59,7 +59,8 @@ def _pages(struct: type[msgspec.Struct], prefix: str) -> Iterator[KeyPage]:
             yield from _pages(table, f"{prefix}{name}{suffix}.")
             continue
         field = fields[name]
-        default = REQUIRED if field.required else _plain(field.default)
+        given = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        default = REQUIRED if field.required else _plain(given)
         unit = unit_of(name)
         allowed = allowed_of(hint) + (f", in {unit}" if unit else "")
         yield KeyPage(f"{prefix}{name}{suffix}", meaning, allowed, default)

@@ -318,6 +318,7 @@ def _position(key: str, origins: Mapping[str, Origin]) -> SourcePosition | None:
 
 
 _UNITS = {
+    "_per_s": "calls a second",
     "_ms": "milliseconds",
     "_s": "seconds",
     "_wei": "wei",
