@@ -199,7 +199,6 @@ class StatusAnswer(_Message, frozen=True, tag="status_answer"):
     is_frozen: bool
     allows_exit: bool
     freeze_reason: str
-    store_is_lost: bool
     keys: tuple[KeyStatus, ...]
     capabilities: tuple[CapabilityStatus, ...]
     closed_connections: dict[str, int] = {}
