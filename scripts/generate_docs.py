@@ -268,8 +268,8 @@ def configuration() -> str:
     return (
         "# Configuration\n\n"
         "One file, `tidegate.toml`: `--config PATH`, else `$TIDEGATE_CONFIG`, else the one in this folder;\n"
-        "on top of it `--set KEY=VALUE`. `tidegate init` writes one, `tidegate config explain KEY` says which\n"
-        "layer set a value. An unknown key is an error. A quantity's unit stands in its key. `*` stands for\n"
+        "on top of it `--set KEY=VALUE`. `tidegate init` writes one, `tidegate config explain KEY` says\n"
+        "which layer set a value. An unknown key is an error. A quantity's unit stands in its key. `*` stands for\n"
         "a name of yours, `[]` for one of several.\n\n"
         "A secret is a reference, never a value: `env:NAME`, `file:PATH` (readable by its owner alone) or\n"
         "`command:WORDS` (first line of its output, without a shell). Only the URL of this machine may\n"
