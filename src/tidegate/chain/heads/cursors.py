@@ -50,8 +50,11 @@ class MemoryCursors:
     def __init__(self) -> None:
         self.cursors: list[Cursor] = []
 
-    def load(self, blocks: int) -> Sequence[Cursor]:  # noqa: ARG002
-        """Return all that were kept."""
+    def load(self, blocks: int) -> Sequence[Cursor]:
+        """Return the newest cursors, oldest first, as far down as ``blocks`` below the highest."""
+        for count in range(1, len(self.cursors)):
+            if reaches(self.cursors[-count:], blocks):
+                return tuple(self.cursors[-count:])
         return tuple(self.cursors)
 
     def append(self, cursor: Cursor) -> None:

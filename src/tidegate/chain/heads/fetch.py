@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Iterable
 from itertools import pairwise
 
 from tidegate.chain.heads.bloom import is_explained, may_hold
@@ -58,14 +59,7 @@ class BlockFetcher:
         """
         last = min(first + self._at_once - 1, head.number)
         headers = await self._headers(first, last, parent_hash, head)
-        found = await asyncio.gather(*map(self._by_hash, headers), return_exceptions=True)
-        complete: list[Complete] = []
-        for header, logs in zip(headers, found, strict=True):
-            if isinstance(logs, BaseException):
-                if not complete or not isinstance(logs, Unavailable):
-                    raise logs
-                break
-            complete.append((header, logs))
+        complete = await _first_of(map(self._by_hash, headers))
         self._at_once = min(2 * len(complete), AT_ONCE_MAX)
         return complete
 
@@ -93,12 +87,18 @@ class BlockFetcher:
         for log in logs:
             by_hash.setdefault(log.block_hash, []).append(log)
         complete: list[Complete] = []
-        while first <= last:
-            headers = await self._headers(first, min(first + AT_ONCE_MAX - 1, last), parent_hash, None)
-            given = [tuple(by_hash.get(header.hash, ())) for header in headers]
-            complete += await asyncio.gather(*map(self._checked, headers, given))
-            first, parent_hash = headers[-1].number + 1, headers[-1].hash
-        self._widen()
+        try:
+            while first <= last:
+                headers = await self._headers(first, min(first + AT_ONCE_MAX - 1, last), parent_hash, None)
+                given = [tuple(by_hash.get(header.hash, ())) for header in headers]
+                complete += await _first_of(map(self._checked, headers, given))
+                newest = complete[-1][0]
+                first, parent_hash = newest.number + 1, newest.hash
+        except Unavailable:
+            if not complete:
+                raise
+        else:
+            self._widen()
         return complete
 
     def narrow(self) -> None:
@@ -131,8 +131,8 @@ class BlockFetcher:
         self.fetched_to = headers[-1].number
         return headers
 
-    async def _by_hash(self, header: Header) -> tuple[MinedLog, ...]:
-        """Return the wanted logs of a block once all of its logs are there."""
+    async def _by_hash(self, header: Header) -> Complete:
+        """Return a block with its wanted logs once all of its logs are there."""
         logs = await self._source.block_logs(header.hash)
         if logs is None:
             raise NotYet(f"block {header.number} has no answer for its logs", code="logs_missing")
@@ -141,7 +141,7 @@ class BlockFetcher:
             raise NotYet(f"the logs of block {header.number} are not its own", code="logs_foreign")
         if not is_explained(header.logs_bloom, logs):
             raise NotYet(f"block {header.number} has logs that are not there yet", code="logs_missing")
-        return tuple(filter(self._wanted.wants, logs))
+        return header, tuple(filter(self._wanted.wants, logs))
 
     async def _checked(self, header: Header, given: tuple[MinedLog, ...]) -> Complete:
         """Return a block of a span, from what the span gave for its hash or from the block itself."""
@@ -151,11 +151,23 @@ class BlockFetcher:
             is_whole = bool(given) or not may_hold(header.logs_bloom, self._wanted)
         if is_whole and all(log.block_number == header.number for log in given):
             return header, tuple(sorted(filter(self._wanted.wants, given), key=lambda log: log.index))
-        return header, await self._by_hash(header)
+        return await self._by_hash(header)
 
     async def _alone(self, number: int, parent_hash: bytes) -> list[Complete]:
         (header,) = await self._headers(number, number, parent_hash, None)
-        return [(header, await self._by_hash(header))]
+        return [await self._by_hash(header)]
+
+
+async def _first_of(blocks: Iterable[Awaitable[Complete]]) -> list[Complete]:
+    """Return what comes before the first that is not whole, at least one."""
+    complete: list[Complete] = []
+    for found in await asyncio.gather(*blocks, return_exceptions=True):
+        if isinstance(found, BaseException):
+            if not complete or not isinstance(found, Unavailable):
+                raise found
+            break
+        complete.append(found)
+    return complete
 
 
 def _problem(number: int, header: Header | BaseException | None, parent_hash: bytes) -> BaseException | None:

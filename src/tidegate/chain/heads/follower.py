@@ -161,6 +161,15 @@ class HeadFollower:
         self._health.looked(self._machine.next_number, why="" if is_moving else why)
         return self._hand_out()
 
+    def acknowledge(self) -> None:
+        """Say that the newest batch was taken, without asking for another: it will not be repeated.
+
+        For a clean end. Raises ``Unavailable`` if that can not be kept.
+        """
+        cursor = self._machine.acknowledged()
+        if cursor is not None and not self._waiting:
+            self._cursors.append(cursor)
+
     async def follow(self, *, poll_s: float | None = None) -> AsyncIterator[tuple[Change, ...]]:
         """Yield each batch that is not empty, for ever.
 
@@ -197,13 +206,23 @@ class HeadFollower:
         if self._machine.next_number is None:
             self._machine.begin(head.number if self._start_block is None else self._start_block)
         await self._leave_orphans(head)
-        await self._extend(head)
+        missing: Unavailable | None = None
+        try:
+            await self._extend(head)
+        except Unavailable as error:
+            missing = error
+        await self._ask_what_is_final()
+        if missing is not None:
+            raise missing
+
+    async def _ask_what_is_final(self) -> None:
         tip = self._machine.tip
-        if tip is not None and tip != self._final_asked_at:
-            final = self._machine.finalise(await self._source.finalised())
-            self._final_asked_at = tip
-            if final is not None:
-                self._waiting.append(final)
+        if tip is None or tip == self._final_asked_at:
+            return
+        final = self._machine.finalise(await self._source.finalised())
+        self._final_asked_at = tip
+        if final is not None:
+            self._waiting.append(final)
 
     async def _leave_orphans(self, head: Header) -> None:
         """Roll back to the block that the chain's own next block stands on."""

@@ -56,6 +56,7 @@ class HealthTracker:
         self._offset_s = 0.0
         self._gap_since_ns: int | None = None
         self._gap_why = ""
+        self._gap_at: int | None = None
         self._gap_blocks = 0
         self._is_told = False
         self._handed: tuple[Header, Header] | None = None
@@ -91,8 +92,8 @@ class HealthTracker:
             self._gap_since_ns, self._gap_why, self._is_told = None, "", False
             return
         self._gap_why = why
-        if self._gap_since_ns is None:
-            self._gap_since_ns = since_ns
+        if self._gap_since_ns is None or self._gap_at != next_number:
+            self._gap_since_ns, self._gap_at, self._is_told = since_ns, next_number, False
         missing_ns = now_ns - self._gap_since_ns
         if missing_ns > limit_ns and not self._is_told:
             self._is_told = True

@@ -137,7 +137,7 @@ class BlockMachine:
         self._marks.append(Mark.of(header, logs))
         self.next_number = header.number + 1
         self._highest = max(self._highest, header.number)
-        while self._marks[0].number < self._highest - self._reorg_max:
+        while len(self._marks) > 1 and self._marks[0].number < self._highest - self._reorg_max:
             self._marks.popleft()
         changes.append(Added(header, tuple(logs), header.number <= self._repeated_to))
         return changes
@@ -206,6 +206,13 @@ class BlockMachine:
             ),
             added=held,
         )
+
+    def acknowledged(self) -> Cursor | None:
+        """Return the cursor that says that all was taken, or none while a batch is unsettled."""
+        tip = self.tip
+        if tip is None or self._unsettled:
+            return None
+        return Cursor(first=tip.number + 1, number=tip.number, hash=tip.hash, parent_hash=tip.hash)
 
     def _withdraw_unsettled(self) -> list[RolledBack]:
         withdrawn = [mark.withdrawn(self.chain_id) for mark in reversed(self._unsettled)]
