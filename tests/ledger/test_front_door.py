@@ -32,6 +32,7 @@ def test_exported_names() -> None:
         "Margin",
         "MarkBody",
         "MarketBody",
+        "Migration",
         "NonceBody",
         "OutcomeBody",
         "Place",
@@ -53,6 +54,7 @@ def test_exported_names() -> None:
         "Used",
         "VerifyReport",
         "chain_hash",
+        "migrate",
         "place_of",
         "rebuild",
     ]

@@ -41,6 +41,7 @@ from tidegate.ledger.bodies import (
 from tidegate.ledger.body import Body, StandingBody
 from tidegate.ledger.journal import Entry, Journal
 from tidegate.ledger.judgements import JudgementBody
+from tidegate.ledger.migrate import Migration, migrate
 from tidegate.ledger.place import Place, place_of
 from tidegate.ledger.positions import Position
 from tidegate.ledger.profit import ProfitLine
@@ -48,6 +49,15 @@ from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.rebuild import RebuildReport, rebuild
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
 from tidegate.ledger.schema import SCHEMA_VERSION
+from tidegate.ledger.sending import (
+    AmbiguousBody,
+    ConfirmedBody,
+    ExpiringBody,
+    FinalisedBody,
+    ReplacedBody,
+    ReplacementBody,
+    WithdrawnBody,
+)
 from tidegate.ledger.states import (
     Counted,
     HaltBody,
@@ -60,6 +70,7 @@ from tidegate.ledger.verify import VerifyReport
 __all__ = [
     "GENESIS_HASH",
     "SCHEMA_VERSION",
+    "AmbiguousBody",
     "Attempt",
     "AuthorisationBody",
     "BlockMark",
@@ -67,12 +78,15 @@ __all__ = [
     "BookingBody",
     "BoundsBody",
     "BreakerBody",
+    "ConfirmedBody",
     "Counted",
     "CursorBody",
     "DecisionBody",
     "Delta",
     "DrillBody",
     "Entry",
+    "ExpiringBody",
+    "FinalisedBody",
     "GuardsBody",
     "HaltBody",
     "Held",
@@ -85,6 +99,7 @@ __all__ = [
     "Margin",
     "MarkBody",
     "MarketBody",
+    "Migration",
     "NonceBody",
     "OutcomeBody",
     "Place",
@@ -96,6 +111,8 @@ __all__ = [
     "ReconciliationBody",
     "Record",
     "RecoveryBody",
+    "ReplacedBody",
+    "ReplacementBody",
     "ResumeBody",
     "SentBody",
     "SignatureBody",
@@ -105,7 +122,9 @@ __all__ = [
     "StopBody",
     "Used",
     "VerifyReport",
+    "WithdrawnBody",
     "chain_hash",
+    "migrate",
     "place_of",
     "rebuild",
 ]

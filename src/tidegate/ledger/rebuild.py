@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Table, select
 
-from tidegate.ledger.anchor import write_note
+from tidegate.ledger.anchor import note_named, write_note
 from tidegate.ledger.outputs import refuse_taken
+from tidegate.ledger.place import Place
 from tidegate.ledger.projections import Projector
 from tidegate.ledger.reader import JournalReader, record_of_row
 from tidegate.ledger.records import GENESIS_HASH
@@ -18,7 +19,7 @@ from tidegate.ledger.schema import PROJECTIONS, create, records_table
 from tidegate.ledger.sqlite import SqlitePlace
 from tidegate.ledger.store import failures_named
 from tidegate.ledger.tables import insert_records, move_head
-from tidegate.model import Tampered, Unavailable
+from tidegate.model import Tampered
 
 _CHUNK = 512
 _SHOWN = 10
@@ -44,7 +45,8 @@ class RebuildReport(msgspec.Struct, frozen=True):
 def rebuild(reader: JournalReader, copy: Path) -> RebuildReport:
     """Write a new ledger at ``copy`` with the same records and projections made from them.
 
-    The live ledger is read in one snapshot and is not changed.
+    The copy is a SQLite file, wherever the live ledger lies, which is read in one snapshot and is not
+    changed.
 
     Raises
     ------
@@ -56,37 +58,43 @@ def rebuild(reader: JournalReader, copy: Path) -> RebuildReport:
         If the copy cannot be written.
     """
     refuse_taken(copy, reader.place.file)
+    place = SqlitePlace(copy)
     try:
-        return _write_copy(reader, copy)
+        with reader.snapshot() as live, failures_named(str(copy), "a rebuild"):
+            head = copy_records(live, place)
+            reading = place.reading()
+            try:
+                with reading.begin() as rebuilt:
+                    differences = tuple(_differences(live, rebuilt))
+                    rows = {table.name: len(_by_key(rebuilt, table)) for table in PROJECTIONS}
+            finally:
+                reading.dispose()
+        with note_named(place):
+            write_note(place.note, head)
+            copy.with_name(copy.name + "-lease").unlink()
     except BaseException:
         for suffix in ("", "-wal", "-shm", "-head", "-lease"):
             copy.with_name(copy.name + suffix).unlink(missing_ok=True)
         raise
+    return RebuildReport(head[0], rows, differences[:_SHOWN])
 
 
-def _write_copy(reader: JournalReader, copy: Path) -> RebuildReport:
-    place = SqlitePlace(copy)
-    with ExitStack() as resources, failures_named(str(copy), "a rebuild"):
+def copy_records(live: Connection, place: Place) -> tuple[int, str]:
+    """Copy the records of a snapshot into an empty place and fold the projections; return the head.
+
+    Raises
+    ------
+    Tampered
+        If a record cannot be read or has not the form of its kind.
+    """
+    with ExitStack() as resources:
         writing = place.take(resources)
-        with reader.snapshot() as live, writing.transaction(durable=True) as rebuilt:
-            count, head_hash = _copy_records(live, rebuilt)
-            differences = tuple(_differences(live, rebuilt))
-            rows = {table.name: len(_by_key(rebuilt, table)) for table in PROJECTIONS}
-    try:
-        write_note(place.note, (count, head_hash))
-    except OSError as error:
-        raise Unavailable(
-            f"{copy.parent} cannot hold a ledger",
-            code="ledger_unavailable",
-            found=str(error),
-            allowed="a folder that this user may write, with space left",
-            fix="free space or name another",
-        ) from error
-    return RebuildReport(count, rows, differences[:_SHOWN])
+        with writing.transaction(durable=True) as copy:
+            create(copy)
+            return _copy(live, copy)
 
 
-def _copy_records(live: Connection, copy: Connection) -> tuple[int, str]:
-    create(copy)
+def _copy(live: Connection, copy: Connection) -> tuple[int, str]:
     projector = Projector()
     seq, hash_ = 0, GENESIS_HASH
     for page in live.execute(select(records_table).order_by(records_table.c.seq)).partitions(_CHUNK):

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     inspect,
     select,
+    text,
 )
 
 from tidegate.ledger.records import GENESIS_HASH
@@ -172,32 +173,56 @@ def revision_of(version: int) -> str:
     return f"{version:04}"
 
 
-def check_version(connection: Connection, where: str) -> bool:
-    """Return whether the store holds a ledger; False when it is empty.
+def read_version(connection: Connection, where: str) -> int | None:
+    """Return the layout of the ledger that a store holds; None when it is empty.
 
     Raises
     ------
     ConfigError
-        If it is something else, or a ledger of another layout.
+        If it is something else, or a ledger of a newer release.
     """
     tables = inspect(connection).get_table_names()
     if not tables:
-        return False
+        return None
     if schema_table.name not in tables:
         raise ConfigError(
             f"{where} is not a ledger",
             found=f"tables {', '.join(sorted(tables)[:5])}",
-            allowed="an empty file or a ledger that Tidegate wrote",
-            fix="name another path with --ledger",
+            allowed="an empty file or database, or a ledger that Tidegate wrote",
+            fix="name another with --ledger",
         )
     version = connection.execute(select(schema_table.c.version)).scalar()
-    if version != SCHEMA_VERSION:
+    if not isinstance(version, int) or version > SCHEMA_VERSION or version < 1:
         raise ConfigError(
             f"{where} has ledger schema {version}, this release reads schema {SCHEMA_VERSION}",
             code="ledger_schema",
             found=f"schema {version}",
             allowed=f"schema {SCHEMA_VERSION}",
             fix="run the Tidegate release that wrote it, or a newer one",
+        )
+    return version
+
+
+def check_version(connection: Connection, where: str) -> bool:
+    """Return whether the store holds a ledger of this release's layout; False when it is empty.
+
+    Raises
+    ------
+    ConfigError
+        If it is something else, or a ledger of another layout.
+    Tampered
+        If it holds more or less than a ledger's tables.
+    """
+    version = read_version(connection, where)
+    if version is None:
+        return False
+    if version < SCHEMA_VERSION:
+        raise ConfigError(
+            f"{where} has ledger schema {version}, this release reads schema {SCHEMA_VERSION}",
+            code="ledger_schema",
+            found=f"schema {version}, of an older release",
+            allowed=f"schema {SCHEMA_VERSION}",
+            fix="stop what writes to it, then: tidegate journal migrate (it makes a copy first)",
         )
     refuse_other_objects(connection, where)
     return True
@@ -208,13 +233,8 @@ def refuse_other_objects(connection: Connection, where: str) -> None:
 
     A trigger could remove records while we write, a view could stand in a table's place.
     """
-    if connection.dialect.name != "sqlite":
-        return
-    stored = connection.exec_driver_sql("SELECT type, name, tbl_name FROM sqlite_master").all()
-    # SQLite keeps names that begin so for tables and indexes of its own.
-    found = {
-        tuple(row) for row in stored if row[0] in {"trigger", "view"} or not row[1].startswith("sqlite_")
-    }
+    is_sqlite = connection.dialect.name == "sqlite"
+    found = _objects_of_sqlite(connection) if is_sqlite else _objects_of_postgres(connection)
     if found != _OBJECTS:
         differences = [
             f"{'extra' if one in found else 'missing'} {one[0]} {one[1]}"
@@ -225,9 +245,43 @@ def refuse_other_objects(connection: Connection, where: str) -> None:
             code="journal_tampered",
             found=", ".join(differences[:5]),
             allowed=f"the {len(_OBJECTS)} that Tidegate makes",
-            fix="keep the file as evidence, and compare with a backup or an export from before",
+            fix="keep it as evidence, and compare with a backup or an export from before",
         )
 
+
+def _objects_of_sqlite(connection: Connection) -> set[tuple[str, str, str]]:
+    stored = connection.exec_driver_sql("SELECT type, name, tbl_name FROM sqlite_master").all()
+    # SQLite keeps names that begin so for tables and indexes of its own.
+    return {
+        (row[0], row[1], row[2])
+        for row in stored
+        if row[0] in {"trigger", "view"} or not row[1].startswith("sqlite_")
+    }
+
+
+def _objects_of_postgres(connection: Connection) -> set[tuple[str, str, str]]:
+    """Return what lies in the schema, without the indexes that a primary key brings along."""
+    stored = connection.execute(text(_POSTGRES_OBJECTS)).all()
+    return {(row[0], row[1], row[2]) for row in stored}
+
+
+_POSTGRES_OBJECTS = """
+SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'i' THEN 'index' WHEN 'v' THEN 'view' ELSE 'other' END,
+       c.relname, coalesce(t.relname, c.relname)
+  FROM pg_class c
+  LEFT JOIN pg_index i ON i.indexrelid = c.oid
+  LEFT JOIN pg_class t ON t.oid = i.indrelid
+ WHERE c.relnamespace = current_schema()::regnamespace
+   AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = c.oid)
+UNION ALL
+SELECT 'trigger', g.tgname, c.relname
+  FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+ WHERE c.relnamespace = current_schema()::regnamespace AND NOT g.tgisinternal
+UNION ALL
+SELECT 'rule', r.rulename, c.relname
+  FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+"""
 
 _OBJECTS = {("table", table.name, table.name) for table in metadata.tables.values()} | {
     ("index", str(index.name), table.name) for table in metadata.tables.values() for index in table.indexes
