@@ -7,8 +7,8 @@ import tidegate.risk as room
 
 def test_the_front_door() -> None:
     assert " ".join(room.__all__) == (
-        "Breaker BreakerBook BreakersPort Inputs Level LimitBook Masked Place Reading ResumeNote RunLimits "
-        "Scope SteadyClock Stop StopBook StopFolder StopOrder StopsPort read_stops"
+        "Breaker BreakerBook Inputs Level LimitBook LimitTable Masked Place Reading ResumeNote RunLimits "
+        "Scope SteadyClock Stop StopBook StopFolder StopOrder read_stops"
     )
     assert all(hasattr(room, name) for name in room.__all__)
     assert room.__doc__

@@ -51,9 +51,9 @@ from tidegate.pipeline.checks import (
 from tidegate.pipeline.desk import Desk
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import settle
-from tidegate.pipeline.stages import demand_hands, rules_of
+from tidegate.pipeline.stages import THROW_AWAY, StageRules, demand_hands, rules_of
 from tidegate.pipeline.unsent import Fate
-from tidegate.risk import LimitBook, RunLimits
+from tidegate.risk import LimitBook, LimitTable, RunLimits
 
 
 class Street:
@@ -96,7 +96,7 @@ class Street:
         self._fate = fate
         self._journal = journal
         self._limits = limits
-        self._book = book or LimitBook()
+        self._book = book or LimitBook(LimitTable(stage=_limits_of(self.rules)))
         self._open: dict[str, Run] = {}
         self._walking: dict[str, asyncio.Future[Outcome | None]] = {}
         self._nonce_lock = asyncio.Lock()
@@ -134,13 +134,12 @@ class Street:
         """Count a run that ended before this process began: a restart resets no limit."""
         if RecordKind.LIMITS not in run.written:
             return  # it was refused a place, so it never had one
-        subject, intent_id = run.intent.subject, run.intent.id
-        self._book.restore(subject, intent_id, at_s=run.accepted_at_ms // 1000)
-        self._book.close(subject, intent_id, value_usd_e6=run.booked_value_usd_e6, now_s=ended_at_ms // 1000)
+        self._book.restore(run.intent, at_s=run.accepted_at_ms // 1000)
+        self._close(run, OutcomeKind.DROPPED if run.outcome is None else run.outcome.kind, ended_at_ms)
 
     def drop(self, run: Run, why: str) -> Outcome:
         """End an open run whose chain is gone: nothing of it can land any more."""
-        self._book.restore(run.intent.subject, run.intent.id, at_s=run.accepted_at_ms // 1000)
+        self._book.restore(run.intent, at_s=run.accepted_at_ms // 1000)
         return self._finish(run, OutcomeKind.DROPPED, None, why)
 
     async def take_up(self, run: Run) -> Outcome | None:
@@ -152,12 +151,7 @@ class Street:
         """
         is_fated = self._fate is not None and RecordKind.AUTHORISATION in run.written
         if run.may_have_left or is_fated:
-            self._book.restore(
-                run.intent.subject,
-                run.intent.id,
-                at_s=run.accepted_at_ms // 1000,
-                at_risk_usd_e6=0 if run.plan is None else run.plan.at_risk_usd_e6,
-            )
+            self._book.restore(run.intent, run.plan, at_s=run.accepted_at_ms // 1000)
             self._open[run.intent.id] = run
             return None
         return await self._walk(run)
@@ -234,7 +228,7 @@ class Street:
                 allowed=f"before {intent.deadline_s}",
             )
         limits = self._limits.get(intent.subject, RunLimits())
-        checked = self._book.reserve(intent.subject, intent.id, limits, now_s=run.accepted_at_ms // 1000)
+        checked = self._book.reserve(intent, limits, now_s=run.accepted_at_ms // 1000)
         self._write(run, LimitsBody(checked=checked))
 
     async def _prepare(self, run: Run) -> Plan:
@@ -256,9 +250,8 @@ class Street:
         return plan
 
     def _commit(self, run: Run, plan: Plan) -> None:
-        subject = run.intent.subject
-        limits = self._limits.get(subject, RunLimits())
-        self._book.commit(subject, run.intent.id, limits, at_risk_usd_e6=plan.at_risk_usd_e6)
+        limits = self._limits.get(run.intent.subject, RunLimits())
+        self._book.commit(run.intent, plan, limits, now_s=run.accepted_at_ms // 1000)
 
     async def _sign(self, run: Run, plan: Plan) -> None:
         authorisation = AuthorisationBody(
@@ -326,14 +319,21 @@ class Street:
     ) -> Outcome:
         record = self._write(run, OutcomeBody(kind=kind, reason=reason, detail=detail))
         self._open.pop(run.intent.id, None)
-        self._book.close(
-            run.intent.subject,
-            run.intent.id,
-            value_usd_e6=run.booked_value_usd_e6,
-            now_s=record.at_ms // 1000,
-        )
+        self._close(run, kind, record.at_ms, settlement)
         run.outcome = settlement or Outcome(intent_id=run.intent.id, kind=kind, reason=reason, detail=detail)
         return run.outcome
+
+    def _close(
+        self, run: Run, kind: OutcomeKind, ended_at_ms: int, settlement: Outcome | None = None
+    ) -> None:
+        outcome = settlement or run.outcome
+        self._book.close(
+            run.intent,
+            kind=kind,
+            value_usd_e6=run.booked_value_usd_e6,
+            gas_cost_wei=0 if outcome is None else outcome.gas_cost_wei,
+            now_s=ended_at_ms // 1000,
+        )
 
     def _write(self, run: Run, body: Body) -> Record:
         record = self._journal.append(
@@ -341,3 +341,8 @@ class Street:
         )
         run.written.add(body.KIND)
         return record
+
+
+def _limits_of(rules: StageRules) -> Stage:
+    """Return whose limits hold if nobody gave any: paper's, where no key of value signs."""
+    return Stage.PAPER if rules.signs_with in (THROW_AWAY, "nothing") else rules.stage

@@ -5,19 +5,19 @@ failure; what is missing, too old or unreadable means "do not act"; nothing here
 stop on which two people agree. The pipeline, the desks and the composition root call it.
 """
 
-from tidegate.risk.breakers import Breaker, BreakerBook, BreakersPort, Inputs, Level, Masked, Reading
-from tidegate.risk.limits import LimitBook, RunLimits
+from tidegate.risk.breakers import Breaker, BreakerBook, Inputs, Level, Masked, Reading
+from tidegate.risk.limits import LimitBook, LimitTable, RunLimits
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
-from tidegate.risk.stops import ResumeNote, Stop, StopBook, StopFolder, StopOrder, StopsPort, read_stops
+from tidegate.risk.stops import ResumeNote, Stop, StopBook, StopFolder, StopOrder, read_stops
 
 __all__ = [
     "Breaker",
     "BreakerBook",
-    "BreakersPort",
     "Inputs",
     "Level",
     "LimitBook",
+    "LimitTable",
     "Masked",
     "Place",
     "Reading",
@@ -29,6 +29,5 @@ __all__ = [
     "StopBook",
     "StopFolder",
     "StopOrder",
-    "StopsPort",
     "read_stops",
 ]

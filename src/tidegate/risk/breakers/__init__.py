@@ -1,6 +1,6 @@
 """Breakers: one engine; a breaker is data."""
 
-from tidegate.risk.breakers.book import BreakerBook, BreakersPort, Inputs, Masked, read_states
+from tidegate.risk.breakers.book import BreakerBook, Inputs, Masked, read_states
 from tidegate.risk.breakers.breaker import OPENING, Breaker, Level
 from tidegate.risk.breakers.step import Reading, State, Transition, resume, step
 
@@ -8,7 +8,6 @@ __all__ = [
     "OPENING",
     "Breaker",
     "BreakerBook",
-    "BreakersPort",
     "Inputs",
     "Level",
     "Masked",

@@ -19,6 +19,7 @@ from tidegate.model import (
     ConfigError,
     Denied,
     Halted,
+    Intent,
     Metric,
     NullRecorder,
     Operation,
@@ -76,14 +77,6 @@ class Masked(msgspec.Struct, frozen=True):
             fix=f"wait until it steps down; if latched: tidegate resume --scope {breaker.scope} "
             f'--breaker {breaker.name} --reason "..." --evidence "..."',
         )
-
-
-class BreakersPort(Protocol):
-    """What the street asks: does a breaker mask this, here, now."""
-
-    def masked(self, place: Place, operation: Operation) -> Masked | None:
-        """Return a tripped breaker that masks the operation there, or None."""
-        ...
 
 
 class BreakerBook:
@@ -166,6 +159,11 @@ class BreakerBook:
         )
         book.evaluate()
         return book
+
+    def masking(self, intent: Intent) -> Denied | None:
+        """Return the refusal of a breaker that masks what the intent does, or None; see ``masked``."""
+        masked = self.masked(Place.of(intent), intent.operation)
+        return None if masked is None else masked.as_denied()
 
     def masked(self, place: Place, operation: Operation) -> Masked | None:
         """Return a breaker that masks the operation there, or None; no breaker masks an exit.

@@ -1,6 +1,6 @@
 """Stops: durable, scoped orders not to act, that only people end."""
 
-from tidegate.risk.stops.book import Appends, StopBook, StopsPort, read_stops
+from tidegate.risk.stops.book import Appends, StopBook, read_stops
 from tidegate.risk.stops.folder import StopFolder
 from tidegate.risk.stops.stop import (
     MACHINE,
@@ -22,7 +22,6 @@ __all__ = [
     "StopBook",
     "StopFolder",
     "StopOrder",
-    "StopsPort",
     "count_people",
     "read_stops",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from tidegate.ledger import Body, Journal, JournalReader, Record, ResumeBody, StopBody
-from tidegate.model import Clock, Metric, NullRecorder, Operation, Recorder, RecordKind, Unavailable
+from tidegate.model import Clock, Denied, Metric, NullRecorder, Recorder, RecordKind, Unavailable
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
 from tidegate.risk.stops.folder import StopFolder
@@ -27,14 +27,6 @@ class Appends(Protocol):
 
     def append(self, kind: RecordKind, body: Body, *, actor: str) -> Record:
         """Append one record; durable when it returns, for the kinds written here."""
-        ...
-
-
-class StopsPort(Protocol):
-    """What the street asks: is there a stop that blocks this, here, now."""
-
-    def blocking(self, place: Place, operation: Operation) -> Stop | None:
-        """Return a stop that blocks the operation there, or None. Cheap enough for every step."""
         ...
 
 
@@ -92,25 +84,32 @@ class StopBook:
         known, released = read_stops(reader)
         return cls(home, clock=clock, reader=reader, known=known, released=released)
 
-    def blocking(self, place: Place, operation: Operation) -> Stop | None:
-        """Return a stop that blocks the operation there, or None.
+    def blocking(
+        self, *, desk: str, chain_id: int, venues: tuple[str, ...], market: str, is_exit: bool
+    ) -> Denied | None:
+        """Return the refusal of a stop that covers this, or None.
 
         The folder is read anew: a stop that was dropped before this call is seen by it. A folder that
-        can not be read is itself a stop of everything but exits.
+        can not be read is itself a stop of everything but exits; so is anything else that goes wrong.
         """
+        try:
+            stop = self.covering(Place(desk, chain_id, venues, market), is_exit=is_exit)
+        except Exception as error:  # noqa: BLE001 - who can not say that there is no stop says that there is one
+            stop = None if is_exit else _unreadable(self.folder.stops, error, self._clock.now_ms())
+        return None if stop is None else stop.as_denied()
+
+    def covering(self, place: Place, *, is_exit: bool) -> Stop | None:
+        """Return a stop in force that blocks what is wanted there; one that forbids exits comes first."""
         with self._lock:
             self.refresh()
-            if self._blind is not None and self._blind.blocks(place, operation):
-                return self._blind
-            blocking = (stop for stop in self._in_force.values() if stop.blocks(place, operation))
+            blocking = (stop for stop in self._all() if stop.blocks(place, is_exit=is_exit))
             return min(blocking, key=lambda stop: (stop.allow_exit, stop.at_ms), default=None)
 
     def in_force(self) -> tuple[Stop, ...]:
         """Return every stop in force now, oldest first."""
         with self._lock:
             self.refresh()
-            blind = () if self._blind is None else (self._blind,)
-            return (*blind, *sorted(self._in_force.values(), key=lambda stop: (stop.at_ms, stop.id)))
+            return tuple(sorted(self._all(), key=lambda stop: (stop.at_ms, stop.id)))
 
     def agreed(self, stop: Stop) -> tuple[str, ...]:
         """Return who has agreed so far that the stop may end."""
@@ -131,6 +130,10 @@ class StopBook:
                 self._release()
                 self._expire()
             self._count()
+
+    def _all(self) -> list[Stop]:
+        blind = [] if self._blind is None else [self._blind]
+        return blind + list(self._in_force.values())
 
     def _take_up(self) -> None:
         try:
@@ -223,12 +226,12 @@ def _people(notes: Iterable[ResumeNote]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note.who.strip() for note in notes))
 
 
-def _unreadable(folder: Path, error: OSError, now_ms: int) -> Stop:
+def _unreadable(folder: Path, error: Exception, now_ms: int) -> Stop:
     return Stop(
         id="unreadable",
         name="",
         scope=Scope(),
-        reason=f"{folder} can not be read, so nobody knows whether there is a stop: {error.strerror}",
+        reason=f"{folder} can not be read, so nobody knows whether there is a stop: {error}",
         who=("tidegate",),
         set_by=MACHINE,
         at_ms=now_ms,

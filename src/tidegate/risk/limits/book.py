@@ -1,0 +1,365 @@
+"""What was counted against every limit; a check and the reservation that it allows are one step.
+
+There is one book, in the process that owns the ledger. It takes no place unless there is one in every
+limit, and two workers can not both get the last. What an exit does is counted and never refused.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import msgspec
+
+from tidegate.ledger import Held, MarkBody, Used
+from tidegate.model import (
+    Denied,
+    Intent,
+    Metric,
+    NullRecorder,
+    OutcomeKind,
+    Plan,
+    Reason,
+    Recorder,
+    format_usd,
+)
+from tidegate.risk.limits.meter import Attempts, Meter, total
+from tidegate.risk.limits.rows import LIMITS, RUN_LIMITS, WEEK_S, Limit, Measure, Over
+from tidegate.risk.limits.table import LimitTable, RunLimits
+
+_GWEI = 10**9
+_FAILED = (OutcomeKind.REJECTED, OutcomeKind.REVERTED)
+_AT_PLAN = frozenset({Measure.OPEN_TRANSACTIONS, Measure.LOSS, Measure.GAS})
+"""What is only known, and taken, once there is a plan. Until then it must merely not be used up."""
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """A limit in one of the scopes of an intent, and how much the intent would add to it."""
+
+    limit: Limit
+    scope: str
+    allowed: int
+    adding: int
+
+
+class LimitBook:
+    """Counts against limits. Safe to use from several threads.
+
+    Parameters
+    ----------
+    table
+        How much is allowed.
+    recorder
+        Where the used ratio of each limit is measured.
+    """
+
+    def __init__(self, table: LimitTable, *, recorder: Recorder | None = None) -> None:
+        self.table = table
+        self._recorder = recorder or NullRecorder()
+        self._lock = threading.RLock()
+        self._meters: dict[tuple[str, str], Meter] = {}
+        self._attempts: dict[tuple[str, str], Attempts] = {}
+        self._held: dict[str, dict[tuple[str, str], int]] = {}
+        self._marked_loss: dict[str, int] = {}
+
+    def reserve(self, intent: Intent, run: RunLimits, *, now_s: int) -> tuple[Used, ...]:
+        """Check every limit and take the intent's place in each, in one step.
+
+        Parameters
+        ----------
+        run
+            The strategy's own limits.
+        now_s
+            Event time: chain time, or the tape's.
+
+        Returns
+        -------
+        tuple of Used
+            What was used before this intent.
+
+        Raises
+        ------
+        Denied
+            ``limit``, naming the first limit without room; nothing is taken then.
+        """
+        with self._lock:
+            places = tuple(self._places(intent, run, at_plan=False))
+            checked = self._demand_room(intent, places, now_s)
+            self._take(intent, places, now_s)
+            return checked
+
+    def commit(self, intent: Intent, plan: Plan, run: RunLimits, *, now_s: int) -> tuple[Used, ...]:
+        """Take what a plan may lose and pay for gas at worst, and its open transaction, if there is room.
+
+        What was lost, what other open intents may lose and what this one may lose must fit together. Another
+        plan of the same intent takes the place of the first.
+
+        Raises
+        ------
+        Denied
+            ``limit`` with the figures; nothing is taken then.
+        """
+        with self._lock:
+            places = tuple(self._places(intent, run, at_plan=True, amounts=_at_worst(plan)))
+            checked = self._demand_room(intent, places, now_s)
+            for place in places:
+                self._meter(place.limit, place.scope).hold(intent.id, place.adding)
+                self._measure(place, now_s)
+            return checked
+
+    def close(
+        self,
+        intent: Intent,
+        *,
+        kind: OutcomeKind,
+        value_usd_e6: int = 0,
+        gas_cost_wei: int = 0,
+        now_s: int,
+    ) -> None:
+        """Give back the intent's places and count what came of it.
+
+        What it moved counts if it landed, a loss if ``value_usd_e6`` is below zero, gas as paid; a
+        rejected or reverted one is a failure. One that was denied or dropped is no attempt.
+        """
+        with self._lock:
+            landed = kind is OutcomeKind.LANDED
+            for place in self._places(intent, RunLimits(), at_plan=None):
+                meter = self._meter(place.limit, place.scope)
+                held = meter.release(intent.id)
+                match place.limit.measure:
+                    case Measure.NOTIONAL if landed and place.limit.window_s:
+                        meter.happened.add(now_s, held)
+                    case Measure.LOSS if value_usd_e6 < 0:
+                        meter.happened.add(now_s, -value_usd_e6)
+                    case Measure.GAS if gas_cost_wei > 0:
+                        meter.happened.add(now_s, -(-gas_cost_wei // _GWEI))
+                    case Measure.FAILED_SHARE if landed or kind in _FAILED:
+                        self._share(place.limit, place.scope).add(now_s, failed=not landed)
+                    case Measure.FAILED_STREAK if landed:
+                        meter.happened.clear()
+                    case Measure.FAILED_STREAK if kind in _FAILED:
+                        meter.happened.add(now_s, 1)
+                    case _:
+                        pass
+            if landed and intent.exposures:
+                self._change_held(intent)
+            for place in self._places(intent, RunLimits(), at_plan=None):
+                self._measure(place, now_s)
+
+    def restore(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
+        """Count an intent that the ledger knows, as open, without checking a limit."""
+        with self._lock:
+            self._take(intent, tuple(self._places(intent, RunLimits(), at_plan=False)), at_s)
+            if plan is not None:
+                for place in self._places(intent, RunLimits(), at_plan=True, amounts=_at_worst(plan)):
+                    self._meter(place.limit, place.scope).hold(intent.id, place.adding)
+
+    def mark(self, body: MarkBody) -> None:
+        """Set all that a desk holds, and what it would lose by closing it now."""
+        with self._lock:
+            self._held[body.desk] = {(held.venue, held.token): held.value_usd_e6 for held in body.held}
+            self._marked_loss[body.desk] = max(0, -body.unrealised_usd_e6)
+            self._stand(body.desk)
+
+    def marked(self, desk: str, *, now_s: int) -> MarkBody:
+        """Return the mark of what a desk holds by this book."""
+        with self._lock:
+            held = sorted(self._held.get(desk, {}).items())
+            return MarkBody(
+                desk=desk,
+                unrealised_usd_e6=-self._marked_loss.get(desk, 0),
+                held=tuple(Held(venue, token, value) for (venue, token), value in held),
+                at_s=now_s,
+            )
+
+    def forgive(self, desk: str) -> None:
+        """Begin a desk's share and streak of failures anew, because a person resumed it on evidence."""
+        with self._lock:
+            for (name, scope), attempts in self._attempts.items():
+                if name == "failed_share_bps" and scope == f"desk:{desk}":
+                    attempts.clear()
+            self._meter_of("consecutive_failures", f"desk:{desk}", WEEK_S).happened.clear()
+
+    def used(self, name: str, scope: str, *, now_s: int) -> int:
+        """Return how much of the limit ``name`` is used in ``scope``; what was never counted is 0."""
+        with self._lock:
+            attempts = self._attempts.get((name, scope))
+            if attempts is not None:
+                return attempts.share_bps(now_s)
+            meter = self._meters.get((name, scope))
+            return 0 if meter is None else meter.used(now_s)
+
+    def _demand_room(self, intent: Intent, places: tuple[_Place, ...], now_s: int) -> tuple[Used, ...]:
+        checked = []
+        for place in places:
+            used = self._used(place, now_s) - self._meter(place.limit, place.scope).held(intent.id)
+            checked.append(Used(place.limit.name, used, place.allowed, place.scope))
+            if not intent.operation.is_exit and _exceeds(place, used):
+                raise _no_room(place, used)
+        return tuple(checked)
+
+    def _take(self, intent: Intent, places: tuple[_Place, ...], now_s: int) -> None:
+        for place in places:
+            meter = self._meter(place.limit, place.scope)
+            match place.limit.measure:
+                case Measure.ORDERS:
+                    meter.happened.add(now_s, 1)
+                case Measure.NOTIONAL if place.limit.window_s:
+                    meter.hold(intent.id, place.adding)
+                case Measure.OPEN_INTENTS | Measure.EXPOSURE:
+                    meter.hold(intent.id, place.adding)
+                case _:
+                    pass
+            self._measure(place, now_s)
+
+    def _places(
+        self,
+        intent: Intent,
+        run: RunLimits,
+        *,
+        at_plan: bool | None,
+        amounts: dict[Measure, int] | None = None,
+    ) -> Iterator[_Place]:
+        """Yield the intent's places: at acceptance, at its plan, or (None) all of them."""
+        for limit in (*RUN_LIMITS, *LIMITS):
+            if at_plan is True and limit.measure not in _AT_PLAN:
+                continue
+            for scope, change in _scopes(limit, intent):
+                allowed = (
+                    getattr(run, limit.name)
+                    if limit.over is Over.STRATEGY
+                    else self.table.allows(limit, scope)
+                )
+                adding = (amounts or {}).get(limit.measure)
+                yield _Place(
+                    limit, scope, allowed, _adding(limit, intent, change) if adding is None else adding
+                )
+
+    def _used(self, place: _Place, now_s: int) -> int:
+        if place.limit.measure is Measure.FAILED_SHARE:
+            return self._share(place.limit, place.scope).share_bps(now_s)
+        return self._meter(place.limit, place.scope).used(now_s)
+
+    def _change_held(self, intent: Intent) -> None:
+        held = self._held.setdefault(intent.desk, {})
+        for exposure in intent.exposures:
+            key = (exposure.venue, exposure.token)
+            held[key] = held.get(key, 0) + exposure.change_usd_e6
+        self._stand(intent.desk)
+
+    def _stand(self, desk: str) -> None:
+        """Let the meters of a desk stand at what it holds, and those of losses at what is marked."""
+        held = self._held.get(desk, {})
+        for (name, scope), meter in self._meters.items():
+            if name.startswith("exposure_") and (
+                scope == f"desk:{desk}" or scope.startswith(f"desk:{desk},")
+            ):
+                meter.standing = 0
+        by_scope: dict[tuple[str, str], int] = {}
+        for (venue, token), value in held.items():
+            for key in (
+                ("exposure_per_token_usd_e6", f"desk:{desk},token:{token}"),
+                ("exposure_per_venue_usd_e6", f"desk:{desk},venue:{venue}"),
+                ("exposure_usd_e6", f"desk:{desk}"),
+            ):
+                by_scope[key] = by_scope.get(key, 0) + abs(value)
+        for (name, scope), value in by_scope.items():
+            self._meter_of(name, scope, 0).standing = value
+        for limit in LIMITS:
+            if limit.measure is Measure.LOSS and limit.over is Over.DESK:
+                self._meter(limit, f"desk:{desk}").standing = self._marked_loss.get(desk, 0)
+            elif limit.measure is Measure.LOSS:
+                self._meter(limit, "global").standing = total(self._marked_loss.values())
+
+    def _meter(self, limit: Limit, scope: str) -> Meter:
+        return self._meter_of(limit.name, scope, limit.window_s)
+
+    def _meter_of(self, name: str, scope: str, window_s: int) -> Meter:
+        meter = self._meters.get((name, scope))
+        if meter is None:
+            meter = self._meters[name, scope] = Meter(window_s)
+        return meter
+
+    def _share(self, limit: Limit, scope: str) -> Attempts:
+        attempts = self._attempts.get((limit.name, scope))
+        if attempts is None:
+            attempts = self._attempts[limit.name, scope] = Attempts(limit.window_s)
+        return attempts
+
+    def _measure(self, place: _Place, now_s: int) -> None:
+        used = self._used(place, now_s)
+        ratio = used / place.allowed if place.allowed else float(used > 0)
+        self._recorder.set(Metric.LIMIT_USED_RATIO, ratio, limit=place.limit.name, scope=place.scope)
+
+
+def _at_worst(plan: Plan) -> dict[Measure, int]:
+    """Return what a plan may lose, and pay for gas: its limit at its highest price, rounded up."""
+    return {
+        Measure.LOSS: plan.at_risk_usd_e6,
+        Measure.GAS: -(-plan.gas_limit * plan.max_fee_wei // _GWEI),
+    }
+
+
+def _exceeds(place: _Place, used: int) -> bool:
+    match place.limit.measure:
+        case Measure.FAILED_SHARE:
+            return used > place.allowed
+        case Measure.EXPOSURE if place.adding <= 0:
+            return False
+        case _:
+            return used + max(1, place.adding) > place.allowed
+
+
+def _scopes(limit: Limit, intent: Intent) -> Iterator[tuple[str, int]]:
+    """Yield the scopes of ``limit`` that the intent touches, with the exposure that it adds there."""
+    desk = f"desk:{intent.desk}"
+    match limit.over:
+        case Over.GLOBAL:
+            yield "global", 0
+        case Over.DESK:
+            yield desk, total(item.change_usd_e6 for item in intent.exposures)
+        case Over.CHAIN:
+            yield f"chain:{intent.chain_id}", 0
+        case Over.STRATEGY:
+            yield f"strategy:{intent.subject}", 0
+        case Over.VENUE:
+            yield from ((f"venue:{venue}", 0) for venue in dict.fromkeys(intent.venues))
+        case Over.TOKEN:
+            yield from ((f"token:{token}", 0) for token in dict.fromkeys(intent.tokens))
+        case Over.DESK_TOKEN:
+            for token in dict.fromkeys(item.token for item in intent.exposures):
+                changes = (item.change_usd_e6 for item in intent.exposures if item.token == token)
+                yield f"{desk},token:{token}", total(changes)
+        case Over.DESK_VENUE:
+            for venue in dict.fromkeys(item.venue for item in intent.exposures):
+                changes = (item.change_usd_e6 for item in intent.exposures if item.venue == venue)
+                yield f"{desk},venue:{venue}", total(changes)
+
+
+def _adding(limit: Limit, intent: Intent, change: int) -> int:
+    match limit.measure:
+        case Measure.NOTIONAL:
+            return max(
+                1, intent.notional_usd_e6
+            )  # where nothing may move, an intent that says 0 may not either
+        case Measure.EXPOSURE:
+            return change
+        case Measure.ORDERS | Measure.OPEN_INTENTS | Measure.OPEN_TRANSACTIONS:
+            return 1
+        case _:
+            return 0
+
+
+def _no_room(place: _Place, used: int) -> Denied:
+    name, own = place.limit.name, place.limit.over is Over.STRATEGY
+    shown = format_usd if name.endswith("_usd_e6") else str
+    where = place.scope.removeprefix("strategy:") if own else place.scope
+    more = f", and {shown(place.adding)} more" if place.adding > 1 else ""
+    return Denied(
+        Reason.LIMIT,
+        f"{name.removesuffix('_usd_e6')} of {where} has no room",
+        found=f"{shown(used)} used{more}",
+        allowed=shown(place.allowed),
+        fix="wait until it rolls off, or raise it under `limits` "
+        + ("in the strategy file" if own else "in tidegate.toml"),
+    )
