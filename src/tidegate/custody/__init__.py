@@ -1,9 +1,39 @@
 """Who holds keys: in paper and fork a throw-away key; live, a separate signer process.
 
-Whoever signs stands behind ``model.TransactionSigner``; no other room sees a key. Called by
-``pipeline/`` (through the protocol) and built by ``app/``.
+Whoever signs stands behind ``model.TransactionSigner``; no other room sees a key. ``SignerCore``
+judges and signs without I/O, ``SignerServer`` is the process around it, ``SignerClient`` the worker's
+side; the witness (``custody.witness``) reads chains for the signer, and ``custody.keys`` are the keys
+at rest. Called by ``pipeline/`` (through the protocol) and built by ``app/``.
 """
 
+from tidegate.custody.asking import SignerRules
+from tidegate.custody.client import SignerClient, SignerConnection, denied
+from tidegate.custody.core import SignerCore
+from tidegate.custody.envelope import Issuer, IssuerKind
+from tidegate.custody.hardening import Confinement, confine
+from tidegate.custody.rate import check_rate
+from tidegate.custody.server import Door, SignerServer
+from tidegate.custody.sockets import inherited, listen
 from tidegate.custody.throwaway import ThrowAwayKey
+from tidegate.custody.witness import WitnessedChain, WitnessService, WitnessView
 
-__all__ = ["ThrowAwayKey"]
+__all__ = [
+    "Confinement",
+    "Door",
+    "Issuer",
+    "IssuerKind",
+    "SignerClient",
+    "SignerConnection",
+    "SignerCore",
+    "SignerRules",
+    "SignerServer",
+    "ThrowAwayKey",
+    "WitnessService",
+    "WitnessView",
+    "WitnessedChain",
+    "check_rate",
+    "confine",
+    "denied",
+    "inherited",
+    "listen",
+]

@@ -14,8 +14,10 @@ import os
 import platform
 import resource
 import socket
+import stat
 import struct
 import sys
+from pathlib import Path
 
 import msgspec
 
@@ -73,23 +75,24 @@ def confine() -> Confinement:
     ConfigError
         ``unconfined`` if this is Linux and the kernel refuses: the signer does not run then.
     """
+    _refuse_inherited_sockets()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform != "linux":
         return Confinement("service manager", is_readable=True)
     libc = ctypes.CDLL(None, use_errno=True)
-    _need(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "prctl(PR_SET_DUMPABLE, 0)")
+    _need(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0, "prctl(PR_SET_DUMPABLE, 0) failed")
     machine = _ARCHITECTURES.get(platform.machine())
     if machine is None:
         return Confinement("service manager")
-    _need(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "prctl(PR_SET_NO_NEW_PRIVS)")
+    _need(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "prctl(PR_SET_NO_NEW_PRIVS) failed")
     program = _filter(machine)
     instructions = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(instructions))
     installed = libc.syscall(
         machine.seccomp, _SECCOMP_SET_MODE_FILTER, _ALL_THREADS, ctypes.create_string_buffer(header)
     )
-    _need(installed == 0, "seccomp(SECCOMP_SET_MODE_FILTER)")
-    _need(not can_reach_a_network(), "the proof: a socket could still be made")
+    _need(installed == 0, f"seccomp failed: {os.strerror(ctypes.get_errno())}")
+    _need(not can_reach_a_network(), "a network socket could still be made")
     return Confinement("seccomp")
 
 
@@ -104,6 +107,23 @@ def can_reach_a_network() -> bool:
             continue
         return True
     return False
+
+
+def _refuse_inherited_sockets() -> None:
+    """Refuse to run with a descriptor that already leads to a network: the filter would not close it."""
+    for entry in Path("/dev/fd").iterdir():
+        descriptor = int(entry.name)
+        try:
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                continue
+            duplicate = socket.socket(fileno=os.dup(descriptor))
+        except OSError:  # the descriptor of the listing itself, gone by now
+            continue
+        with duplicate:
+            _need(
+                duplicate.family == socket.AF_UNIX,
+                f"descriptor {descriptor} is a {duplicate.family!r} socket",
+            )
 
 
 def _filter(machine: _Architecture) -> bytes:
@@ -134,7 +154,7 @@ def _need(holds: bool, what: str) -> None:
         raise ConfigError(
             "this process can not be confined: the signer does not run",
             code="unconfined",
-            found=f"{what}: {os.strerror(ctypes.get_errno())}",
-            allowed="a Linux kernel with seccomp filters",
+            found=what,
+            allowed="a Linux kernel with seccomp filters, and no network socket handed over",
             fix="run it as deploy/systemd shows; in a container allow the seccomp system call",
         )

@@ -1,0 +1,351 @@
+"""The signer's sockets: who may speak, how fast, in which form; what is asked goes to the core.
+
+Frames that are here when the core is free are answered by one call of it, up to 64 requests, and so
+share one durable commit. Nothing here judges a request; what breaks the form closes its connection,
+is counted and journaled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from tidegate.custody.frames import (
+    PAYLOAD_BYTES_MAX,
+    BrokenFrame,
+    FrameBuffer,
+    Offence,
+    decode_requests,
+    encode_frame,
+    encode_size,
+)
+from tidegate.custody.rate import RateLimit
+from tidegate.custody.requests import REQUESTS_MAX, Answer, Refused, Request, StatusAnswer
+from tidegate.custody.sockets import peer_uid
+from tidegate.custody.witness import Subject, WitnessView
+from tidegate.model import Clock, Reason
+
+CONNECTIONS_MAX = 128
+FRAME_S = 5.0
+"""How long a frame may take from its first byte to its last."""
+
+
+class Core(Protocol):
+    """What judges and signs: ``custody.SignerCore``."""
+
+    def handle(self, requests: Sequence[Request], *, is_admin: bool, asked_by: str = "") -> Sequence[Answer]:
+        """Answer 1 to 64 requests, all of them durable when this returns."""
+        ...
+
+    def note(self, verb: str, found: str, *, asked_by: str = "") -> None:
+        """Journal what never became a request."""
+        ...
+
+    def questions(self, requests: Sequence[Request]) -> Iterable[Subject]:
+        """Return what the witness must have read for ``requests``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Door:
+    """A listening socket, and who may come through it."""
+
+    listener: socket.socket
+    uids: frozenset[int]
+    is_admin: bool
+
+
+class SignerServer:
+    """Reads frames, asks the core, writes answers.
+
+    Parameters
+    ----------
+    core
+        What answers.
+    clock
+        For the monotonic time of the rate.
+    rate_per_s
+        Requests a second and connection, 1 to 10,000; what comes faster is refused (``rate_limit``).
+    witness
+        Asked, before the core is, about targets of which nothing fresh is known.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        clock: Clock,
+        rate_per_s: int = 200,
+        witness: WitnessView | None = None,
+    ) -> None:
+        self._core = core
+        self._clock = clock
+        self._rate_per_s = rate_per_s
+        self._witness = witness
+        self._waiting: deque[_Frame] = deque()
+        self._is_scheduled = False
+        self._connections: set[_Connection] = set()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
+        self._defect: Exception | None = None
+        self.closed: Counter[str] = Counter()
+
+    def stop(self) -> None:
+        """Finish what was asked, then let ``serve`` return."""
+        self._stop.set()
+
+    async def serve(self, doors: Sequence[Door]) -> None:
+        """Answer until ``stop``, then finish what was asked and close every connection.
+
+        Raises
+        ------
+        Exception
+            What the core raised, if it ever does: the process must not go on.
+        """
+        loop = asyncio.get_running_loop()
+        servers = [
+            await loop.create_unix_server(lambda door=door: _Connection(self, door), sock=door.listener)  # type: ignore[misc]
+            for door in doors
+        ]
+        try:
+            await self._stop.wait()
+        finally:
+            for server in servers:
+                server.close()
+            if self._asking:
+                await asyncio.wait(self._asking)
+            while self._waiting and self._defect is None:
+                self._work()
+            for connection in tuple(self._connections):
+                connection.finish()
+        if self._defect is not None:
+            raise self._defect
+
+    def limit(self) -> RateLimit:
+        """Return a new connection's rate limit."""
+        return RateLimit(self._rate_per_s, self._clock)
+
+    def admit(self, connection: _Connection) -> bool:
+        """Take in a connection, unless there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= CONNECTIONS_MAX
+
+    def forget(self, connection: _Connection) -> None:
+        """Let a closed connection go."""
+        self._connections.discard(connection)
+
+    def submit(self, connection: _Connection, requests: list[Request]) -> None:
+        """Queue a frame; it is answered when the loop has read what else is there."""
+        frame = _Frame(connection, requests)
+        missing = set() if self._witness is None else self._witness.missing(self._core.questions(requests))
+        if not missing:
+            self._queue(frame)
+            return
+        task = asyncio.get_running_loop().create_task(self._queue_when_read(frame, missing))
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    def offend(self, offence: Offence, detail: str, uid: int) -> None:
+        """Count and journal an offence for which a connection is closed."""
+        self.closed[offence.value] += 1
+        self._core.note(offence.value, detail, asked_by=_user(uid))
+
+    async def _queue_when_read(self, frame: _Frame, missing: set[Subject]) -> None:
+        assert self._witness is not None
+        try:
+            await self._witness.ensure(missing)
+        finally:
+            self._queue(frame)
+
+    def _queue(self, frame: _Frame) -> None:
+        self._waiting.append(frame)
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def _work(self) -> None:
+        """Answer frames that wait, those of one user and door together, in one commit."""
+        self._is_scheduled = False
+        if not self._waiting or self._defect is not None:
+            return
+        first = self._waiting[0].connection
+        frames: list[_Frame] = []
+        asked: list[Request] = []
+        while self._waiting and self._waiting[0].connection.peer == first.peer:
+            if asked and len(asked) + len(self._waiting[0].requests) > REQUESTS_MAX:
+                break
+            frame = self._waiting.popleft()
+            frame.allowed = frame.connection.take(len(frame.requests))
+            asked += frame.requests[: frame.allowed]
+            frames.append(frame)
+        if self._waiting:
+            self._is_scheduled = True
+            asyncio.get_running_loop().call_soon(self._work)
+        is_admin, uid = first.peer
+        try:
+            answered = self._core.handle(asked, is_admin=is_admin, asked_by=_user(uid)) if asked else ()
+        except Exception as defect:  # noqa: BLE001 - nobody foresaw it: no answer, and the process ends
+            self._defect = defect
+            for frame in frames:
+                frame.connection.finish()
+            self._stop.set()
+            return
+        answers = iter(answered)
+        for frame in frames:
+            own = [self._told(next(answers)) for _ in range(frame.allowed)]
+            own += self._too_fast(frame)
+            frame.connection.answer(_as_frame(own))
+
+    def _told(self, answer: Answer) -> Answer:
+        """Add to a status what the process counted at its doors."""
+        if isinstance(answer, StatusAnswer):
+            return msgspec.structs.replace(answer, closed_connections=dict(self.closed))
+        return answer
+
+    def _too_fast(self, frame: _Frame) -> list[Answer]:
+        """Refuse what came faster than the rate, on the record as every answer."""
+        excess = len(frame.requests) - frame.allowed
+        if not excess:
+            return []
+        found = f"{excess} requests above the rate"
+        self._core.note(Reason.RATE_LIMIT.value, found, asked_by=_user(frame.connection.peer[1]))
+        return [
+            Refused(
+                check="rate",
+                reason=Reason.RATE_LIMIT,
+                message="this connection asks more often than it may",
+                found=found,
+                allowed=f"{self._rate_per_s} requests/s",
+                fix="ask less often, or raise rate_per_s in signer.toml",
+            )
+        ] * excess
+
+
+@dataclass
+class _Frame:
+    connection: _Connection
+    requests: list[Request]
+    allowed: int = 0
+
+
+class _Connection(asyncio.Protocol):
+    """One peer: at most one frame in flight, and nothing that breaks the form."""
+
+    def __init__(self, server: SignerServer, door: Door) -> None:
+        self._server = server
+        self._door = door
+        self._buffer = FrameBuffer()
+        self._limit = server.limit()
+        self._transport: asyncio.Transport | None = None
+        self._uid = -1
+        self._is_waiting = False
+        self._is_over = False
+        self._slow: asyncio.TimerHandle | None = None
+
+    @property
+    def peer(self) -> tuple[bool, int]:
+        """Return whether it came through the administrators' door, and which user it is."""
+        return self._door.is_admin, self._uid
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Look who it is."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._uid = peer_uid(transport.get_extra_info("socket"))
+        if not self._server.admit(self):
+            self._close_for(Offence.TOO_MANY_CONNECTIONS, f"at most {CONNECTIONS_MAX}")
+        elif self._uid not in self._door.uids:
+            self._close_for(Offence.WRONG_UID, "not a user that the configuration names")
+
+    def data_received(self, octets: bytes) -> None:
+        """Collect a frame; hand it over when it is whole."""
+        if self._is_over:
+            return
+        try:
+            if self._is_waiting:
+                raise BrokenFrame(Offence.NOT_YOUR_TURN, "bytes before the answer")
+            payload = self._buffer.feed(octets)
+            if payload is None:
+                self._expect_the_rest()
+                return
+            requests = decode_requests(payload)
+        except BrokenFrame as broken:
+            self._close_for(broken.offence, broken.detail)
+            return
+        self._expect_nothing()
+        self._is_waiting = True
+        self._server.submit(self, requests)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Let go. What was asked is still answered on the record; nobody hears it."""
+        self._is_over = True
+        self._expect_nothing()
+        self._server.forget(self)
+
+    def take(self, wanted: int) -> int:
+        """Return how many of ``wanted`` requests the rate allows now."""
+        return self._limit.take(wanted)
+
+    def answer(self, octets: bytes) -> None:
+        """Send the answers to the frame in flight."""
+        self._is_waiting = False
+        if not self._is_over and self._transport is not None:
+            self._transport.write(octets)
+
+    def finish(self) -> None:
+        """Close, after what was written has left."""
+        self._is_over = True
+        self._expect_nothing()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _close_for(self, offence: Offence, detail: str) -> None:
+        self._server.offend(offence, detail, self._uid)
+        self._is_over = True
+        self._expect_nothing()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _expect_the_rest(self) -> None:
+        if self._slow is None:
+            self._slow = asyncio.get_running_loop().call_later(
+                FRAME_S, self._close_for, Offence.TOO_SLOW, f"no whole frame in {FRAME_S:g} s"
+            )
+
+    def _expect_nothing(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
+
+
+def _user(uid: int) -> str:
+    return f"uid {uid}"
+
+
+def _as_frame(answers: Sequence[Answer]) -> bytes:
+    """Return answers as one frame; what is too long for it, a signature never, is refused instead."""
+    fitting = list(answers)
+    sizes = [encode_size(answer) for answer in fitting]
+    while sum(sizes) > PAYLOAD_BYTES_MAX - 8:
+        longest = max(range(len(sizes)), key=lambda index: _cuttable(fitting[index], sizes[index]))
+        fitting[longest] = _TOO_LONG
+        sizes[longest] = encode_size(_TOO_LONG)
+    return encode_frame(fitting)
+
+
+def _cuttable(answer: Answer, size: int) -> int:
+    return size if isinstance(answer, StatusAnswer) else 0
+
+
+_TOO_LONG = Refused(
+    check="frame",
+    reason=Reason.OVERLOADED,
+    message="the answers to this frame are longer than a frame",
+    allowed="fewer requests in a frame",
+)
