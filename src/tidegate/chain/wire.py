@@ -164,6 +164,7 @@ def receipt_of(parts: Mapping[str, Any]) -> Receipt:
             effective_gas_price_wei=integer(parts.get("effectiveGasPrice") or 0),
             contract_address=None if created is None else address(created),
             block_hash=octets(parts["blockHash"]),
+            data_fee_wei=integer(parts.get("l1Fee") or 0),
         ),
     )
 

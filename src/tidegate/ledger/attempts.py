@@ -174,8 +174,10 @@ def _changes(record: Record, body: Body | None) -> dict[str, Any]:
 
 
 def _by_kind(kind: RecordKind) -> dict[str, Any]:
-    """Return what a record changes by its kind alone: a reorg takes the block away."""
-    return {"block_number": None} if kind is RecordKind.WITHDRAWN else {}
+    """Return what a record changes by its kind alone: a reorg takes the block away, and what it decided."""
+    if kind is not RecordKind.WITHDRAWN:
+        return {}
+    return {"block_number": None, "outcome": None, "reason": None, "detail": "", "settled_at_ms": None}
 
 
 _REMEMBERED = 4_096

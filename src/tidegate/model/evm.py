@@ -38,7 +38,8 @@ class Block(msgspec.Struct, frozen=True):
 class Receipt(msgspec.Struct, frozen=True):
     """What became of a transaction. ``status`` 1 landed, 0 reverted.
 
-    ``gas_used`` is a true figure in the exact world alone.
+    ``gas_used`` is a true figure in the exact world alone. ``data_fee_wei`` is what a rollup took for the
+    data on its parent chain, on top of the gas.
     """
 
     transaction_hash: bytes
@@ -50,6 +51,12 @@ class Receipt(msgspec.Struct, frozen=True):
     contract_address: Address | None = None
     block_hash: bytes = b""
     output: bytes = b""
+    data_fee_wei: int = 0
+
+    @property
+    def cost_wei(self) -> int:
+        """Return all that the transaction cost: gas used times the price paid, and the data fee."""
+        return self.gas_used * self.effective_gas_price_wei + self.data_fee_wei
 
 
 class Revert(msgspec.Struct, frozen=True):
