@@ -20,11 +20,25 @@ from tidegate.chain.codecs import (
     selector,
 )
 from tidegate.chain.connection import Connection
+from tidegate.chain.data_fees import data_fee_wei
+from tidegate.chain.fees import (
+    FeeMarket,
+    FeeQuote,
+    Fees,
+    demand_gas_limit,
+    gas_limit_of,
+    price_cap_wei,
+)
 from tidegate.chain.jsonrpc import AlreadyKnown, CallReverted, RangeTooWide
 from tidegate.chain.networks import NETWORKS, DataFee, Network, NetworkKind, devnet_network
+from tidegate.chain.nonces import KeyLease
 from tidegate.chain.reads import ChainReads, FeeHistory
 from tidegate.chain.reverts import PANIC_MEANINGS, RevertDecoder, decode_revert
+from tidegate.chain.sender import GapPolicy, Sender, SenderSettings
+from tidegate.chain.signing import SendingChain
 from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, SimulatedResult
+from tidegate.chain.states import TRANSITIONS, State, Transition
+from tidegate.chain.transactions import Tracked, Work
 from tidegate.chain.wire import (
     BlockReference,
     block_of,
@@ -42,6 +56,7 @@ from tidegate.chain.wire import (
 __all__ = [
     "NETWORKS",
     "PANIC_MEANINGS",
+    "TRANSITIONS",
     "Abi",
     "AlreadyKnown",
     "BlockReference",
@@ -51,31 +66,47 @@ __all__ = [
     "Connection",
     "DataFee",
     "FeeHistory",
+    "FeeMarket",
+    "FeeQuote",
+    "Fees",
+    "GapPolicy",
+    "KeyLease",
     "Network",
     "NetworkKind",
     "RangeTooWide",
     "RevertDecoder",
+    "Sender",
+    "SenderSettings",
+    "SendingChain",
     "SimulatedBlock",
     "SimulatedCall",
     "SimulatedResult",
+    "State",
+    "Tracked",
+    "Transition",
+    "Work",
     "abi_signature",
     "abi_types",
     "address",
     "block_of",
     "block_parameter",
     "call_parameter",
+    "data_fee_wei",
     "decode_output",
     "decode_revert",
+    "demand_gas_limit",
     "devnet_network",
     "encode_arguments",
     "encode_call",
     "event_topic",
+    "gas_limit_of",
     "hex_data",
     "integer",
     "keccak256",
     "logs_of",
     "mined_logs_of",
     "octets",
+    "price_cap_wei",
     "quantity",
     "receipt_of",
     "selector",

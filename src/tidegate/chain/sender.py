@@ -1,0 +1,377 @@
+"""The sender of one key on one chain: writes that happen once.
+
+It owns the key's nonces and the table of ``chain/states.py``. Whoever wants something included hands it
+work; from then on the sender reserves, has it signed, sends, follows, replaces and cancels, each step a
+record before the next. What a run earned and how it ended is for others to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from tidegate.chain.following import Follower, View, foreign_nonce
+from tidegate.chain.networks import Network
+from tidegate.chain.nonces import ACTOR, Appends, NonceBook
+from tidegate.chain.signing import Hand, SendingChain
+from tidegate.chain.states import Event, State
+from tidegate.chain.transactions import Tracked
+from tidegate.ledger import HaltBody, NonceBody, Standing
+from tidegate.model import (
+    Address,
+    Denied,
+    Divergence,
+    Metric,
+    NullRecorder,
+    Reason,
+    Recorder,
+    RecordKind,
+    TransactionSigner,
+    Unavailable,
+)
+
+
+class GapPolicy(StrEnum):
+    """What is done about a nonce that nothing uses, below one that waits for it."""
+
+    CANCEL = "cancel"
+    ASK = "ask"
+
+
+class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may change of a sender. Times in seconds.
+
+    ``gap_policy``: ``cancel`` uses an empty nonce up by a transfer of nothing, ``ask`` halts the key
+    until a person looks.
+    """
+
+    open_max: int = 16
+    replacements_max: int = 5
+    stuck_after_blocks: int = 3
+    sign_timeout_s: float = 2.0
+    send_timeout_s: float = 6.0
+    gap_policy: GapPolicy = GapPolicy.CANCEL
+
+
+class SendingJournal(Appends, Protocol):
+    """The ledger, as far as a sender reads it."""
+
+    def standing(self, topic: str) -> list[Standing]:
+        """Return what stands of a topic."""
+        ...
+
+    def highest_nonces(self, chain_id: int, account: str) -> tuple[int | None, int | None]:
+        """Return the highest nonce that was reserved, and that a block held."""
+        ...
+
+
+class Sender:
+    """Gets work included, once, with one key on one chain.
+
+    Parameters
+    ----------
+    signer
+        Who signs; its address is the account whose nonces this sender owns.
+    chain, journal, network
+        Where it sends and asks, where it writes first, and what is particular about the chain.
+    settings, recorder
+        What an operator may change, and where figures go.
+
+    Notes
+    -----
+    Safe to use from many tasks. ``start`` compares ledger and chain; the first reservation does so itself
+    if nobody did.
+    """
+
+    def __init__(
+        self,
+        *,
+        signer: TransactionSigner,
+        chain: SendingChain,
+        journal: SendingJournal,
+        network: Network,
+        settings: SenderSettings | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.settings = settings or SenderSettings()
+        self.network = network
+        self.account: Address = signer.address
+        self.capability_id = signer.capability_id
+        self._chain = chain
+        self._journal = journal
+        self._recorder = recorder or NullRecorder()
+        self._hand = Hand(
+            signer=signer,
+            chain=chain,
+            journal=journal,
+            network=network,
+            recorder=self._recorder,
+            replacements_max=self.settings.replacements_max,
+            sign_timeout_s=self.settings.sign_timeout_s,
+            send_timeout_s=self.settings.send_timeout_s,
+        )
+        self._follower = Follower(
+            self._hand,
+            chain,
+            network,
+            stuck_after_blocks=self.settings.stuck_after_blocks,
+            on_foreign=lambda _, halt: self._note_halt(halt),
+        )
+        self._nonces = NonceBook()
+        self._open: dict[int, Tracked] = {}
+        self._gaps: dict[int, Tracked] = {}
+        self._halt: HaltBody | None = None
+        self._reserving = asyncio.Lock()
+        self._following = asyncio.Lock()
+
+    @property
+    def scope(self) -> str:
+        """Return the scope of a halt of this key: ``key:CHAIN:ACCOUNT``."""
+        return f"key:{self.network.chain_id}:{self.account}"
+
+    @property
+    def halt(self) -> HaltBody | None:
+        """Return the halt in force, if there is one."""
+        return self._halt
+
+    @property
+    def open_count(self) -> int:
+        """Return how many nonces are reserved and not used."""
+        return len(self._open) + len(self._gaps)
+
+    async def start(self, found: Iterable[Tracked] = (), *, is_new_world: bool = False) -> None:
+        """Compare the ledger with the chain's counts, and take up what an earlier process left.
+
+        Parameters
+        ----------
+        found
+            Every transaction of this key whose nonce is not used for good, as the ledger has it.
+        is_new_world
+            That the chain began anew, so that the ledger's nonces mean nothing on it: a paper node that
+            ended with its process.
+
+        Raises
+        ------
+        Divergence
+            ``unknown_nonce`` if the chain has a transaction of this key that the ledger does not know.
+            The key is halted by a record first.
+        Unavailable
+            If the chain does not answer.
+        """
+        async with self._reserving:
+            await self._start(list(found), is_new_world=is_new_world)
+
+    async def sign(self, tracked: Tracked) -> None:
+        """Reserve a nonce, if it has none, and have the content signed under it; both durable.
+
+        Raises
+        ------
+        Denied
+            If a stop, breaker, halt or the signer refuses, or ``overloaded`` if as many are open as may be.
+        Unavailable
+            If the signer does not answer: it may have signed, so the nonce is used up by a cancel.
+        """
+        self._demand(tracked)
+        async with self._reserving:
+            if not self._nonces.is_open:
+                await self._start([], is_new_world=False)
+            self._demand(tracked)
+            if tracked.nonce is None:
+                self._reserve(tracked)
+            assert tracked.nonce is not None
+            self._open[tracked.nonce] = tracked
+            await self._hand.sign(tracked)
+
+    def ended(self, tracked: Tracked) -> None:
+        """Take note that its intent ended before a block held it: give its nonce back, or have it used up.
+
+        A nonce is given back only if nothing can have been signed under it and nothing stands above it.
+        """
+        if tracked.nonce is None or not tracked.leaves_a_gap:
+            return
+        self._open.pop(tracked.nonce, None)
+        is_highest = self._nonces.is_open and tracked.nonce == self._nonces.next - 1
+        if is_highest and not tracked.versions and not tracked.may_be_signed:
+            self._nonces.release(tracked.nonce)
+        else:
+            self._gaps[tracked.nonce] = tracked
+
+    async def send(self, tracked: Tracked) -> None:
+        """Send what was signed just now.
+
+        Raises
+        ------
+        Rejected
+            If every endpoint refuses it for good. Its nonce is then used up by a cancel (``ended``).
+        """
+        await self._hand.send(tracked, is_first=True)
+
+    async def follow(self, wanted: Sequence[Tracked]) -> list[Exception]:
+        """Ask the chain once about each of ``wanted`` and about the gaps; act on what it says.
+
+        Returns
+        -------
+        list of Exception
+            What kept some from being asked about, as a divergence. Silence is none: it is asked again.
+        """
+        async with self._following:
+            view = await self._follower.look()
+            trouble = await self._follower.round(list(wanted), view)
+            for one in wanted:
+                if one.state is not State.DIVERGENT:
+                    continue
+                if self._halt is None:
+                    await self._follower.find(one)
+                else:
+                    trouble.append(foreign_nonce(one, self.account))
+            trouble += await self._fill_gaps(view)
+            for one in wanted:
+                if one.is_open and one.nonce is not None:
+                    self._open[one.nonce] = one
+                elif one.nonce is not None:
+                    self._open.pop(one.nonce, None)
+            self._measure()
+            return trouble
+
+    def gave_up(self, tracked: Tracked) -> bool:
+        """Say whether its nonce went to bytes of others and a person has lifted the halt since."""
+        return tracked.state is State.DIVERGENT and self._halt is None
+
+    async def lift(self, *, who: str, why: str) -> None:
+        """Lift the halt of this key, for a person; what the chain says of its nonces is then taken as true.
+
+        Raises
+        ------
+        Unavailable
+            If the chain does not answer; the halt stays in force.
+        """
+        async with self._reserving:
+            if self._halt is None:
+                return
+            latest, pending = await self._counts()
+            body = HaltBody(scope=self.scope, who=who, detail=why, lifted=True)
+            self._journal.append(RecordKind.HALT, body, actor=ACTOR)
+            self._halt = None
+            self._nonces.accept(latest=latest, pending=pending, held=(*self._open, *self._gaps))
+
+    def _reserve(self, tracked: Tracked) -> None:
+        most = self.settings.open_max
+        if self.open_count >= most and not tracked.work.operation.is_exit:
+            raise Denied(
+                Reason.OVERLOADED,
+                f"as many transactions of {self.account} are open as may be",
+                found=str(self.open_count),
+                allowed=f"fewer than {most}, or an exit",
+                fix="wait until the chain has included some, or raise open_max",
+            )
+        nonce = self._nonces.reserve()
+        tracked.may_be_signed = False
+        try:
+            self._hand.move(tracked, Event.RESERVE, NonceBody(nonce=nonce, account=self.account))
+        except BaseException:
+            self._nonces.release(nonce)
+            raise
+
+    def _demand(self, tracked: Tracked) -> None:
+        """Refuse what a stop, breaker or halt forbids. A halt never blocks an exit."""
+        refusal = tracked.refusal(tracked.work.operation)
+        if refusal is not None:
+            raise refusal
+        if self._halt is not None and not tracked.work.operation.is_exit:
+            raise Denied(
+                Reason.HALTED,
+                f"the key {self.account} is halted on chain {self.network.chain_id}",
+                found=self._halt.detail,
+                allowed="exits, until a person has looked and resumed it",
+                fix=f'tidegate resume --scope {self.scope} --reason "..." --evidence "..."',
+            )
+
+    async def _start(self, found: list[Tracked], *, is_new_world: bool) -> None:
+        self._halt = self._halt_that_stands()
+        held = {one.nonce: one for one in found if one.nonce is not None and one.versions}
+        waiting = {one.nonce: one for one in found if one.state is State.RESERVED and one.nonce is not None}
+        gaps = {one.nonce: one for one in found if one.leaves_a_gap and one.nonce is not None}
+        latest, pending = await self._counts()
+        known = included = None
+        if not is_new_world:
+            known, included = self._journal.highest_nonces(self.network.chain_id, self.account)
+        try:
+            self._nonces.begin(
+                latest=latest,
+                pending=pending,
+                held=(*held, *waiting),
+                highest_known=known,
+                highest_included=included,
+                account=self.account,
+            )
+        except Divergence as error:
+            if self._halt is None:
+                self._halt_key(str(error))
+                raise
+            self._nonces.accept(latest=latest, pending=pending, held=(*held, *waiting))
+        self._open = {**waiting, **{nonce: one for nonce, one in held.items() if one.is_open}}
+        self._gaps = {
+            nonce: one
+            for nonce, one in gaps.items()
+            if nonce >= latest and nonce not in self._open and (one.versions or nonce < self._nonces.next)
+        }
+        for nonce in self._gaps:
+            self._nonces.fill(nonce)
+
+    async def _fill_gaps(self, view: View) -> list[Exception]:
+        """Use up, lowest first, the nonces that nothing uses and that something may wait for."""
+        trouble: list[Exception] = []
+        for nonce, tracked in sorted(self._gaps.items()):
+            if not tracked.leaves_a_gap:  # its cancel was signed: it is followed like any other
+                self._gaps.pop(nonce)
+                continue
+            if view.used > nonce:
+                self._gaps.pop(nonce)
+                if self._halt is None:
+                    self._halt_key(f"nonce {nonce} is used, and its bytes were never sent")
+                trouble.append(foreign_nonce(tracked, self.account))
+                continue
+            try:
+                await self._fill(tracked, view)
+            except (Denied, Unavailable):
+                continue
+        return trouble
+
+    async def _fill(self, tracked: Tracked, view: View) -> None:
+        if self.settings.gap_policy is GapPolicy.ASK:
+            if self._halt is None:
+                self._halt_key(f"nothing uses nonce {tracked.nonce}, and gap_policy is ask")
+            return
+        await self._hand.cancel(tracked, view.head, "nothing uses this nonce")
+
+    async def _counts(self) -> tuple[int, int]:
+        latest, pending = await asyncio.gather(
+            self._chain.nonce(self.account), self._chain.nonce(self.account, "pending")
+        )
+        return latest, max(latest, pending)
+
+    def _halt_key(self, detail: str) -> None:
+        body = HaltBody(scope=self.scope, who="sender", detail=detail)
+        self._journal.append(RecordKind.HALT, body, actor=ACTOR)
+        self._note_halt(body)
+
+    def _note_halt(self, body: HaltBody) -> None:
+        self._halt = body
+
+    def _halt_that_stands(self) -> HaltBody | None:
+        for one in self._journal.standing(HaltBody.TOPIC):
+            if one.name == self.scope:
+                return HaltBody.from_body(one.body)
+        return None
+
+    def _measure(self) -> None:
+        self._recorder.set(
+            Metric.NONCE_GAP,
+            len(self._gaps) + len(self._nonces.gaps()),
+            chain=str(self.network.chain_id),
+            key=self.account,
+        )
