@@ -14,8 +14,9 @@ from typer.main import get_command
 
 from tidegate.app.cli import application
 from tidegate.app.config import REQUIRED, KeyPage, describe_keys
+from tidegate.app.metrics import BEYOND, SECONDS_BUCKETS, SERIES_MAX
 from tidegate.desks.atomic import json_schema
-from tidegate.model import Placement, Reason, errors, format_units
+from tidegate.model import Metric, Placement, Reason, errors, format_units
 from tidegate.pipeline import STAGES
 from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
 from tidegate.venues import ActionSpec, Input, InputType, LimitKind, catalogue
@@ -294,6 +295,24 @@ def page(make: Callable[[], str]) -> str:
     return f"{NOTICE}{make()}"
 
 
+def metrics() -> str:
+    """Return the page of metrics."""
+    rows = "\n".join(
+        f"| `{metric.metric_name}` | {metric.kind.value} "
+        f"| {', '.join(f'`{label}`' for label in metric.labels) or 'none'} | {metric.meaning} |"
+        for metric in Metric
+    )
+    bounds = ", ".join(f"{bound:g}" for bound in SECONDS_BUCKETS)
+    return (
+        "# Metrics\n\n"
+        "In the Prometheus text format. A metric has exactly these labels, each from a bounded set: names\n"
+        f"from the configuration and stable codes. After {SERIES_MAX:,} label sets of a metric the rest is\n"
+        f"recorded with `{BEYOND}` for every label. A desk does not count again what is counted here.\n\n"
+        f"| name | kind | labels | meaning |\n|---|---|---|---|\n{rows}\n\n"
+        f"Distributions are in seconds, with the bounds {bounds}.\n"
+    )
+
+
 FILES: dict[str, Callable[[], str]] = {
     "reasons.md": lambda: page(reasons),
     "stages.md": lambda: page(stages),
@@ -302,6 +321,7 @@ FILES: dict[str, Callable[[], str]] = {
     "configuration.md": lambda: page(configuration),
     "guards.md": lambda: page(guard_pages),
     "actions.md": lambda: page(actions),
+    "metrics.md": lambda: page(metrics),
     "strategy.schema.json": strategy_schema,
 }
 
