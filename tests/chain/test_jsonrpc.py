@@ -3,6 +3,7 @@ import pytest
 
 from tidegate.chain.jsonrpc import (
     AlreadyKnown,
+    BatchRefused,
     CallReverted,
     ErrorClass,
     NodeError,
@@ -42,7 +43,12 @@ WORDINGS = [
         ErrorClass.NOT_READY,
         "state_missing",
     ),
-    (-32000, "missing trie node 0xabc (path )", ErrorClass.NOT_READY, "state_missing"),
+    (-32000, "missing trie node 0xabc (path )", ErrorClass.NOT_READY, "state_pruned"),
+    (-32000, "historical state 0xabc is not available", ErrorClass.NOT_READY, "state_pruned"),
+    (-32000, "required historical state unavailable (reexec=128)", ErrorClass.NOT_READY, "state_pruned"),
+    (4444, "pruned history unavailable", ErrorClass.NOT_READY, "state_pruned"),
+    (429, "Your app has exceeded its compute units per second", ErrorClass.NOT_READY, "rate_limited"),
+    (-32000, "daily request count exceeded, request rate limited", ErrorClass.NOT_READY, "rate_limited"),
     (-32005, "limit exceeded", ErrorClass.NOT_READY, "limit_exceeded"),
     (-32005, "query returned more than 10000 results", ErrorClass.RANGE, "range"),
     (-32602, "block range is too large", ErrorClass.RANGE, "range"),
@@ -53,7 +59,7 @@ WORDINGS = [
     (-32000, "execution reverted", ErrorClass.FINAL, "reverted"),
     (-32603, "EVM error InvalidFEOpcode", ErrorClass.FINAL, "halt"),
     (-32015, "out of gas", ErrorClass.FINAL, "halt"),
-    (-32603, "Internal error", ErrorClass.UNKNOWN, "node_error"),
+    (-32603, "Internal error", ErrorClass.NOT_READY, "node_error"),
     (-32000, "something nobody has seen", ErrorClass.UNKNOWN, "node_error"),
 ]
 
@@ -149,8 +155,26 @@ def test_a_missing_or_doubled_id_fails_that_call_alone():
     assert isinstance(third, Unavailable)
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "is_too_large"),
+    [
+        (-32601, "batch not supported", False),
+        (-32600, "Invalid Request", False),
+        (-32700, "parse error", False),
+        (-32000, "batch requests are disabled", False),
+        (-32600, "batch too large", True),
+        (-32005, "batch limit 10 exceeded", True),
+    ],
+)
+def test_a_refused_batch_says_whether_a_smaller_one_may_do(code, message, is_too_large):
+    with pytest.raises(BatchRefused) as caught:
+        decode_batch(answer(None, error={"code": code, "message": message}), 1, 2)
+    assert caught.value.is_too_large is is_too_large
+
+
 def test_one_error_for_a_whole_batch_is_raised():
-    with pytest.raises(Rejected):
-        decode_batch(answer(None, error={"code": -32601, "message": "batch not supported"}), 1, 2)
+    with pytest.raises(Unavailable) as limited:
+        decode_batch(answer(None, error={"code": -32005, "message": "limit exceeded"}), 1, 2)
+    assert limited.value.code == "limit_exceeded"
     with pytest.raises(Unavailable):
         decode_batch(b"{}", 1, 2)

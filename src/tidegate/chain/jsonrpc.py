@@ -56,6 +56,16 @@ class AlreadyKnown(Rejected):
     default_code = "already_known"
 
 
+class BatchRefused(Rejected):
+    """The node takes no batches, or none as large as this: its calls can still be made one by one."""
+
+    default_code = "batch_refused"
+
+    def __init__(self, error: NodeError) -> None:
+        super().__init__("the node refuses the batch", found=f"{error.message[:_SHOWN_MAX]} ({error.code})")
+        self.is_too_large = _TOO_LARGE.search(error.message) is not None
+
+
 # The first pattern that is found in the message decides; clients word their errors differently.
 _MEANINGS: tuple[tuple[str, ErrorClass, str], ...] = (
     (r"already known|already imported", ErrorClass.KNOWN, "already_known"),
@@ -75,17 +85,32 @@ _MEANINGS: tuple[tuple[str, ErrorClass, str], ...] = (
     (r"intrinsic gas too high|exceeds block gas limit", ErrorClass.FINAL, "gas_limit"),
     (r"max initcode size", ErrorClass.FINAL, "initcode_size"),
     (
-        r"header not found|block .*not found|unknown block|blockoutofrange|missing trie node|pruned"
-        r"|beyond current head|state .*not available",
+        r"missing trie node|pruned|(historical )?state .*(not |un)available|archive (node|mode|data)",
+        ErrorClass.NOT_READY,
+        "state_pruned",
+    ),
+    (
+        r"header not found|block .*not found|unknown block|blockoutofrange|beyond current head",
         ErrorClass.NOT_READY,
         "state_missing",
     ),
+    (
+        r"too many requests|rate.?limit|quota|capacity exceeded|requests? per (second|minute|day)",
+        ErrorClass.NOT_READY,
+        "rate_limited",
+    ),
+    (r"unauthori[sz]ed|(invalid|missing) (api|project|access)|forbidden", ErrorClass.NOT_READY, "auth"),
 )
 _PATTERNS = tuple((re.compile(text, re.IGNORECASE), kind, code) for text, kind, code in _MEANINGS)
 _HALT = re.compile(r"EVM error:? (\w+)|^(out of gas|invalid opcode|stack (?:under|over)flow)", re.IGNORECASE)
+_BATCH = re.compile(r"batch", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"too (large|many|big|long)|limit|exceed|maximum", re.IGNORECASE)
+_BATCH_CODES = frozenset({-32600, -32601, -32602, -32700})
 _CODES: dict[int, tuple[ErrorClass, str]] = {
+    429: (ErrorClass.NOT_READY, "rate_limited"),
     -32005: (ErrorClass.NOT_READY, "limit_exceeded"),
     -32601: (ErrorClass.FINAL, "method_not_found"),
+    -32603: (ErrorClass.NOT_READY, "node_error"),
     -32602: (ErrorClass.FINAL, "invalid_params"),
     -38010: (ErrorClass.FINAL, "nonce_too_low"),
     -38011: (ErrorClass.FINAL, "nonce_too_high"),
@@ -128,10 +153,17 @@ def decode_batch(body: bytes, first_identity: int, count: int) -> list[Any]:
     """Return, for each request of a batch in order, its result or the error to raise for it.
 
     Answers may come in any order. A missing or doubled id fails that request alone.
+
+    Raises
+    ------
+    BatchRefused
+        If the node does not take batches, or none of this size.
+    Unavailable
+        If the body is no answer to a batch, or one error stands for all.
     """
     answers = _json(body)
     if not isinstance(answers, list):
-        raise meaning_of(_error_of(answers)) if _has_error(answers) else _unreadable("no list", body)
+        raise _error_of_a_batch(answers, body)
     by_identity: dict[Any, list[Any]] = {}
     for answer in answers:
         if isinstance(answer, dict):
@@ -146,6 +178,15 @@ def decode_batch(body: bytes, first_identity: int, count: int) -> list[Any]:
         except TidegateError as error:
             results.append(error)
     return results
+
+
+def _error_of_a_batch(answer: Any, body: bytes) -> TidegateError:
+    if not _has_error(answer):
+        return _unreadable("no list", body)
+    error = _error_of(answer)
+    if error.code in _BATCH_CODES or _BATCH.search(error.message):
+        return BatchRefused(error)
+    return meaning_of(error)
 
 
 def classify(error: NodeError) -> tuple[ErrorClass, str]:

@@ -2,24 +2,37 @@
 
 One ``RpcPool`` per chain; ``RpcPool.reads`` gives ``ChainReads`` made with a policy, a priority and a
 memory, ``RpcPool.send_raw`` hands signed bytes to every endpoint of a route. Whoever needs a chain takes
-these, never a URL.
+these, never a URL. URLs never show: an endpoint is ``name#tier (host hidden)``.
 """
 
 from tidegate.chain.rpc.endpoint import Endpoint, Feature, Tier
-from tidegate.chain.rpc.pool import RpcPool
+from tidegate.chain.rpc.health import Cause, EndpointState
+from tidegate.chain.rpc.pool import EndpointReport, PoolEvent, RpcPool
+from tidegate.chain.rpc.subscription import HeadHint, Hint, LogHint, LogsFilter, Subscription
 from tidegate.chain.rpc.terms import ANY, AnyEndpoint, Fresh, Keep, Policy, Priority, Quorum, Route
+from tidegate.chain.rpc.writes import Relay
 
 __all__ = [
     "ANY",
     "AnyEndpoint",
+    "Cause",
     "Endpoint",
+    "EndpointReport",
+    "EndpointState",
     "Feature",
     "Fresh",
+    "HeadHint",
+    "Hint",
     "Keep",
+    "LogHint",
+    "LogsFilter",
     "Policy",
+    "PoolEvent",
     "Priority",
     "Quorum",
+    "Relay",
     "Route",
     "RpcPool",
+    "Subscription",
     "Tier",
 ]
