@@ -8,7 +8,7 @@ import tidegate.risk as room
 def test_the_front_door() -> None:
     assert " ".join(room.__all__) == (
         "Breaker BreakerBook Inputs Level LimitBook LimitTable Masked Place Reading ResumeNote RunLimits "
-        "Scope SteadyClock Stop StopBook StopFolder StopOrder read_stops"
+        "Scope SteadyClock Stop StopBook StopFolder StopOrder read_stops release_failures restore_limits"
     )
     assert all(hasattr(room, name) for name in room.__all__)
     assert room.__doc__

@@ -256,15 +256,11 @@ class Used(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LimitsBody(Body, frozen=True, kw_only=True):
-    """The ``limits`` that an intent was held against; its place in each is reserved.
-
-    ``at_s`` is the event time by which its place rolls off; 0 is the time of the record.
-    """
+    """The ``limits`` that an intent was held against; its place in each is reserved."""
 
     KIND: ClassVar[RecordKind] = RecordKind.LIMITS
 
     checked: tuple[Used, ...]
-    at_s: int = 0
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -275,15 +271,22 @@ class Held(msgspec.Struct, frozen=True):
     value_usd_e6: int
 
 
-class MarkBody(Body, frozen=True, kw_only=True):
+class MarkBody(StandingBody, frozen=True, kw_only=True):
     """A ``mark``: all that a desk holds, and what that is worth more (or less) than it was booked at."""
 
     KIND: ClassVar[RecordKind] = RecordKind.MARK
+    TOPIC: ClassVar[str] = "mark"
 
+    stage: Stage
     desk: str
     unrealised_usd_e6: int
     held: tuple[Held, ...]
     at_s: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return ``stage:desk``: each has one newest mark."""
+        return (f"{self.stage}:{self.desk}",)
 
 
 class StopBody(StandingBody, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tidegate.ledger.bodies import BreakerBody, CursorBody, ResumeBody, StopBody
+from tidegate.ledger.bodies import BreakerBody, CursorBody, MarkBody, ResumeBody, StopBody
 from tidegate.ledger.body import StandingBody
 from tidegate.model import Address, RecordKind, Stage
 
@@ -145,6 +145,7 @@ STANDING_BODIES: tuple[type[StandingBody], ...] = (
     CursorBody,
     HaltBody,
     LeaseBody,
+    MarkBody,
     ReconciliationBody,
     ResumeBody,
     StopBody,

@@ -11,11 +11,10 @@ from tidegate.ledger import Journal, RecoveryBody
 from tidegate.model import RecordKind
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.street import Street
-from tidegate.risk.limits import DAY_S
 
 
 async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
-    """Count every run of the last day against its limits, then go on with the open ones.
+    """Count every run against its limits as long as it counts, then go on with the open ones.
 
     Returns
     -------
@@ -31,7 +30,7 @@ async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]
 
 
 def drop_orphans(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
-    """Count every run of the last day, and end the open ones as dropped.
+    """Count every run as long as it counts, and end the open ones as dropped.
 
     Only for a world that is gone for good, such as a paper node that ended with its process: no chain
     is left on which the bytes could land.
@@ -44,21 +43,11 @@ def drop_orphans(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
 
 
 def _recall(street: Street, journal: Journal, now_ms: int) -> list[Run]:
-    """Count the ended runs of the last day; return the open ones, oldest first."""
-    found = []
-    for attempt in journal.attempts():
-        ended_at_ms = attempt.settled_at_ms or attempt.intent_at_ms
-        recent = max(ended_at_ms, attempt.intent_at_ms) > now_ms - DAY_S * 1000
-        if attempt.outcome is not None and not recent:
-            continue
-        run = read_run(journal.records(correlation_id=attempt.intent_id))
-        if run is None:
-            continue
-        if run.outcome is not None:
-            street.remember(run, ended_at_ms=ended_at_ms)
-            continue
-        found.append(run)
-    return found
+    """Count what ended against its limits; return the open runs, oldest first."""
+    street.remember(now_ms=now_ms)
+    attempts = journal.attempts(open_only=True)
+    runs = (read_run(journal.records(correlation_id=attempt.intent_id)) for attempt in attempts)
+    return [run for run in runs if run is not None]
 
 
 def _note(journal: Journal, run: Run, done: str) -> None:

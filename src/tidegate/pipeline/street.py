@@ -53,7 +53,7 @@ from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settle import settle
 from tidegate.pipeline.stages import THROW_AWAY, StageRules, demand_hands, rules_of
 from tidegate.pipeline.unsent import Fate
-from tidegate.risk import LimitBook, LimitTable, RunLimits
+from tidegate.risk import LimitBook, LimitTable, RunLimits, restore_limits
 
 
 class Street:
@@ -130,12 +130,9 @@ class Street:
         finally:
             del self._walking[intent.id]
 
-    def remember(self, run: Run, *, ended_at_ms: int) -> None:
-        """Count a run that ended before this process began: a restart resets no limit."""
-        if RecordKind.LIMITS not in run.written:
-            return  # it was refused a place, so it never had one
-        self._book.restore(run.intent, at_s=run.accepted_at_ms // 1000)
-        self._close(run, OutcomeKind.DROPPED if run.outcome is None else run.outcome.kind, ended_at_ms)
+    def remember(self, *, now_ms: int) -> None:
+        """Count what the journal holds of earlier processes: a restart resets no limit."""
+        restore_limits(self._book, self._journal, stage=self.rules.stage, now_s=now_ms // 1000)
 
     def drop(self, run: Run, why: str) -> Outcome:
         """End an open run whose chain is gone: nothing of it can land any more."""
@@ -319,21 +316,15 @@ class Street:
     ) -> Outcome:
         record = self._write(run, OutcomeBody(kind=kind, reason=reason, detail=detail))
         self._open.pop(run.intent.id, None)
-        self._close(run, kind, record.at_ms, settlement)
-        run.outcome = settlement or Outcome(intent_id=run.intent.id, kind=kind, reason=reason, detail=detail)
-        return run.outcome
-
-    def _close(
-        self, run: Run, kind: OutcomeKind, ended_at_ms: int, settlement: Outcome | None = None
-    ) -> None:
-        outcome = settlement or run.outcome
         self._book.close(
             run.intent,
             kind=kind,
             value_usd_e6=run.booked_value_usd_e6,
-            gas_cost_wei=0 if outcome is None else outcome.gas_cost_wei,
-            now_s=ended_at_ms // 1000,
+            gas_cost_wei=0 if settlement is None else settlement.gas_cost_wei,
+            now_s=record.at_ms // 1000,
         )
+        run.outcome = settlement or Outcome(intent_id=run.intent.id, kind=kind, reason=reason, detail=detail)
+        return run.outcome
 
     def _write(self, run: Run, body: Body) -> Record:
         record = self._journal.append(

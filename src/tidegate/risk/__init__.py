@@ -6,7 +6,7 @@ stop on which two people agree. The pipeline, the desks and the composition root
 """
 
 from tidegate.risk.breakers import Breaker, BreakerBook, Inputs, Level, Masked, Reading
-from tidegate.risk.limits import LimitBook, LimitTable, RunLimits
+from tidegate.risk.limits import LimitBook, LimitTable, RunLimits, release_failures, restore_limits
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
 from tidegate.risk.stops import ResumeNote, Stop, StopBook, StopFolder, StopOrder, read_stops
@@ -30,4 +30,6 @@ __all__ = [
     "StopFolder",
     "StopOrder",
     "read_stops",
+    "release_failures",
+    "restore_limits",
 ]

@@ -346,8 +346,8 @@ def read_states(journal: JournalReader) -> dict[str, State]:
     A hold begins anew: nobody looked while no process ran.
     """
     newest: dict[str, State] = {}
-    for record in journal.records(kind=RecordKind.BREAKER):
-        body = BreakerBody.from_body(record.body)
+    for standing in journal.standing(BreakerBody.TOPIC):
+        body = BreakerBody.from_body(standing.body)
         fields = {name: getattr(body, name) for name in State.__struct_fields__}
         newest[f"{body.scope}/{body.breaker}"] = State(**{**fields, "quiet_since_ms": None})
     return newest

@@ -1,6 +1,7 @@
 """Limits: how much, how often, how many at once, how much lost; by scope, rolling by event time."""
 
 from tidegate.risk.limits.book import LimitBook
+from tidegate.risk.limits.restore import release_failures, restore_limits
 from tidegate.risk.limits.rows import (
     DAY_S,
     HOUR_S,
@@ -29,4 +30,6 @@ __all__ = [
     "Measure",
     "Over",
     "RunLimits",
+    "release_failures",
+    "restore_limits",
 ]

@@ -21,6 +21,7 @@ from tidegate.model import (
     Plan,
     Reason,
     Recorder,
+    Stage,
     format_usd,
 )
 from tidegate.risk.limits.meter import Attempts, Meter, total
@@ -147,8 +148,10 @@ class LimitBook:
                 self._measure(place, now_s)
 
     def restore(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
-        """Count an intent that the ledger knows, as open, without checking a limit."""
+        """Count an intent that the ledger knows, as open, without checking a limit. Counted once."""
         with self._lock:
+            if self._meter_of("open_intents", f"desk:{intent.desk}", 0).held(intent.id):
+                return
             self._take(intent, tuple(self._places(intent, RunLimits(), at_plan=False)), at_s)
             if plan is not None:
                 for place in self._places(intent, RunLimits(), at_plan=True, amounts=_at_worst(plan)):
@@ -161,11 +164,12 @@ class LimitBook:
             self._marked_loss[body.desk] = max(0, -body.unrealised_usd_e6)
             self._stand(body.desk)
 
-    def marked(self, desk: str, *, now_s: int) -> MarkBody:
+    def marked(self, desk: str, *, stage: Stage, now_s: int) -> MarkBody:
         """Return the mark of what a desk holds by this book."""
         with self._lock:
             held = sorted(self._held.get(desk, {}).items())
             return MarkBody(
+                stage=stage,
                 desk=desk,
                 unrealised_usd_e6=-self._marked_loss.get(desk, 0),
                 held=tuple(Held(venue, token, value) for (venue, token), value in held),

@@ -216,10 +216,8 @@ def read_stops(journal: JournalReader) -> tuple[tuple[Stop, ...], frozenset[str]
     released = frozenset(
         ResumeBody.from_body(record.body).stop_id for record in journal.records(kind=RecordKind.RESUME)
     )
-    stops = (
-        Stop.of_body(StopBody.from_body(record.body)) for record in journal.records(kind=RecordKind.STOP)
-    )
-    return tuple(stop for stop in stops if stop.id not in released), released
+    standing = journal.standing(StopBody.TOPIC)
+    return tuple(Stop.of_body(StopBody.from_body(one.body)) for one in standing), released
 
 
 def _people(notes: Iterable[ResumeNote]) -> tuple[str, ...]:
