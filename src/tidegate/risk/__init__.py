@@ -5,7 +5,21 @@ failure; what is missing, too old or unreadable means "do not act"; nothing here
 stop on which two people agree. The pipeline, the desks and the composition root call it.
 """
 
-from tidegate.risk.breakers import Breaker, BreakerBook, Inputs, Level, Masked, Reading
+from tidegate.risk.breakers import (
+    Breaker,
+    BreakerBook,
+    FirstOf,
+    InputBoard,
+    Inputs,
+    Level,
+    LimitInputs,
+    Masked,
+    Reading,
+    chain_breakers,
+    desk_breakers,
+    drawdown_breaker,
+    oracle_breaker,
+)
 from tidegate.risk.limits import LimitBook, LimitTable, RunLimits, release_failures, restore_limits
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
@@ -14,9 +28,12 @@ from tidegate.risk.stops import ResumeNote, Stop, StopBook, StopFolder, StopOrde
 __all__ = [
     "Breaker",
     "BreakerBook",
+    "FirstOf",
+    "InputBoard",
     "Inputs",
     "Level",
     "LimitBook",
+    "LimitInputs",
     "LimitTable",
     "Masked",
     "Place",
@@ -29,6 +46,10 @@ __all__ = [
     "StopBook",
     "StopFolder",
     "StopOrder",
+    "chain_breakers",
+    "desk_breakers",
+    "drawdown_breaker",
+    "oracle_breaker",
     "read_stops",
     "release_failures",
     "restore_limits",

@@ -18,14 +18,12 @@ class SteadyClock:
     ----------
     clock
         The machine's clock, or a manual one.
-    not_before_ms
-        The newest time that the journal knows: after a restart time does not go back behind it.
     """
 
-    def __init__(self, clock: Clock, *, not_before_ms: int = 0) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._start_ns = clock.monotonic_ns()
-        self._start_ms = max(clock.now_ms(), not_before_ms)
+        self._start_ms = clock.now_ms()
 
     def now_ms(self) -> int:
         """Return the time in milliseconds, rounded down."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol, Self
+from typing import Self
 
 import msgspec
 
-from tidegate.ledger import BreakerBody, Entry, Journal, JournalReader, ResumeBody
+from tidegate.ledger import Entry, Journal, ResumeBody
 from tidegate.model import (
     Clock,
     ConfigError,
@@ -23,18 +23,19 @@ from tidegate.model import (
     Metric,
     NullRecorder,
     Operation,
-    Reason,
     Recorder,
     RecordKind,
 )
 from tidegate.risk.breakers.breaker import Breaker
+from tidegate.risk.breakers.inputs import Inputs
+from tidegate.risk.breakers.records import Masked, body_of, read_states
 from tidegate.risk.breakers.step import (
-    MEASURED,
     MS,
     SILENT,
     Reading,
     State,
     Transition,
+    demand_sight,
     is_usable,
     resume,
     step,
@@ -47,36 +48,6 @@ ACTOR = "breakers"
 SILENT_PERIODS = 3
 REPEAT_S = 60
 """A breaker whose state and measure stay the same is written again after so long."""
-
-
-class Inputs(Protocol):
-    """Where measures come from. Whatever it raises is blindness, and blindness trips."""
-
-    def read(self, name: str, scope: str) -> Reading | None:
-        """Return the newest measure ``name`` of ``scope``, or None if there is none."""
-        ...
-
-
-class Masked(msgspec.Struct, frozen=True):
-    """A breaker that masks an operation, and the level at which it does."""
-
-    breaker: Breaker
-    level: int
-    code: str
-    value: str
-
-    def as_denied(self) -> Denied:
-        """Return the refusal that names the breaker, its level and its measure."""
-        breaker = self.breaker
-        threshold = breaker.levels[self.level - 1].threshold
-        return Denied(
-            Reason.BREAKER,
-            f"breaker {breaker.name} of {breaker.scope} is at level {self.level} ({self.code})",
-            found=f"{breaker.input} {self.value or 'unknown'}",
-            allowed=f"{'below' if breaker.side > 0 else 'above'} {threshold}, or an exit",
-            fix=f"wait until it steps down; if latched: tidegate resume --scope {breaker.scope} "
-            f'--breaker {breaker.name} --reason "..." --evidence "..."',
-        )
 
 
 class BreakerBook:
@@ -131,8 +102,8 @@ class BreakerBook:
         self._inputs = inputs
         self._journal = journal
         self._recorder = recorder or NullRecorder()
-        newest_ms = max((state.evaluated_ms for state in known.values()), default=0)
-        self._clock = SteadyClock(clock, not_before_ms=newest_ms)
+        self._clock = SteadyClock(clock)
+        self._opened_ms = self._clock.now_ms()
         self._lock = threading.RLock()
 
     @classmethod
@@ -178,6 +149,8 @@ class BreakerBook:
                     continue
                 state, is_silent = self._states[breaker.key], self._is_silent(breaker)
                 level = breaker.highest if is_silent else state.level
+                if is_silent:
+                    self._measure_age(breaker)
                 if operation in breaker.masks(level):
                     code = SILENT if is_silent else self._codes.get(breaker.key, "tripped")
                     return Masked(breaker, level, code, state.value)
@@ -201,7 +174,7 @@ class BreakerBook:
                     self._codes[breaker.key] = transition.code
             news = [found for found in rounds if self._is_news(*found)]
             self._journal.append_many(
-                [Entry(RecordKind.BREAKER, _body(*found), actor=ACTOR) for found in news]
+                [Entry(RecordKind.BREAKER, body_of(*found), actor=ACTOR) for found in news]
             )
             self._written |= {breaker.key: state for breaker, state, _ in news}
             for breaker, state, transition in rounds:
@@ -236,20 +209,17 @@ class BreakerBook:
             )
         with self._lock:
             breaker, now_ms = self._find(scope, name), self._clock.now_ms()
-            state, transition = resume(breaker, self._states[breaker.key], self._read(breaker), now_ms)
+            demand_sight(breaker, self._read(breaker), now_ms)
             released = ResumeBody(
                 scope=breaker.scope, breaker=name, who=(who,), reason=reason, evidence=evidence, at_ms=now_ms
             )
-            self._journal.append_many(
-                [
-                    Entry(released.KIND, released, actor=ACTOR),
-                    Entry(RecordKind.BREAKER, _body(breaker, state, transition), actor=ACTOR),
-                ]
-            )
+            self._journal.append(released.KIND, released, actor=ACTOR)
+            if self._on_resume is not None:
+                self._on_resume(released)  # a count that begins anew is measured anew
+            state, transition = resume(breaker, self._states[breaker.key], self._read(breaker), now_ms)
+            self._journal.append(RecordKind.BREAKER, body_of(breaker, state, transition), actor=ACTOR)
             self._keep(breaker, state, transition)
             self._written[breaker.key] = state
-            if self._on_resume is not None:
-                self._on_resume(released)
             return transition
 
     def take_notes(self, folder: StopFolder) -> tuple[Transition, ...]:
@@ -334,35 +304,13 @@ class BreakerBook:
 
     def _measure(self) -> None:
         for breaker in self._breakers:
-            labels = {"breaker": breaker.name, "scope": breaker.scope}
-            age_s = (self._clock.now_ms() - self._beats.get(breaker.key, 0)) / MS
-            self._recorder.set(Metric.BREAKER_LEVEL, self._states[breaker.key].level, **labels)
-            self._recorder.set(Metric.BREAKER_HEARTBEAT_AGE_S, age_s, **labels)
+            level = self._states[breaker.key].level
+            self._recorder.set(Metric.BREAKER_LEVEL, level, breaker=breaker.name, scope=breaker.scope)
+            self._measure_age(breaker)
 
-
-def read_states(journal: JournalReader) -> dict[str, State]:
-    """Return the newest state of every breaker that a journal knows, by scope and name.
-
-    A hold begins anew: nobody looked while no process ran.
-    """
-    newest: dict[str, State] = {}
-    for standing in journal.standing(BreakerBody.TOPIC):
-        body = BreakerBody.from_body(standing.body)
-        fields = {name: getattr(body, name) for name in State.__struct_fields__}
-        newest[f"{body.scope}/{body.breaker}"] = State(**{**fields, "quiet_since_ms": None})
-    return newest
-
-
-def _body(breaker: Breaker, state: State, transition: Transition | None) -> BreakerBody:
-    fields = {name: getattr(state, name) for name in State.__struct_fields__}
-    moved = transition or Transition(MEASURED, state.level, state.level)
-    return BreakerBody(
-        breaker=breaker.name,
-        scope=breaker.scope,
-        code=moved.code,
-        previous=moved.previous,
-        **fields,
-    )
+    def _measure_age(self, breaker: Breaker) -> None:
+        age_s = (self._clock.now_ms() - self._beats.get(breaker.key, self._opened_ms)) / MS
+        self._recorder.set(Metric.BREAKER_HEARTBEAT_AGE_S, age_s, breaker=breaker.name, scope=breaker.scope)
 
 
 def _capped(breaker: Breaker, state: State) -> State:

@@ -98,16 +98,9 @@ def resume(breaker: Breaker, state: State, reading: Reading | None, now_ms: int)
     Raises
     ------
     Halted
-        If the breaker is blind: nobody knows what would be released.
+        If the breaker is blind.
     """
-    if reading is None or not is_usable(breaker, reading, now_ms):
-        raise Halted(
-            f"breaker {breaker.name} can not be resumed while it is blind",
-            code=BLIND,
-            found=f"no usable {breaker.input}",
-            allowed=f"a measure that is at most {breaker.max_input_age_s} s old",
-            fix="mend what measures it, then resume again",
-        )
+    reading = demand_sight(breaker, reading, now_ms)
     measured = _measured(breaker, state, reading, now_ms)
     level = _demanded(breaker, reading.value)
     return (
@@ -123,6 +116,25 @@ def resume(breaker: Breaker, state: State, reading: Reading | None, now_ms: int)
     )
 
 
+def demand_sight(breaker: Breaker, reading: Reading | None, now_ms: int) -> Reading:
+    """Return the reading, or refuse to release a blind breaker: nobody knows what would be released.
+
+    Raises
+    ------
+    Halted
+        ``breaker_blind``.
+    """
+    if reading is None or not is_usable(breaker, reading, now_ms):
+        raise Halted(
+            f"breaker {breaker.name} can not be resumed while it is blind",
+            code=BLIND,
+            found=f"no usable {breaker.input}",
+            allowed=f"a measure that is at most {breaker.max_input_age_s} s old",
+            fix="mend what measures it, then resume again",
+        )
+    return reading
+
+
 def is_usable(breaker: Breaker, reading: Reading, now_ms: int) -> bool:
     """Say whether a reading is a finite number of an age that the breaker accepts, either way of now."""
     value = reading.value
@@ -136,13 +148,13 @@ def _measured(breaker: Breaker, state: State, reading: Reading | None, now_ms: i
         level=min(state.level, breaker.highest),
         left_ms=(state.left_ms + (0,) * breaker.highest)[: breaker.highest],
         evaluated_ms=now_ms,
-        value="" if reading is None else str(reading.value),
+        value="" if reading is None else str(reading.value)[:80],
         value_at_ms=0 if reading is None else reading.at_ms,
     )
 
 
 def _blind(breaker: Breaker, state: State, now_ms: int, code: str) -> tuple[State, Transition | None]:
-    since_ms = now_ms if state.blind_since_ms is None else state.blind_since_ms
+    since_ms = now_ms if state.blind_since_ms is None else min(now_ms, state.blind_since_ms)
     highest = breaker.highest
     latches = breaker.is_latched(highest) and now_ms - since_ms >= breaker.blind_latch_s * MS
     blinded = msgspec.structs.replace(
@@ -159,7 +171,7 @@ def _reached(breaker: Breaker, state: State, value: float, now_ms: int) -> int:
     """Return the highest level that the value trips, cool-downs minded; at least the present one."""
     for level in range(_demanded(breaker, value), state.level, -1):
         left_ms = state.left_ms[level - 1]
-        cools = left_ms > 0 and now_ms - left_ms < breaker.cooldown_s * MS
+        cools = left_ms > 0 and 0 <= now_ms - left_ms < breaker.cooldown_s * MS
         if breaker.is_critical(level) or not cools:
             return level
     return state.level
