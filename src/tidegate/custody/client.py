@@ -233,7 +233,7 @@ class SignerConnection:
             code="signer_gone",
             found=f"{found} at {self.path}",
             allowed="the answer to each request",
-            fix="tidegate signer status; its service's log says why it ended",
+            fix="start it: tidegate signer run; if it ran, its service's log says why it ended",
         )
 
     def _count(self, answer: Answer) -> None:

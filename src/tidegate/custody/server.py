@@ -26,7 +26,7 @@ from tidegate.custody.frames import (
     encode_size,
 )
 from tidegate.custody.rate import RateLimit
-from tidegate.custody.requests import REQUESTS_MAX, Answer, Refused, Request, StatusAnswer
+from tidegate.custody.requests import REQUESTS_MAX, Answer, Freeze, Refused, Request, StatusAnswer
 from tidegate.custody.sockets import peer_uid
 from tidegate.custody.witness import Subject, WitnessView
 from tidegate.model import Clock, Reason
@@ -181,7 +181,9 @@ class SignerServer:
             if asked and len(asked) + len(self._waiting[0].requests) > REQUESTS_MAX:
                 break
             frame = self._waiting.popleft()
-            frame.allowed = frame.connection.take(len(frame.requests))
+            frame.allowed = len(frame.requests)
+            if not any(isinstance(one, Freeze) for one in frame.requests):  # a freeze is never too fast
+                frame.allowed = frame.connection.take(frame.allowed)
             asked += frame.requests[: frame.allowed]
             frames.append(frame)
         if self._waiting:

@@ -1,6 +1,20 @@
-"""The signer's process and its witness, put together from ``custody`` and their settings."""
+"""The signer's process, put together from ``custody`` and its settings.
 
+It imports neither desks nor pipeline nor the configuration of the worker: the process that holds keys
+runs as little code as it can. Its witness is another process (``app.witness``).
+"""
+
+from tidegate.app.signer.prepare import Prepared, commented, devnet_issuer, prepare_devnet_signer
 from tidegate.app.signer.process import open_keys, run_signer
 from tidegate.app.signer.settings import SignerSettings, read_signer_settings
 
-__all__ = ["SignerSettings", "open_keys", "read_signer_settings", "run_signer"]
+__all__ = [
+    "Prepared",
+    "SignerSettings",
+    "commented",
+    "devnet_issuer",
+    "open_keys",
+    "prepare_devnet_signer",
+    "read_signer_settings",
+    "run_signer",
+]

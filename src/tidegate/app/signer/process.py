@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tidegate import __version__
@@ -68,7 +69,7 @@ def run_signer(settings: SignerSettings, *, report: Report) -> None:
             ),
         )
         server = SignerServer(core, clock=clock, rate_per_s=settings.file.signer.rate_per_s, witness=witness)
-        doors = _doors(settings)
+        doors = _doors(settings, resources)
         asyncio.run(_serve(server, doors, witness, lambda: report(facts)))
 
 
@@ -122,10 +123,18 @@ def tell_manager(state: str) -> None:
         notifier.sendto(state.encode(), "\0" + place[1:] if place.startswith("@") else place)
 
 
-def _doors(settings: SignerSettings) -> list[Door]:
+def _doors(settings: SignerSettings, resources: contextlib.ExitStack) -> list[Door]:
+    def listening(name: str, path: Path) -> socket.socket:
+        handed = inherited(name)
+        if handed is not None:
+            return handed
+        listener = listen(path)
+        resources.callback(path.unlink, missing_ok=True)
+        return listener
+
     return [
-        Door(inherited("worker") or listen(settings.socket), settings.worker_uids, is_admin=False),
-        Door(inherited("admin") or listen(settings.admin_socket), settings.admin_uids, is_admin=True),
+        Door(listening("worker", settings.socket), settings.worker_uids, is_admin=False),
+        Door(listening("admin", settings.admin_socket), settings.admin_uids, is_admin=True),
     ]
 
 

@@ -26,7 +26,7 @@ from tidegate.chain import address
 from tidegate.custody.keys.encryption import SCRYPT_N, SCRYPT_N_LIGHT, Sealed, seal, unseal
 from tidegate.custody.keys.local import SECRET_BYTES, Curve, LocalKey, open_secret
 from tidegate.custody.keys.password import Password
-from tidegate.model import ConfigError, Tampered, canonical_json
+from tidegate.model import Address, ConfigError, Tampered, canonical_json
 
 PASSWORD_BYTES_MIN = 12
 _FILE_BYTES_MAX = 64 * 1024
@@ -129,9 +129,14 @@ class KeyFile(msgspec.Struct, frozen=True):
             ) from None
 
     @property
-    def shown_address(self) -> str:
+    def shown_address(self) -> Address:
         """Return the address as people write it: with 0x and checksum on EVM chains."""
-        return self.address if self.tidegate.curve is Curve.ED25519 else address("0x" + self.address)
+        return Address(self.address) if self.tidegate.curve is Curve.ED25519 else address("0x" + self.address)
+
+    @property
+    def is_weak(self) -> bool:
+        """Say whether a live key's password is cheaper to guess than ours are."""
+        return self.tidegate.kind is KeyKind.LIVE and self.crypto.kdfparams.n < SCRYPT_N
 
     def open(self, password: Password) -> LocalKey:
         """Return the key.
