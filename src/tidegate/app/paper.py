@@ -80,8 +80,8 @@ def demand_own_node(stage: Stage) -> None:
         )
 
 
-def prepare_market(ground: Ground, market: PaperMarket) -> None:
-    """Give the executor its inventory and let everyone else trade for a while."""
+def prepare_market(ground: Ground, market: PaperMarket) -> tuple[Market, Crowd]:
+    """Give the executor its inventory and let everyone else trade for a while; return who goes on."""
     devnet, world = ground.devnet, ground.world
     give_inventory(ground)
     start = DevnetSpec().token("WETH").price_usd_e8
@@ -90,6 +90,7 @@ def prepare_market(ground: Ground, market: PaperMarket) -> None:
     for _ in range(market.moves):
         crowd.advance(simulator)
     world.set_mining("auto")
+    return simulator, crowd
 
 
 def blinds_salt(home: Path) -> str:

@@ -31,11 +31,9 @@ class PinnedWorld(FastWorld):
         shelf: CodeShelf,
         touched: Touched,
         connection: Connection,
-        is_thorough: bool = False,
     ) -> None:
         super().__init__(chain_id=chain_id, block=block, block_time_s=block_time_s, shelf=shelf, fork_url=url)
         self._touched = touched
-        self._is_thorough = is_thorough
         self._simulations = 0
         touched.fetch(connection, self._evm, block, shelf)
 
@@ -43,15 +41,15 @@ class PinnedWorld(FastWorld):
         # What was read is learned and its code analysed; ever fewer looks suffice.
         self._simulations += 1
         is_time = self._simulations & (self._simulations - 1) == 0
-        if is_time or self._is_thorough:
+        if is_time:
             self._touched.learn(self._evm)
         super()._undo(checkpoint)
         if is_time and not self._frames:
             self._accounts.settle()
 
     def learn(self) -> None:
-        """Remember what was read so far, outside simulations too."""
-        self._touched.learn(self._evm)
+        """Remember everything that was read so far, also by what reverted and outside simulations."""
+        self._touched.learn_all(self._evm)
 
 
 class PinnedWorlds:
@@ -65,19 +63,18 @@ class PinnedWorlds:
         How many worlds to keep; each holds what was fetched for its block.
     block_time_s
         For blocks that are mined on top in the fast world.
-    is_thorough
-        Remember everything that any simulation reads, and never forget it: for a recorder.
+    forgets
+        Whether what was touched may be forgotten when there is too much of it; not for a recorder.
     """
 
-    def __init__(self, url: str, *, keep: int = 4, block_time_s: int = 1, is_thorough: bool = False) -> None:
+    def __init__(self, url: str, *, keep: int = 4, block_time_s: int = 1, forgets: bool = True) -> None:
         self._url = url
         self._keep = keep
         self._block_time_s = block_time_s
         self._connection = Connection(url, name="the pinned node")
         self._chain_id: int | None = None
         self._shelf = CodeShelf()
-        self._is_thorough = is_thorough
-        self.touched = Touched(entries_max=None) if is_thorough else Touched()
+        self.touched = Touched() if forgets else Touched(entries_max=None)
         self._abis: list[Abi] = []
         self._worlds: OrderedDict[bytes, PinnedWorld] = OrderedDict()
 
@@ -104,7 +101,6 @@ class PinnedWorlds:
                 shelf=self._shelf,
                 touched=self.touched,
                 connection=self._connection,
-                is_thorough=self._is_thorough,
             )
             for abi in self._abis:
                 world.register_abi(abi)

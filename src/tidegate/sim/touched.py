@@ -12,6 +12,9 @@ from tidegate.sim.fastaccounts import CodeShelf
 
 _SLOT = re.compile(r"StorageChange \{ address: (0x[0-9a-f]{40}), key: (\d+),")
 _JOURNAL = ", journal: [["
+_CACHE, _CACHE_END = "(CacheDB { accounts: {", "}, contracts: {"
+_CACHED = re.compile(r"(0x[0-9a-f]{40}): DbAccount \{ info: .*?, account_state: \w+, storage: \{([^}]*)\} \}")
+_CACHED_SLOT = re.compile(r"(\d+): ")
 _ENTRIES_MAX = 4_096
 
 
@@ -52,6 +55,15 @@ class Touched:
             self._slots.setdefault(account.lower(), set())
         for account, slot in _SLOT.findall(journal):
             self._slots.setdefault(account, set()).add(int(slot))
+
+    def learn_all(self, evm: Any) -> None:
+        """Remember all that ``evm`` ever fetched, also in calls that reverted. Only the text of it tells."""
+        text = str(evm)
+        start = text.find(_CACHE)
+        cache = text[start : text.find(_CACHE_END, start)]
+        for account, storage in _CACHED.findall(cache):
+            slots = self._slots.setdefault(account, set())
+            slots.update(int(slot) for slot in _CACHED_SLOT.findall(storage))
 
     def fetch(self, connection: Connection, evm: Any, block: Block, shelf: CodeShelf) -> None:
         """Put everything that is remembered into a new ``evm``, as it is at ``block``.

@@ -18,7 +18,7 @@ from tidegate.app.progress import Progress
 from tidegate.app.session import Session, blinds_hashes, block_event, run_limits
 from tidegate.desks.atomic import Assignment, AtomicDesk, Event
 from tidegate.ledger import Journal
-from tidegate.model import ConfigError, ManualClock, Plan, Reason, RecordKind, Stage, Unavailable
+from tidegate.model import Address, ConfigError, ManualClock, Plan, Reason, RecordKind, Stage, Unavailable
 from tidegate.pipeline import Rehearsal, Street
 from tidegate.sim import Tape, TapeWorlds
 from tidegate.venues import AddressBook, glossary_of, load_book
@@ -36,7 +36,7 @@ class About(msgspec.Struct, frozen=True):
     """
 
     book: dict[str, Any]
-    operator: str
+    operator: Address
     strategies: dict[str, str]
     source: str
     recorder: str = __version__
@@ -89,10 +89,10 @@ async def run_backtest(
     Raises
     ------
     ConfigError
-        ``not_on_tape`` if a strategy reads what the tape does not hold; if the tape is empty, or the
-        latency is out of range.
+        ``not_on_tape`` if a strategy reads what the tape does not hold; if the tape is empty, there is no
+        strategy, or the latency is out of range.
     """
-    _demand(tape, latency_blocks)
+    _demand(tape, assignments, latency_blocks)
     gas = GasProfile(tape, {one.strategy.name: one.strategy.gas.max_gas for one in assignments})
     clock.set_ms(tape.blocks[0].block.timestamp * 1000)
     hashes = blinds_hashes(assignments, salt)
@@ -202,7 +202,9 @@ def _begin(
     journal.append(RecordKind.SESSION, body, actor="backtest")
 
 
-def _demand(tape: Tape, latency_blocks: int) -> None:
+def _demand(tape: Tape, assignments: tuple[Assignment, ...], latency_blocks: int) -> None:
+    if not assignments:
+        raise ConfigError("there is no strategy to decide with", found="none", allowed="at least one")
     if not 0 <= latency_blocks <= LATENCY_MAX_BLOCKS:
         raise ConfigError(
             "the latency is out of range",

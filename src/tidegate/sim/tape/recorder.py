@@ -32,7 +32,7 @@ class TapeRecorder:
 
     def __init__(self, url: str, *, block_time_s: int) -> None:
         self._block_time_s = block_time_s
-        self._worlds = PinnedWorlds(url, keep=2, block_time_s=block_time_s, is_thorough=True)
+        self._worlds = PinnedWorlds(url, keep=2, block_time_s=block_time_s, forgets=False)
         self._connection = Connection(url, name="the recorded node")
         self._blocks: list[TapeBlock] = []
         self._codes: dict[bytes, bytes] = {}

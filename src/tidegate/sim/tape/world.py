@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Self
 
@@ -38,7 +38,7 @@ class TapeWorld(FastWorld):
             fork_url=nowhere,
         )
         self._tape, self._state, self._pinned = tape, state, block
-        self._asked: tuple[Address, bytes, Address, int] | None = None
+        self._asked: Callable[[FastWorld], object] | None = None
         accounts = {
             account: Held(held.balance_wei, held.nonce, tape.codes[held.code_hash] if held.code_hash else b"")
             for account, held in state.accounts.items()
@@ -47,7 +47,7 @@ class TapeWorld(FastWorld):
 
     def simulate(self, to: Address, data: bytes, sender: Address, value: int = 0) -> bytes:
         """Return what the call returns, changing nothing. Raises as a fast world does, or ``not_on_tape``."""
-        self._asked = (to, data, sender, value)
+        self._asked = lambda world: world.simulate(to, data, sender, value)
         return super().simulate(to, data, sender, value)
 
     def transact(
@@ -60,7 +60,7 @@ class TapeWorld(FastWorld):
         gas_limit: int | None = None,
     ) -> Receipt:
         """Do one transaction in a block of its own. Raises as ``simulate`` does."""
-        self._asked = (to, data, sender, value)
+        self._asked = lambda world: world.transact(to, data, sender=sender, value=value, gas_limit=gas_limit)
         return super().transact(to, data, sender=sender, value=value, gas_limit=gas_limit)
 
     def run_last(
@@ -73,7 +73,7 @@ class TapeWorld(FastWorld):
         gas_limit: int | None = None,
     ) -> Receipt:
         """Do one transaction as the last of the block, undone. Raises as ``simulate`` does."""
-        self._asked = (to, data, sender, value)
+        self._asked = lambda world: world.run_last(to, data, sender=sender, value=value, gas_limit=gas_limit)
         return super().run_last(to, data, sender=sender, value=value, gas_limit=gas_limit)
 
     def _failure(self, error: BaseException) -> BaseException:
@@ -95,29 +95,16 @@ class TapeWorld(FastWorld):
         """Name what the call that failed would read and the tape lacks: it is run again, with zeros."""
         if self._asked is None:
             return
-        to, data, sender, value = self._asked
-        world = _Zeros(self._tape, self._pinned, self._state, shelf=CodeShelf(), nowhere=None)
+        world = TapeWorld(self._tape, self._pinned, self._state, shelf=CodeShelf(), nowhere=None)
         with suppress(TidegateError):  # with zeros it may well revert; what it read is what is asked for
-            world.simulate(to, data, sender, value)
-        yield from (f"account {one}" for one in sorted(world.read.accounts - self._state.accounts.keys()))
+            self._asked(world)
+        read = Touched(entries_max=None)
+        read.learn_all(world._evm)
+        yield from (f"account {one}" for one in sorted(read.accounts - self._state.accounts.keys()))
         yield from (
             f"slot {hex(slot)} of {account}"
-            for account, slot in sorted(world.read.slots - self._state.slots.keys())
+            for account, slot in sorted(read.slots - self._state.slots.keys())
         )
-
-
-class _Zeros(TapeWorld):
-    """The same world, but what is missing is zero: only to name what a refused call reads."""
-
-    def __init__(
-        self, tape: Tape, block: Block, state: TapeState, *, shelf: CodeShelf, nowhere: str | None
-    ) -> None:
-        super().__init__(tape, block, state, shelf=shelf, nowhere=nowhere)
-        self.read = Touched(entries_max=None)
-
-    def _undo(self, checkpoint: object) -> None:
-        self.read.learn(self._evm)
-        super()._undo(checkpoint)
 
 
 class TapeWorlds:
