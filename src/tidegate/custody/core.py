@@ -100,7 +100,7 @@ class SignerCore:
         self._clock = clock
         self._world = World(networks, witness, rules or SignerRules())
         self._recorder = recorder or NullRecorder()
-        self._is_lost = False
+        self._lost_by = ""
         self._state = SignerState({issuer.key_id: issuer for issuer in issuers})
         for record in journal.records():
             self._state.fold(record)
@@ -109,7 +109,7 @@ class SignerCore:
     @property
     def store_is_lost(self) -> bool:
         """Say whether the journal failed: then everything is refused until a new start."""
-        return self._is_lost
+        return bool(self._lost_by)
 
     def handle(self, requests: Sequence[Request], *, is_admin: bool, asked_by: str = "") -> list[Answer]:
         """Answer 1 to 64 requests in their order, with one durable commit before any answer leaves.
@@ -131,7 +131,7 @@ class SignerCore:
         decisions: list[_Decision] = []
         now_ms = self._clock.now_ms()
         with _LosingStore(self):
-            for request in requests if not self._is_lost else ():
+            for request in requests if not self._lost_by else ():
                 body, finish = self._decide(request, is_admin=is_admin, asked_by=asked_by, now_ms=now_ms)
                 self._state.apply(body)
                 decisions.append((body, finish))
@@ -142,8 +142,8 @@ class SignerCore:
                         for request, (body, _) in zip(requests, decisions, strict=True)
                     ]
                 )
-        if self._is_lost:
-            return [self._counted(_store_lost()) for _ in requests]
+        if self._lost_by:
+            return [self._counted(_store_lost(self._lost_by)) for _ in requests]
         self._recorder.set(Metric.SIGNER_FROZEN, int(self._state.is_frozen))
         return [self._counted(_finished(finish)) for _, finish in decisions]
 
@@ -173,7 +173,7 @@ class SignerCore:
             asked_by=asked_by,
         )
         with _LosingStore(self):
-            if not self._is_lost:
+            if not self._lost_by:
                 self._journal.append_many([Entry(body.KIND, body, "signer")])
         self._recorder.count(Metric.SIGNER_REQUESTS, result="no", check="connection")
 
@@ -286,10 +286,10 @@ class _LosingStore:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
         if kind is None:
             return False
-        self._core._is_lost = True
+        self._core._lost_by = f"{kind.__name__}: {error}"[:_TEXT_MAX]
         return issubclass(kind, Exception)  # an interrupt goes on its way; the store is lost all the same
 
 
@@ -350,11 +350,12 @@ def _finished(finish: Callable[[], Answer]) -> Answer:
         )
 
 
-def _store_lost() -> Refused:
+def _store_lost(by: str) -> Refused:
     return Refused(
         check="store",
         reason=Reason.STORE_LOST,
         message="the signer's journal can not be written: everything is refused",
+        found=by,
         allowed="a journal on disk before each answer",
         fix="free space or mend the disk, then start the signer again",
     )
