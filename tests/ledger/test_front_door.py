@@ -6,6 +6,7 @@ import tidegate.ledger as room
 def test_exported_names() -> None:
     assert room.__all__ == [
         "GENESIS_HASH",
+        "LEDGER",
         "SCHEMA_VERSION",
         "AmbiguousBody",
         "Attempt",
@@ -23,6 +24,7 @@ def test_exported_names() -> None:
         "DrillBody",
         "Entry",
         "ExpiringBody",
+        "FileDigest",
         "FinalisedBody",
         "GuardsBody",
         "HaltBody",
@@ -33,6 +35,7 @@ def test_exported_names() -> None:
         "JudgementBody",
         "LeaseBody",
         "LimitsBody",
+        "Manifest",
         "Margin",
         "MarkBody",
         "MarketBody",
@@ -50,6 +53,7 @@ def test_exported_names() -> None:
         "RecoveryBody",
         "ReplacedBody",
         "ReplacementBody",
+        "Restored",
         "ResumeBody",
         "SentBody",
         "SignatureBody",
@@ -60,10 +64,13 @@ def test_exported_names() -> None:
         "Used",
         "VerifyReport",
         "WithdrawnBody",
+        "back_up",
         "chain_hash",
         "migrate",
         "place_of",
+        "read_backup",
         "rebuild",
+        "restore",
     ]
 
 

@@ -9,6 +9,7 @@ the street's records carry is defined once, in the bodies below.
 """
 
 from tidegate.ledger.attempts import Attempt
+from tidegate.ledger.backup import LEDGER, FileDigest, Manifest, back_up, read_backup
 from tidegate.ledger.bodies import (
     AuthorisationBody,
     BlockMark,
@@ -48,6 +49,7 @@ from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.rebuild import RebuildReport, rebuild
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
+from tidegate.ledger.restore import Restored, restore
 from tidegate.ledger.schema import SCHEMA_VERSION
 from tidegate.ledger.sending import (
     AmbiguousBody,
@@ -69,6 +71,7 @@ from tidegate.ledger.verify import VerifyReport
 
 __all__ = [
     "GENESIS_HASH",
+    "LEDGER",
     "SCHEMA_VERSION",
     "AmbiguousBody",
     "Attempt",
@@ -86,6 +89,7 @@ __all__ = [
     "DrillBody",
     "Entry",
     "ExpiringBody",
+    "FileDigest",
     "FinalisedBody",
     "GuardsBody",
     "HaltBody",
@@ -96,6 +100,7 @@ __all__ = [
     "JudgementBody",
     "LeaseBody",
     "LimitsBody",
+    "Manifest",
     "Margin",
     "MarkBody",
     "MarketBody",
@@ -113,6 +118,7 @@ __all__ = [
     "RecoveryBody",
     "ReplacedBody",
     "ReplacementBody",
+    "Restored",
     "ResumeBody",
     "SentBody",
     "SignatureBody",
@@ -123,8 +129,11 @@ __all__ = [
     "Used",
     "VerifyReport",
     "WithdrawnBody",
+    "back_up",
     "chain_hash",
     "migrate",
     "place_of",
+    "read_backup",
     "rebuild",
+    "restore",
 ]

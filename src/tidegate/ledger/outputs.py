@@ -5,6 +5,7 @@ What lies at the path may be the ledger itself, or its write-ahead log: nothing 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -76,6 +77,21 @@ def whole_or_nothing(target: Path, ledger: Path | None) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             shutil.rmtree(scratch)
+
+
+def sync(path: Path) -> None:
+    """Put a file's content, or a folder's names, on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """Put every file below a folder, and every name, on disk."""
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
 
 
 def _is_taken(target: Path) -> bool:

@@ -72,7 +72,16 @@ class JournalReader:
             raise
         place.refuse_what_is_none()
         reader = cls(place, place.reading())
-        with failures_named(str(place), "opening"), reader._reading.begin() as connection:
+        try:
+            reader._demand_ledger()
+        except BaseException:
+            reader.close()
+            raise
+        return reader
+
+    def _demand_ledger(self) -> None:
+        place = self.place
+        with self.snapshot("opening") as connection:
             if not check_version(connection, str(place)):
                 refuse_empty_store(place)
                 raise ConfigError(
@@ -81,7 +90,6 @@ class JournalReader:
                     allowed="a ledger",
                     fix="name another",
                 )
-        return reader
 
     def close(self) -> None:
         """Let go of the file."""
@@ -149,6 +157,19 @@ class JournalReader:
         if intent_id is not None:
             wanted = wanted.where(columns.intent_id == intent_id)
         return [Attempt.from_columns(_columns(row)) for row in self._rows(wanted, "reading attempts")]
+
+    def unsettled(self, *, since_ms: int) -> list[Attempt]:
+        """Return what a start must know again, oldest first.
+
+        Intents without a final outcome, those whose nonce is not used for good, and all that ended since.
+        """
+        columns = attempts_table.c
+        is_open = columns.outcome.is_(None) | (columns.outcome == OutcomeKind.AMBIGUOUS.value)
+        is_final = columns.states.like(f"%{RecordKind.FINALISED.value}%")
+        is_recent = func.coalesce(columns.settled_at_ms, columns.intent_at_ms) > since_ms
+        wanted = select(attempts_table).where(is_open | is_recent | (columns.nonce.is_not(None) & ~is_final))
+        rows = self._rows(wanted.order_by(columns.first_seq), "reading what is not settled")
+        return [Attempt.from_columns(_columns(row)) for row in rows]
 
     def highest_nonces(self, chain_id: int, account: str) -> tuple[int | None, int | None]:
         """Return the highest nonce of an account that was ever reserved, and that a block held."""

@@ -43,7 +43,9 @@ def _integer(name: str, **options: Any) -> Column[int]:
     return Column(name, BigInteger, nullable=options.pop("nullable", False), **options)
 
 
-schema_table = Table("ledger_schema", metadata, Column("version", Integer, primary_key=True))
+schema_table = Table(
+    "ledger_schema", metadata, Column("version", Integer, primary_key=True, autoincrement=False)
+)
 
 records_table = Table(
     "journal_records",

@@ -6,7 +6,6 @@ in one repeatable-read transaction, and projections folded from them: a ledger t
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine
 
 from tidegate.ledger.anchor import write_note
-from tidegate.ledger.outputs import refuse_taken
+from tidegate.ledger.outputs import refuse_taken, sync
 from tidegate.ledger.place import Place
 from tidegate.ledger.rebuild import copy_records
 from tidegate.ledger.sqlite import SqlitePlace
@@ -44,8 +43,8 @@ def write_snapshot(place: Place, reading: Engine, target: Path) -> tuple[int, st
                 _copy_pages(place.file, target)
             head = _settle(target)
         write_note(copy.note, head)
-        _sync(target)
-        _sync(target.parent)
+        sync(target)
+        sync(target.parent)
     except OSError as error:
         remove_ledger(copy)
         raise Unavailable(
@@ -83,11 +82,3 @@ def _settle(target: Path) -> tuple[int, str]:
         seq, hash_ = copy.execute("SELECT seq, hash FROM journal_head").fetchone()
     SqlitePlace(target).path.with_name(target.name + "-lease").unlink(missing_ok=True)
     return seq, hash_
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

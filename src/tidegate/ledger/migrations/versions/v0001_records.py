@@ -13,7 +13,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 def upgrade() -> None:
     """Make the tables in an empty store."""
-    op.create_table("ledger_schema", sa.Column("version", sa.Integer, primary_key=True))
+    op.create_table("ledger_schema", sa.Column("version", sa.Integer, primary_key=True, autoincrement=False))
     op.create_table(
         "journal_records",
         sa.Column("seq", _KEY, primary_key=True, autoincrement=False),
