@@ -31,6 +31,8 @@ VERBS = {
     "keys": "Make, import, list and check key files.",
     "safe": "Show, propose, sign, simulate and execute what a Safe does.",
     "journal": "Read, verify, replay and export the hash-chained journal.",
+    "backup": "Copy the ledger while it is written to, with digests, verified.",
+    "restore": "Make a home out of a backup: verified, and stopped.",
     "bench": "Measure, with the peer beside us in the same run.",
     "doctor": "Find what is missing or wrong on this machine before you do.",
 }

@@ -15,25 +15,20 @@ from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, console, emit, home
 from tidegate.app.cli.journal_view import (
+    print_migrated,
     print_rebuilt,
     print_records,
     print_replayed,
     print_story,
     print_whole,
 )
+from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
 from tidegate.app.story import counted, decisions_of, short
-from tidegate.ledger import Attempt, JournalReader, Record, rebuild
-from tidegate.model import ConfigError, Divergence, RecordKind
+from tidegate.ledger import Attempt, JournalReader, Place, Record, migrate, place_of, rebuild
+from tidegate.model import ConfigError, Divergence, RecordKind, SystemClock
 
 app = typer.Typer()
 
-LedgerOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--ledger",
-        help="The ledger's file; else that of $TIDEGATE_HOME or ./.tidegate, else the newest demo's.",
-    ),
-]
 IntentArgument = Annotated[
     str, typer.Argument(metavar="INTENT", help="The intent's id, enough of its beginning, or: newest.")
 ]
@@ -135,7 +130,7 @@ def verify(
 ) -> None:
     """Check every hash, the order, the tail and the projections; exit 13 names what was changed."""
     with _open(ledger) as reader, _working("verifying"):
-        report = reader.verify(checkpoint=None if checkpoint is None else _checkpoint(checkpoint))
+        report = reader.verify(checkpoint=None if checkpoint is None else checkpoint_of(checkpoint))
         with tempfile.TemporaryDirectory(prefix="tidegate-verify-") as folder:
             rebuilt = rebuild(reader, Path(folder) / "copy.sqlite")
     if not rebuilt.is_equal:
@@ -192,16 +187,29 @@ def rebuild_command(
         raise typer.Exit(1)
 
 
-def _open(ledger: Path | None) -> JournalReader:
-    return JournalReader.open(ledger or _usual_ledger())
+@app.command(name="migrate")
+def migrate_command(ledger: LedgerOption = None, as_json: JsonFlag = False) -> None:
+    """Bring a ledger of an older release to this one's layout; a copy is made first and its place told."""
+    place = _usual_ledger() if ledger is None else ledger_place(ledger)
+    backups = home() / "backups" if place.file is None else place.file.parent / "backups"
+    place.refuse_absent()
+    with _working("migrating"):
+        backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+        done = migrate(place, backups=backups, clock=SystemClock())
+    value = {"ok": True, **msgspec.to_builtins(done, enc_hook=str)}
+    emit(value, as_json=as_json, render=lambda out: print_migrated(out, done))
 
 
-def _usual_ledger() -> Path:
+def _open(ledger: str | None) -> JournalReader:
+    return JournalReader.open(_usual_ledger() if ledger is None else ledger_place(ledger))
+
+
+def _usual_ledger() -> Place:
     """Return the ledger of the project; where there is none, that of the newest demo."""
-    own = home() / "ledger.sqlite"
+    own = ledger_place(None)
     demos = list((home() / "demo").glob("run-*/ledger.sqlite"))
     demos.sort(key=lambda path: (len(path.parent.name), path.parent.name))  # run-10000 is after run-9999
-    return demos[-1] if demos and not own.exists() else own
+    return place_of(demos[-1]) if demos and own.file is not None and not own.file.exists() else own
 
 
 def _working(what: str) -> Any:
@@ -234,7 +242,8 @@ def _attempt(reader: JournalReader, intent: str) -> Attempt:
     )
 
 
-def _checkpoint(text: str) -> tuple[int, str]:
+def checkpoint_of(text: str) -> tuple[int, str]:
+    """Return the (seq, hash) that a person kept; raise ``ConfigError`` if the text is none."""
     seq, _, hash_ = text.partition(":")
     if not _CHECKPOINT.fullmatch(text):
         raise ConfigError(

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tidegate.app.story import clocks, counted, decimals_of, details, short, summary
-from tidegate.ledger import Attempt, JournalReader, Place, Record, VerifyReport
+from tidegate.ledger import Attempt, JournalReader, Migration, Place, Record, VerifyReport
 from tidegate.model import RecordKind
 
 if TYPE_CHECKING:
@@ -90,6 +90,17 @@ def print_whole(out: Console, report: VerifyReport, place: Place) -> None:
     records = f": {counted(report.records, 'record')}, head "
     out.print(Text.assemble(("whole", "bold green"), records, head, f" {report.head_hash}"))
     out.print(f"  {place}", style="dim")
+
+
+def print_migrated(out: Console, done: Migration) -> None:
+    """Print what a migration did, and where the copy from before lies."""
+    if done.backup is None:
+        out.print(f"{done.place} has schema {done.to_version} already: nothing to do")
+        return
+    versions = f": schema {done.from_version} is {done.to_version} now, {counted(done.records, 'record')}"
+    out.print(Text.assemble(("migrated", "bold green"), versions))
+    out.print(f"  {done.place}", style="dim")
+    out.print(f"  as it was before: {done.backup}")
 
 
 def print_rebuilt(out: Console, value: dict[str, Any]) -> None:
