@@ -25,7 +25,7 @@ from tidegate.model import (
     format_usd,
 )
 from tidegate.risk.limits.meter import Attempts, Meter, total
-from tidegate.risk.limits.rows import LIMITS, RUN_LIMITS, WEEK_S, Limit, Measure, Over
+from tidegate.risk.limits.rows import LIMITS, RUN_LIMITS, Limit, Measure, Over
 from tidegate.risk.limits.table import LimitTable, RunLimits
 
 _GWEI = 10**9
@@ -176,13 +176,14 @@ class LimitBook:
                 at_s=now_s,
             )
 
-    def forgive(self, desk: str) -> None:
-        """Begin a desk's share and streak of failures anew, because a person resumed it on evidence."""
+    def forgive(self, scope: str) -> None:
+        """Begin the count of failures of a desk or chain anew, because a person resumed it on evidence."""
         with self._lock:
-            for (name, scope), attempts in self._attempts.items():
-                if name == "failed_share_bps" and scope == f"desk:{desk}":
-                    attempts.clear()
-            self._meter_of("consecutive_failures", f"desk:{desk}", WEEK_S).happened.clear()
+            for limit in LIMITS:
+                if limit.measure is Measure.FAILED_SHARE:
+                    self._share(limit, scope).clear()
+                elif limit.measure is Measure.FAILED_STREAK:
+                    self._meter(limit, scope).happened.clear()
 
     def used(self, name: str, scope: str, *, now_s: int) -> int:
         """Return how much of the limit ``name`` is used in ``scope``; what was never counted is 0."""

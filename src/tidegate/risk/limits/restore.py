@@ -55,11 +55,9 @@ def restore_limits(book: LimitBook, journal: JournalReader, *, stage: Stage, now
 
 
 def release_failures(book: LimitBook, body: ResumeBody) -> None:
-    """Begin a desk's count of failures anew, if that is what was released."""
+    """Begin a count of failures anew, if that is what was released."""
     if body.breaker in FAILURE_BREAKERS:
-        for kind, name in Scope.parse(body.scope).parts:
-            if kind == "desk":
-                book.forgive(name)
+        book.forgive(str(Scope.parse(body.scope)))
 
 
 class _Fold:
