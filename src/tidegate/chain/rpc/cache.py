@@ -42,14 +42,14 @@ class ReadCache:
         self._head_age_max_s = head_age_max_s
         self._entries_max = entries_max
         self._entries: OrderedDict[tuple[Keep, Key], _Entry] = OrderedDict()
-        self._head_mark = 0
+        self.head_mark = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def new_head(self) -> None:
         """Forget what held for the last head."""
-        self._head_mark += 1
+        self.head_mark += 1
 
     def clear(self) -> None:
         """Forget everything: an endpoint that answered is not to be believed any more."""
@@ -66,16 +66,19 @@ class ReadCache:
         self._entries.move_to_end((keep, key))
         return (entry.answer,)
 
-    def put(self, keep: Keep, key: Key, answer: Any, *, operators: int) -> None:
-        """Keep an answer. What is not there yet may come: an empty one is not kept for long."""
+    def put(self, keep: Keep, key: Key, answer: Any, *, operators: int, head_mark: int) -> None:
+        """Keep an answer that was asked for under ``head_mark``.
+
+        What is not there yet may come: nothing is not kept, and an empty answer not for ever.
+        """
         if answer is None or (keep is Keep.FOR_EVER and answer in _EMPTY):
             return
-        self._entries[keep, key] = _Entry(answer, operators, self._clock.monotonic_ns(), self._head_mark)
+        self._entries[keep, key] = _Entry(answer, operators, self._clock.monotonic_ns(), head_mark)
         while len(self._entries) > self._entries_max:
             self._entries.popitem(last=False)
 
     def _is_over(self, keep: Keep, entry: _Entry) -> bool:
         age_s = (self._clock.monotonic_ns() - entry.kept_ns) / 1e9
         if keep is Keep.HEAD:
-            return entry.head_mark != self._head_mark or age_s > self._head_age_max_s
+            return entry.head_mark != self.head_mark or age_s > self._head_age_max_s
         return age_s >= SECONDS_KEPT.get(keep, float("inf"))

@@ -141,7 +141,8 @@ class Health:
         self._window.add(self._now_s(), calls, errors)
         self._latencies.append(seconds)
         self._until_judged -= 1
-        if self._until_judged <= 0:
+        is_time = self._until_judged <= 0
+        if is_time:
             self._until_judged = _P95_EVERY
             ordered = sorted(self._latencies)
             self._p95_s = ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
@@ -149,7 +150,9 @@ class Health:
         is_clean = errors == 0 and not self._is_slow(seconds)
         self._clean = self._clean + calls if is_clean else 0
         if self.state is EndpointState.HEALTHY:
-            self._judge()
+            # Clean calls make nothing worse between two looks at the latencies.
+            if is_time or errors:
+                self._judge()
         elif self.state is EndpointState.DEGRADED:
             self._pardon()
 
@@ -249,8 +252,10 @@ class Health:
             self._enter(EndpointState.HEALTHY, Cause.CLEAN, f"{self._clean} clean calls")
 
     def _is_slow(self, seconds: float) -> bool:
+        if seconds <= SLOW_FLOOR_S:
+            return False
         median_s = self._pool_median_s()
-        return median_s is not None and seconds > SLOW_FLOOR_S and seconds > SLOW_FACTOR * median_s
+        return median_s is not None and seconds > SLOW_FACTOR * median_s
 
     def _degrade(self, cause: Cause, detail: str) -> None:
         self._clean = 0

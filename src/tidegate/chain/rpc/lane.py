@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from tidegate.chain.jsonrpc import AlreadyKnown, RangeTooWide, decode_answer
@@ -111,6 +111,14 @@ class Lane:
         else:
             self._courier.submit(attempt)
 
+    def submit_and_carry(self, attempt: Attempt) -> Awaitable[None] | None:
+        """Send a call on its way; return what the caller is to await first, if it is to carry it."""
+        if self._pins_by_number and _is_pinned(attempt.call):
+            self.submit(attempt)
+        elif self._courier.submit_and_carry(attempt):
+            return self._courier.carry()
+        return None
+
     async def ask(self, call: Call, priority: Priority, timeout_s: float) -> Any:
         """Return one call's result from this endpoint alone. Raises what it answers."""
         return await self._courier.ask(call, priority, timeout_s)
@@ -207,19 +215,16 @@ class Lane:
 
     def came_back(self, attempts: Sequence[Attempt], results: Sequence[Any], seconds: float) -> None:
         """Take the results of the attempts, in order; an item may be its error."""
-        faults = sum(isinstance(one, TidegateError) and one.code in _OWN_FAULTS for one in results)
+        faults = 0
+        for attempt, result in zip(attempts, results, strict=True):
+            if isinstance(result, TidegateError):
+                faults += result.code in _OWN_FAULTS
+                self._erred(attempt, result)
+            else:
+                self._count(attempt.call.method, "ok")
+                attempt.settle(result)
         self.health.answered(seconds, calls=len(attempts), errors=faults)
         self._recorder.observe(Metric.RPC_SECONDS, seconds, chain=self._chain_label, endpoint=self.name)
-        for attempt, result in zip(attempts, results, strict=True):
-            self._count(attempt.call.method, result.code if isinstance(result, TidegateError) else "ok")
-            if isinstance(result, TidegateError):
-                self._noted(result, 0)
-                if isinstance(result, RangeTooWide):
-                    self._narrow(attempt.call)
-                elif result.code == "invalid_params" and _is_pinned(attempt.call):
-                    self._errand(self._by_number(attempt))
-                    continue
-            attempt.settle(result)
 
     def failed(self, attempts: Sequence[Attempt], problem: NoAnswer) -> None:
         """Take note that nothing readable came back for these attempts."""
@@ -276,6 +281,17 @@ class Lane:
         if not (isinstance(result, TidegateError) and result.code == "invalid_params"):
             self._pins_by_number = True
         attempt.settle(result)
+
+    def _erred(self, attempt: Attempt, error: TidegateError) -> None:
+        """Hand on an error that the endpoint answered, and remember what it says about the endpoint."""
+        self._count(attempt.call.method, error.code)
+        self._noted(error, 0)
+        if isinstance(error, RangeTooWide):
+            self._narrow(attempt.call)
+        elif error.code == "invalid_params" and _is_pinned(attempt.call):
+            self._errand(self._by_number(attempt))
+            return
+        attempt.settle(error)
 
     def _narrow(self, call: Call) -> None:
         span = logs_span(call.method, call.params)

@@ -173,7 +173,7 @@ class RpcPool:
         self, policy: Policy = ANY, priority: Priority = Priority.DECIDE, keep: Keep = Keep.PINNED
     ) -> ChainReads:
         """Return typed reads that are made like this. Whoever signs reads with ``Keep.NOTHING``."""
-        return PoolReads(self, policy, priority, keep)
+        return PoolReads(self, self._reading, policy, priority, keep)
 
     @property
     def policy_for_value(self) -> Policy:
@@ -329,15 +329,17 @@ class RpcPool:
 class PoolReads(ChainReads):
     """``ChainReads`` over a pool, made with one policy, priority and memory."""
 
-    def __init__(self, pool: RpcPool, policy: Policy, priority: Priority, keep: Keep) -> None:
+    def __init__(
+        self, pool: RpcPool, reading: Reading, policy: Policy, priority: Priority, keep: Keep
+    ) -> None:
         super().__init__(pool.network.chain_id, name=f"the pool of {pool.network.name}")
+        self._reading = reading
         self._pool, self._policy, self._priority, self._keep = pool, policy, priority, keep
 
     async def request(self, method: str, *params: Any, timeout_s: float | None = None) -> Any:
         """Return the raw result of any read, within its deadline."""
-        return await self._pool.read(
-            method,
-            params,
+        return await self._reading.read(
+            Call(method, params),
             policy=self._policy,
             priority=self._priority,
             keep=self._keep,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
+from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Protocol
 
@@ -68,6 +69,8 @@ class Race:
         self._missing = 0
         self._nulls = 0
         self._rounds = 0
+        self._may_carry = True
+        self._carrying: Awaitable[None] | None = None
         self._deadline = self._loop.call_later(timeout_s, self._give_up)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,7 +85,10 @@ class Race:
             If no endpoint answered in time, with each one's last error.
         """
         self._round()
+        self._may_carry = False
         try:
+            if self._carrying is not None:
+                await self._carrying
             return await self.answer
         finally:
             self._deadline.cancel()
@@ -112,7 +118,10 @@ class Race:
             self._timer = None
         if self._waiting:
             self._timer = self._loop.call_later(lane.hedge_after_s, self._hedge)
-        lane.submit(attempt)
+        if self._may_carry and not self._waiting:
+            self._carrying = lane.submit_and_carry(attempt)
+        else:
+            lane.submit(attempt)
         return True
 
     def _hedge(self) -> None:

@@ -30,8 +30,11 @@ from tidegate.chain.wire import integer, quantity
 from tidegate.model import Clock, TidegateError, Unavailable
 
 _HEADS = ("latest", "safe", "finalized", "earliest")
+_HEAD_METHODS = frozenset({BLOCK_BY_NUMBER, "eth_blockNumber"})
 _NEVER_BY_HEAD = frozenset({"eth_blockNumber", "eth_getTransactionReceipt", "eth_getTransactionByHash"})
-_Shared: TypeAlias = "asyncio.Future[tuple[Any, TidegateError | None]]"
+_Key: TypeAlias = tuple[Policy, str, bytes]
+_Outcome: TypeAlias = tuple[Any, TidegateError | None]
+_Shared: TypeAlias = "asyncio.Future[_Outcome]"
 
 
 class Reading:
@@ -52,15 +55,13 @@ class Reading:
         clock: Clock,
         deadline_s: float,
     ) -> None:
-        self._lanes = lanes
         self._watch = watch
         self._cache = cache
         self._network = network
         self._clock = clock
         self._deadline_s = deadline_s
-        self._under_way: dict[
-            tuple[Policy, str, bytes], asyncio.Future[tuple[Any, TidegateError | None]]
-        ] = {}
+        self._under_way: dict[tuple[Policy, str, bytes], _Shared] = {}
+        self.readable = [lane for lane in lanes if lane.endpoint.tier is not Tier.PRIVATE]
 
     async def read(
         self, call: Call, *, policy: Policy, priority: Priority, keep: Keep, timeout_s: float | None
@@ -70,36 +71,32 @@ class Reading:
         if keep is Keep.NOTHING:
             return await self._asked(call, policy, priority, limit_s)
         scope = _scope(call, keep)
+        key = (policy, call.method, call.encoded)
+        if scope is None:
+            twin = self._under_way.get(key)
+            return await (
+                self._first(key, call, policy, priority, limit_s)
+                if twin is None
+                else self._joined(twin, key, call, policy, priority, limit_s)
+            )
         operators = policy.operators if isinstance(policy, Quorum) else 1
-        if scope is not None:
-            kept = self._cache.get(scope, (call.method, call.encoded), operators=operators)
-            if kept is not None:
-                return kept[0]
-        answer = await self._merged(call, policy, priority, limit_s)
-        if scope is not None:
-            self._cache.put(scope, (call.method, call.encoded), answer, operators=operators)
+        kept = self._cache.get(scope, (call.method, call.encoded), operators=operators)
+        if kept is not None:
+            return kept[0]
+        mark = self._cache.head_mark
+        twin = self._under_way.get(key)
+        if twin is None:
+            answer = await self._first(key, call, policy, priority, limit_s)
+        else:
+            answer = await self._joined(twin, key, call, policy, priority, limit_s)
+        self._cache.put(scope, (call.method, call.encoded), answer, operators=operators, head_mark=mark)
         return answer
 
-    async def _merged(self, call: Call, policy: Policy, priority: Priority, limit_s: float) -> Any:
-        """Join a twin under way: identical reads in flight are one request."""
-        key = (policy, call.method, call.encoded)
-        ends_ns = self._clock.monotonic_ns() + round(limit_s * 1e9)
-        while (twin := self._under_way.get(key)) is not None:
-            left_s = (ends_ns - self._clock.monotonic_ns()) / 1e9
-            try:
-                async with asyncio.timeout(left_s):
-                    answer, error = await asyncio.shield(twin)
-            except TimeoutError:
-                raise out_of_time(self._network.name, call.method, {}, list(self._lanes)) from None
-            if error is None:
-                return answer
-            limit_s = (ends_ns - self._clock.monotonic_ns()) / 1e9
-            # Its deadline was its own, and its caller may have gone; a refusal is everyone's.
-            if limit_s <= 0 or not isinstance(error, Unavailable):
-                raise error
+    async def _first(self, key: _Key, call: Call, policy: Policy, priority: Priority, limit_s: float) -> Any:
+        """Ask, and let twins that come meanwhile join: identical reads in flight are one request."""
         shared: _Shared = asyncio.get_running_loop().create_future()
         self._under_way[key] = shared
-        outcome: tuple[Any, TidegateError | None] = (None, Unavailable(f"{call.method} was given up"))
+        outcome: _Outcome | None = None
         try:
             answer = await self._asked(call, policy, priority, limit_s)
             outcome = (answer, None)
@@ -109,16 +106,35 @@ class Reading:
             raise
         finally:
             del self._under_way[key]
-            shared.set_result(outcome)
+            shared.set_result(outcome or (None, _given_up(call)))
+
+    async def _joined(
+        self, twin: _Shared, key: _Key, call: Call, policy: Policy, priority: Priority, limit_s: float
+    ) -> Any:
+        ends_ns = self._clock.monotonic_ns() + round(limit_s * 1e9)
+        joined: _Shared | None = twin
+        while joined is not None:
+            try:
+                async with asyncio.timeout(limit_s):
+                    answer, error = await asyncio.shield(joined)
+            except TimeoutError:
+                raise out_of_time(self._network.name, call.method, {}, self.readable) from None
+            if error is None:
+                return answer
+            limit_s = (ends_ns - self._clock.monotonic_ns()) / 1e9
+            # Its deadline was its own, and its caller may have gone; a refusal is everyone's.
+            if limit_s <= 0 or not isinstance(error, Unavailable):
+                raise error
+            joined = self._under_way.get(key)
+        return await self._first(key, call, policy, priority, limit_s)
 
     async def _asked(self, call: Call, policy: Policy, priority: Priority, limit_s: float) -> Any:
         if isinstance(policy, Quorum):
             return await self._agreed(call, policy.operators, priority, limit_s)
         course = _Course(self, call, policy)
-        course.check_span()
         race = Race(call, course, priority=priority, timeout_s=limit_s, clock=self._clock)
         answer = await race.run()
-        if race.winner is not None and call.method in (BLOCK_BY_NUMBER, "eth_blockNumber"):
+        if race.winner is not None and call.method in _HEAD_METHODS:
             self._saw_head(race.winner, call, answer)
         return answer
 
@@ -131,7 +147,6 @@ class Reading:
 
         async def vote(one: Call) -> Any:
             course = _Course(self, one, Quorum(operators))
-            course.check_span()
             return await agreed(
                 one, operators, course, priority=priority, timeout_s=left_s(), clock=self._clock
             )
@@ -185,7 +200,7 @@ class Reading:
             await asyncio.gather(*waiting, return_exceptions=True)
         raise Unavailable(
             f"only {len(heights)} of {operators} operators name their {block} block",
-            found="; ".join(lane.complaint for lane in self._lanes),
+            found="; ".join(lane.complaint for lane in self.readable),
         )
 
     def _saw_head(self, lane: Lane, call: Call, answer: Any) -> None:
@@ -221,11 +236,6 @@ class Reading:
         return [*peers, *ranked[len(peers) :]]
 
     @property
-    def lanes(self) -> Sequence[Lane]:
-        """Return all endpoints that are read."""
-        return [lane for lane in self._lanes if lane.endpoint.tier is not Tier.PRIVATE]
-
-    @property
     def watch(self) -> Watch:
         """Return who looks after the endpoints."""
         return self._watch
@@ -244,10 +254,12 @@ class _Course:
         self._policy = policy
         self._span = logs_span(call.method, call.params)
         self._needs_trace = needs_trace(call.method)
+        if self._span is not None:
+            self._check_span(self._span)
 
     def candidates(self) -> list[Lane]:
         """Return the endpoints that may be asked now, the best first."""
-        lanes = [lane for lane in self._reading.lanes if lane.health.is_usable]
+        lanes = [lane for lane in self._reading.readable if lane.health.is_usable]
         if self._span is not None:
             lanes = [lane for lane in lanes if lane.logs_span_max >= self._span]
         if self._needs_trace:
@@ -260,25 +272,23 @@ class _Course:
             ]
         return self._reading.ordered(lanes)
 
-    def check_span(self) -> None:
-        """Refuse a span that no endpoint serves before anyone is asked."""
-        if self._span is None or self.candidates():
-            return
-        usable = [lane.logs_span_max for lane in self._reading.lanes if lane.health.is_usable]
-        if usable:
-            raise RangeTooWide(
-                "the range is too wide for every endpoint",
-                found=f"{self._span} blocks",
-                allowed=f"{max(usable)} blocks",
-            )
-
     def none_left(self) -> None:
         """Have whatever can be probed probed now."""
         self._reading.watch.last_resort()
 
     def given_up(self, call: Call, errors: dict[str, TidegateError]) -> TidegateError:
         """Return the error that carries each endpoint's last one."""
-        return out_of_time(self._reading.network_name, call.method, errors, list(self._reading.lanes))
+        return out_of_time(self._reading.network_name, call.method, errors, self._reading.readable)
+
+    def _check_span(self, span: int) -> None:
+        """Refuse a span that no endpoint serves before anyone is asked."""
+        served = [lane.logs_span_max for lane in self._reading.readable if lane.health.is_usable]
+        if served and max(served) < span:
+            raise RangeTooWide(
+                "the range is too wide for every endpoint",
+                found=f"{span} blocks",
+                allowed=f"{max(served)} blocks",
+            )
 
 
 def _rank(lane: Lane) -> tuple[int, bool]:
@@ -294,3 +304,7 @@ def _scope(call: Call, keep: Keep) -> Keep | None:
     is_of_head = call.method == BLOCK_BY_NUMBER or call.method in _NEVER_BY_HEAD
     is_waiting = block_parameter_of(call.method, call.params) == "pending"
     return None if is_of_head or is_waiting else keep
+
+
+def _given_up(call: Call) -> Unavailable:
+    return Unavailable(f"{call.method} was given up by who asked first")

@@ -44,6 +44,8 @@ class WaitingCalls(Generic[_Item]):
 
     def pop(self, among: Collection[Priority] = EVERY_CLASS) -> tuple[_Item, Priority] | None:
         """Return the call that goes next among these classes, and its class; None if none waits."""
+        if not self._length:
+            return None
         chosen: Priority | None = None
         for one in among:
             # The classes come in order of urgency, so an even one does not take the turn.
