@@ -93,7 +93,7 @@ class SignerServer:
         self._connections: set[_Connection] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
-        self._defect: Exception | None = None
+        self._defect: BaseException | None = None
         self.closed: Counter[str] = Counter()
 
     def stop(self) -> None:
@@ -109,6 +109,7 @@ class SignerServer:
             What the core raised, if it ever does: the process must not go on.
         """
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self._trip(context.get("exception")))
         servers = [
             await loop.create_unix_server(lambda door=door: _Connection(self, door), sock=door.listener)  # type: ignore[misc]
             for door in doors
@@ -189,20 +190,24 @@ class SignerServer:
         if self._waiting:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._work)
-        is_admin, uid = first.peer
         try:
-            answered = self._core.handle(asked, is_admin=is_admin, asked_by=_user(uid)) if asked else ()
+            self._answer(frames, asked, first.peer)
         except Exception as defect:  # noqa: BLE001 - nobody foresaw it: no answer, and the process ends
-            self._defect = defect
-            for frame in frames:
-                frame.connection.finish()
-            self._stop.set()
-            return
-        answers = iter(answered)
+            self._trip(defect)
+
+    def _answer(self, frames: Sequence[_Frame], asked: Sequence[Request], peer: tuple[bool, int]) -> None:
+        is_admin, uid = peer
+        answers = iter(self._core.handle(asked, is_admin=is_admin, asked_by=_user(uid)) if asked else ())
         for frame in frames:
             own = [self._told(next(answers)) for _ in range(frame.allowed)]
             own += self._too_fast(frame)
             frame.connection.answer(_as_frame(own))
+
+    def _trip(self, defect: BaseException | None) -> None:
+        """Stop at once: what runs on after a defect can not be trusted with keys."""
+        if defect is not None and not isinstance(defect, OSError):
+            self._defect = defect
+            self._stop.set()
 
     def _told(self, answer: Answer) -> Answer:
         """Add to a status what the process counted at its doors."""
