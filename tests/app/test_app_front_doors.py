@@ -15,7 +15,7 @@ NAMES = {
         "run_demo",
         "shipped_strategies",
     ],
-    "tidegate.app.market": ["Crowd", "Market", "Move", "Prices"],
+    "tidegate.app.market": ["Crowd", "Market", "Move", "PaperBlocks", "Prices"],
     "tidegate.app.report": ["render_report"],
 }
 

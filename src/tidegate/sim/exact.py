@@ -54,7 +54,7 @@ class ExactWorld(NodeWorld):
         ``auto``; ``manual`` (only ``mine``); ``interval`` (a block every ``block_time_s`` of real time).
     order
         Which of the waiting transactions a block takes first: ``fifo`` as they came, or ``fees`` by
-        the priority fee, as builders do.
+        the highest fee that they offer.
     fork_url, fork_block
         Start from another chain's state at a block. The url is never shown.
     timeout_s

@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 
 from tidegate.chain import Connection, block_of, hex_data, integer, octets, quantity
-from tidegate.model import Ambiguous, Block, ConfigError, Tampered, Unavailable
+from tidegate.model import Address, Ambiguous, Block, ConfigError, Tampered, Unavailable
 from tidegate.sim.cache import read_entry, write_entry
 from tidegate.sim.environment import HARDFORK, next_block
 from tidegate.sim.node import Node, node_arguments
@@ -170,6 +170,20 @@ class NodeWorld:
         if self._is_free:
             return 0
         return integer(self._request("eth_gasPrice"))
+
+    def waiting(self, account: Address) -> dict[bytes, bytes]:
+        """Return the signed bytes of an account's transactions that wait to be mined, by their hash."""
+        content = self._request("txpool_content")
+        mine = {
+            **content["pending"].get(account.lower(), {}),
+            **content["queued"].get(account.lower(), {}),
+        }
+        hashes = [found["hash"] for _, found in sorted(mine.items(), key=lambda item: int(item[0]))]
+        return {octets(one): octets(self._request("eth_getRawTransactionByHash", one)) for one in hashes}
+
+    def forget(self, transaction_hash: bytes) -> None:
+        """Take a waiting transaction out of the mempool, as a node does that loses it."""
+        self._request("anvil_dropTransaction", hex_data(transaction_hash))
 
     def reorg(self, depth: int, transactions: Sequence[tuple[bytes, int]] = ()) -> Block:
         """Replace the newest ``depth`` blocks by others and return the new head.

@@ -14,10 +14,18 @@ _MAX_FEE_WEI = 100 * 10**9
 
 
 class Crowd:
-    """Signs moves with the devnet's throw-away keys and hands them to the node's mempool."""
+    """Signs moves with the devnet's throw-away keys and hands them to the node's mempool.
 
-    def __init__(self, devnet: Devnet, world: ExactWorld) -> None:
+    Parameters
+    ----------
+    competes
+        Whether others outbid us: they offer the highest fee and come first in the block. If not, they offer
+        the block's base fee and no more, and come last.
+    """
+
+    def __init__(self, devnet: Devnet, world: ExactWorld, *, competes: bool = True) -> None:
         self._world = world
+        self._competes = competes
         self._chain_id = devnet.chain_id
         self._keys = {
             devnet.accounts[name]: devnet_key(name, chain_id=devnet.chain_id)
@@ -27,15 +35,16 @@ class Crowd:
     def advance(self, market: Market) -> Block:
         """Let everyone else move, mine one block at the market's base fee, and return it.
 
-        What was handed to the node before competes with the moves by its priority fee. Mining must be
-        manual.
+        What was handed to the node before competes with the moves by its highest fee, by which the node
+        orders a block. Mining must be manual.
         """
         number = self._world.block().number + 1
-        self._send(market.moves(self._world, number))
-        self._world.set_base_fee(market.base_fee_wei(number))
+        base_fee_wei = market.base_fee_wei(number)
+        self._send(market.moves(self._world, number), _MAX_FEE_WEI if self._competes else base_fee_wei)
+        self._world.set_base_fee(base_fee_wei)
         return self._world.mine()
 
-    def _send(self, moves: Iterable[Move]) -> None:
+    def _send(self, moves: Iterable[Move], max_fee_wei: int) -> None:
         nonces: dict[Address, int] = {}
         for move in moves:
             nonce = nonces.get(move.sender, self._world.nonce(move.sender))
@@ -47,8 +56,8 @@ class Crowd:
                 data=move.data,
                 value_wei=0,
                 gas_limit=_GAS_LIMIT,
-                max_fee_wei=_MAX_FEE_WEI,
-                max_priority_fee_wei=move.priority_fee_wei,
+                max_fee_wei=max_fee_wei,
+                max_priority_fee_wei=min(move.priority_fee_wei, max_fee_wei) if self._competes else 0,
             )
             signed = self._keys[move.sender].sign_now(
                 transaction, intent_id=move.label, plan_digest=transaction.content_digest
