@@ -4,7 +4,7 @@ import tidegate.chain
 def test_public_names() -> None:
     assert " ".join(tidegate.chain.__all__) == (
         "NETWORKS PANIC_MEANINGS TRANSITIONS Abi AlreadyKnown BlockReference CallReverted ChainClient "
-        "ChainReads Connection DataFee FeeHistory FeeMarket FeeQuote Fees GapPolicy KeyLease Network "
+        "ChainReads Connection DataFee EventDecoder EventTable FeeHistory FeeMarket FeeQuote Fees GapPolicy KeyLease Network "
         "NetworkKind RangeTooWide RevertDecoder Sender SenderSettings SendingChain SimulatedBlock "
         "SimulatedCall SimulatedResult State Tracked Transition Work abi_signature abi_types address "
         "block_of block_parameter call_parameter data_fee_wei decode_output decode_revert "

@@ -4,6 +4,9 @@ Knows no protocol. May be imported by ``sim`` and every room above. Whatever goe
 through here, so that an error of a node has one meaning in the whole house: ``Rejected`` (for good),
 ``Ambiguous`` (it may have arrived), ``Unavailable`` (ask again or elsewhere), ``Divergence`` (nonsense).
 No call waits without a deadline, and no URL is ever shown.
+
+Doors of their own: ``chain.rpc`` (the pool), ``chain.heads`` (blocks and logs in order, with reorgs),
+``chain.columns`` (many logs of one event as a NumPy array).
 """
 
 from tidegate.chain.client import ChainClient
@@ -21,6 +24,7 @@ from tidegate.chain.codecs import (
 )
 from tidegate.chain.connection import Connection
 from tidegate.chain.data_fees import data_fee_wei
+from tidegate.chain.decoders import EventDecoder, EventTable
 from tidegate.chain.fees import (
     FeeMarket,
     FeeQuote,
@@ -65,6 +69,8 @@ __all__ = [
     "ChainReads",
     "Connection",
     "DataFee",
+    "EventDecoder",
+    "EventTable",
     "FeeHistory",
     "FeeMarket",
     "FeeQuote",

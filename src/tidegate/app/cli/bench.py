@@ -25,6 +25,7 @@ from tidegate.sim import checkout_root
 _MEANINGS = {
     "atomic-gas": "gas of every operation of the executor, beside Safe's MultiSendCallOnly",
     "simulate": "flash-arbitrage simulations a second, beside raw pyrevm and eth_call on anvil",
+    "decode": "hot events decoded a second, in columns and as records, beside eth-abi",
     "journal": "durable records a second, beside raw sqlite commits in the same grouping",
     "devnet": "seconds to a devnet that answers, beside bare anvil --load-state",
 }

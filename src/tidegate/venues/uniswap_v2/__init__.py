@@ -1,5 +1,6 @@
 """Uniswap v2: pairs of constant product. Pure adapter: states come in, calls go out."""
 
+from tidegate.venues.uniswap_v2 import events
 from tidegate.venues.uniswap_v2.deploy import (
     PAIR_INIT_CODE_HASH,
     UniswapV2,
@@ -20,6 +21,7 @@ __all__ = [
     "add_liquidity",
     "create_pair",
     "deploy_uniswap_v2",
+    "events",
     "pair_address",
     "reserves",
     "sorted_tokens",

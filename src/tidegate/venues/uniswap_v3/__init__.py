@@ -1,5 +1,6 @@
 """Uniswap v3: pools with concentrated liquidity. Pure adapter: states come in, calls go out."""
 
+from tidegate.venues.uniswap_v3 import events
 from tidegate.venues.uniswap_v3.deploy import (
     POOL_INIT_CODE_HASH,
     TICK_SPACINGS,
@@ -21,6 +22,7 @@ __all__ = [
     "add_range",
     "create_pool",
     "deploy_uniswap_v3",
+    "events",
     "keep_observations",
     "pool_address",
     "quote_exact_in",
