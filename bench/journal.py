@@ -121,6 +121,7 @@ def _write_raw(path: Path, records: list[Record]) -> float:
     ]
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA wal_autocheckpoint=4000")
     connection.execute(
         "CREATE TABLE records (seq INTEGER PRIMARY KEY, at_ms INTEGER, actor TEXT, kind TEXT,"
         " correlation_id TEXT, causation_id TEXT, body TEXT, prev_hash TEXT, hash TEXT)"
