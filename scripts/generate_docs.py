@@ -40,15 +40,15 @@ def stages() -> str:
     """Return the page of the stage table."""
     rows = "\n".join(
         f"| {row.stage.value} | {row.events_from} | {row.plans_run_on} | {row.signs_with} | {row.sends_to} "
-        f"| {row.to_enter} | {'yes' if row.walks else 'not yet'} |"
+        f"| {row.to_enter} |"
         for row in STAGES.values()
     )
     return (
         "# Stages\n\n"
         "The same desk code and the same street in every stage; this table is all that differs. "
-        "A stage that this version can not walk is refused.\n\n"
-        "| stage | events from | plans run on | signs with | sends to | to enter | can be walked |\n"
-        f"|---|---|---|---|---|---|---|\n{rows}\n"
+        "A live stage is refused to every key but one that signs under a capability.\n\n"
+        "| stage | events from | plans run on | signs with | sends to | to enter |\n"
+        f"|---|---|---|---|---|---|\n{rows}\n"
     )
 
 

@@ -58,10 +58,13 @@ def test_every_step_of_a_landed_run_is_in_the_journal(whole: Result) -> None:
         ]
         assert landed
         for attempt in landed:
-            assert attempt.states == (
+            to_the_outcome = (
                 *("intent", "limits", "plan", "guards", "simulation", "bounds", "authorisation"),
                 *("nonce", "signature", "sent", "receipt", "guards", "booking", "outcome"),
             )
+            settled = attempt.states[len(to_the_outcome) :]
+            assert attempt.states[: len(to_the_outcome)] == to_the_outcome
+            assert settled == ("confirmed", "finalised")[: len(settled)]
         assert reader.verify().head_hash == whole.summary["journal"]["head"]
 
 

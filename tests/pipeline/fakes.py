@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
 
-from tidegate.chain import address, keccak256
+from tidegate.chain import BlockReference, FeeHistory, address, keccak256
 from tidegate.model import (
     Address,
     Ambiguous,
@@ -21,6 +23,7 @@ from tidegate.model import (
     Denied,
     GuardResult,
     Intent,
+    Operation,
     Placement,
     Plan,
     Probe,
@@ -37,7 +40,13 @@ EXECUTOR = address(0xEE)
 TOKEN = address(0xAA)
 
 
-def intent(name: str = "one", *, deadline_s: int = 1_000) -> Intent:
+def intent(
+    name: str = "one",
+    *,
+    deadline_s: int = 1_000,
+    operation: Operation = Operation.OPEN,
+    venues: tuple[str, ...] | None = None,
+) -> Intent:
     return Intent(
         id=name,
         desk="fake",
@@ -47,6 +56,8 @@ def intent(name: str = "one", *, deadline_s: int = 1_000) -> Intent:
         deadline_s=deadline_s,
         notional_usd_e6=1,
         body={},
+        operation=operation,
+        venues=(f"venue-{name}",) if venues is None else venues,
     )
 
 
@@ -154,12 +165,19 @@ class FakeChain:
     status: int = 1
     errors_about: dict[bytes, Exception] = field(default_factory=dict)
     silent_about: set[bytes] = field(default_factory=set)
+    data_fee: int | Denied = 0
+    forks: int = 0
 
-    async def block(self) -> Block:
-        return Block(self.number, self.time_s, 1, 30_000_000)
+    def hash_of(self, number: int) -> bytes:
+        return keccak256(f"{self.forks} {number}".encode())
 
-    async def nonce(self, account: Address) -> int:
-        return len(self.included) + self.foreign_nonces
+    async def block(self, reference: BlockReference | None = None) -> Block:
+        number = reference if isinstance(reference, int) else self.number
+        return Block(number, self.time_s, 1, 30_000_000, self.hash_of(number))
+
+    async def nonce(self, account: Address, block: BlockReference = "latest") -> int:
+        waiting = len(self.mempool) if block == "pending" else 0
+        return len(self.included) + self.foreign_nonces + waiting
 
     async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
         return Rehearsal(
@@ -172,13 +190,21 @@ class FakeChain:
             probe_output=self.probe_answer,
         )
 
+    async def data_fee_wei(self, plan: Plan, *, sender: Address) -> int:
+        if isinstance(self.data_fee, Denied):
+            raise self.data_fee
+        return self.data_fee
+
+    async def fee_history(self, blocks: int = 20, percentiles: Sequence[float] = (60,)) -> FeeHistory:
+        return FeeHistory(self.number, (1, 1), (0.5,), ((1,),))
+
     async def send_raw(self, raw: bytes) -> bytes:
         self.sends += 1
         known = keccak256(raw)
         if isinstance(self.on_send, Rejected):
             raise self.on_send
         if self.keeps_bytes and known not in self.receipts:
-            self.mempool[known] = raw
+            self._replace_in_mempool(known, raw)
         if isinstance(self.on_send, Ambiguous):
             raise self.on_send
         return known
@@ -199,11 +225,42 @@ class FakeChain:
     def mine(self, *, seconds: int = 12) -> None:
         self.number += 1
         self.time_s += seconds
-        for known in list(self.mempool):
+        waiting = sorted(self.mempool.items(), key=lambda item: nonce_of(item[1]))
+        for known, raw in waiting:
+            if nonce_of(raw) != len(self.included) + self.foreign_nonces:
+                continue
             self.included.append(self.mempool.pop(known))
             self.receipts[known] = Receipt(
-                known, self.status, 40_000, self.number, (), effective_gas_price_wei=9
+                known,
+                self.status,
+                40_000,
+                self.number,
+                (),
+                effective_gas_price_wei=9,
+                block_hash=self.hash_of(self.number),
             )
+
+    def reorganise(self) -> None:
+        """Take the newest block away with everything in it; another will come in its place."""
+        self.forks += 1
+        gone = [known for known, receipt in self.receipts.items() if receipt.block_number == self.number]
+        for known in gone:
+            del self.receipts[known]
+            self.included = [raw for raw in self.included if keccak256(raw) != known]
 
     def forget_mempool(self) -> None:
         self.mempool.clear()
+
+    def _replace_in_mempool(self, known: bytes, raw: bytes) -> None:
+        self.mempool = {key: one for key, one in self.mempool.items() if nonce_of(one) != nonce_of(raw)}
+        self.mempool[known] = raw
+
+
+def nonce_of(raw: bytes) -> int:
+    return int(TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["nonce"])
+
+
+def content_of(raw: bytes) -> tuple[Address, bytes]:
+    """Return to whom signed bytes go, and with what data."""
+    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    return address(bytes(fields["to"])), bytes(fields["data"])

@@ -2,6 +2,7 @@
 
 from tests.pipeline.fakes import FakeChain, FakeDesk
 
+from tidegate.chain import Sender, devnet_network
 from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import Journal
 from tidegate.model import (
@@ -30,12 +31,13 @@ WHOLE_STREET = [
 
 
 def street_of(journal: Journal, chain: FakeChain, desk: FakeDesk, **limits: int) -> Street:
-    key = ThrowAwayKey("street test", stage=Stage.PAPER, chain_ids=frozenset({31337}))
+    key = key_of_tests()
+    sender = Sender(signer=key, chain=chain, journal=journal, network=devnet_network(31337))
     return Street(
         stage=Stage.PAPER,
         desk=desk,
         chain=chain,
-        signer=key,
+        sender=sender,
         journal=journal,
         limits={"strategy": RunLimits(**limits)},
     )
@@ -43,3 +45,7 @@ def street_of(journal: Journal, chain: FakeChain, desk: FakeDesk, **limits: int)
 
 def kinds(journal: Journal, name: str = "one") -> list[RecordKind]:
     return [record.kind for record in journal.records(correlation_id=name)]
+
+
+def key_of_tests() -> ThrowAwayKey:
+    return ThrowAwayKey("street test", stage=Stage.PAPER, chain_ids=frozenset({31337}))

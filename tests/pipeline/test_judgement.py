@@ -62,7 +62,7 @@ def shadow(journal: Journal, live: LiveChain, desk: FakeDesk) -> tuple[Street, J
         stage=Stage.SHADOW,
         desk=desk,
         chain=live,
-        signer=None,
+        sender=None,
         account=OPERATOR,
         fate=judge,
         journal=journal,

@@ -35,8 +35,8 @@ class DyingJournal:
             self._die()
         return record
 
-    def records(self, **named: object) -> object:
-        return self._journal.records(**named)  # type: ignore[arg-type]
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
 
     def _die(self) -> None:
         self._copy_to.mkdir()

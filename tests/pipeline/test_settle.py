@@ -43,16 +43,20 @@ def test_a_revert_is_booked_with_its_cost_and_its_step(
     assert outcome.detail == "step sell: too little"
 
 
-def test_bytes_that_no_node_holds_are_dropped_once_their_deadline_is_over(
+def test_past_its_deadline_the_nonce_is_cancelled_and_only_then_is_the_intent_dropped(
     journal: Journal, chain: FakeChain, desk: FakeDesk
 ) -> None:
     street = street_of(journal, chain, desk)
     asyncio.run(street.submit(intent(deadline_s=200)))
     chain.forget_mempool()
     chain.time_s = 200
+    assert asyncio.run(street.follow()) == [], "nothing is dropped while its nonce is unused"
+    assert kinds(journal)[-3:] == [RecordKind.EXPIRING, RecordKind.REPLACEMENT, RecordKind.SENT]
+    chain.mine()
     (outcome,) = asyncio.run(street.follow())
-    assert outcome.kind is OutcomeKind.DROPPED
-    assert chain.sends == 1
+    assert (outcome.kind, outcome.gas_cost_wei) == (OutcomeKind.DROPPED, 360_000), "a cancel costs gas"
+    assert kinds(journal)[-3:] == [RecordKind.RECEIPT, RecordKind.BOOKING, RecordKind.OUTCOME]
+    assert chain.sends == 2
 
 
 def test_a_foreign_transaction_under_our_nonce_is_a_divergence(
@@ -73,9 +77,9 @@ def test_a_run_without_an_answer_stays_open_and_starves_no_other(
     street = street_of(journal, chain, desk, max_in_flight=2)
     for name in ("one", "two"):
         asyncio.run(street.submit(intent(name)))
-    first = street.open_runs[0].signed
+    first = street.open_runs[0].tracked
     assert first is not None
-    chain.silent_about.add(first.hash)
+    chain.silent_about.add(first.newest.hash)
     chain.mine()
     assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["two"]
     chain.silent_about.clear()
@@ -89,8 +93,8 @@ def test_a_divergence_is_raised_after_every_other_run_was_asked_about(
     asyncio.run(street.submit(intent("one")))
     chain.forget_mempool()
     asyncio.run(street.submit(intent("two")))
-    chain.mine()
     chain.foreign_nonces = 1
+    chain.mine()
     assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["two"]
     with pytest.raises(Divergence):
         asyncio.run(street.follow())
@@ -121,9 +125,9 @@ def test_trouble_with_one_run_neither_starves_nor_hides_the_others(
     street = street_of(journal, chain, desk, max_in_flight=3)
     for name in ("a", "b", "c"):
         asyncio.run(street.submit(intent(name)))
-    signed = street.open_runs[1].signed
-    assert signed is not None
-    chain.errors_about[signed.hash] = error
+    tracked = street.open_runs[1].tracked
+    assert tracked is not None
+    chain.errors_about[tracked.newest.hash] = error
     chain.mine()
     assert [outcome.intent_id for outcome in asyncio.run(street.follow())] == ["a", "c"]
     with pytest.raises(type(error)):

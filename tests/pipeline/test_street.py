@@ -2,8 +2,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.pipeline.fakes import FakeChain, FakeDesk, guard, intent
-from tests.pipeline.harness import WHOLE_STREET, kinds, street_of
+from tests.pipeline.fakes import FakeChain, FakeDesk, content_of, guard, intent, nonce_of
+from tests.pipeline.harness import WHOLE_STREET, key_of_tests, kinds, street_of
 
 from tidegate.ledger import Journal
 from tidegate.model import (
@@ -213,8 +213,12 @@ def test_bytes_whose_signature_could_not_be_journaled_are_never_sent(
     outcome = asyncio.run(street.submit(intent()))
     assert outcome is not None
     assert outcome.reason is Reason.UNAVAILABLE
+    monkeypatch.undo()
     asyncio.run(street.follow())
-    assert chain.sends == 0
+    (cancel,) = chain.mempool.values()
+    assert (nonce_of(cancel), content_of(cancel)) == (0, (key_of_tests().address, b"")), (
+        "its nonce is used up"
+    )
 
 
 def test_a_run_that_may_lose_more_than_the_day_allows_is_not_signed(

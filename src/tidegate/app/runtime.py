@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tidegate.app.devnet import Devnet, address_book, change_executor, devnet_key, start_devnet
 from tidegate.app.session import Session, blinds_hashes, run_limits
-from tidegate.chain import ChainClient
+from tidegate.chain import ChainClient, Sender, devnet_network
 from tidegate.desks.atomic import (
     Assignment,
     AtomicDesk,
@@ -121,7 +121,8 @@ async def open_session(
     signer = devnet_key("operator", chain_id=devnet.chain_id)
     try:
         async with ChainClient(world.url, devnet.chain_id) as client:
-            chain = NodeChain(client)
+            network = devnet_network(devnet.chain_id, block_time_s=BLOCK_TIME_S)
+            chain = NodeChain(client, client.send_raw, network)
 
             def state_at(block: int | None) -> StateView:
                 return pinned.at("latest" if block is None else block)
@@ -142,7 +143,7 @@ async def open_session(
                 stage=stage,
                 desk=desk,
                 chain=chain,
-                signer=signer,
+                sender=Sender(signer=signer, chain=chain, journal=journal, network=network),
                 journal=journal,
                 limits=run_limits(desk, ground.assignments),
             )

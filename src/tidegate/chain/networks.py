@@ -30,6 +30,11 @@ class DataFee(StrEnum):
     OP_STACK = "op_stack"
     ARBITRUM = "arbitrum"
 
+    @property
+    def is_charged(self) -> bool:
+        """Say whether there is such a fee at all."""
+        return self is not DataFee.NONE
+
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):
     """One chain. Fees in wei per gas, times in seconds.

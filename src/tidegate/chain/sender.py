@@ -28,6 +28,7 @@ from tidegate.model import (
     Metric,
     NullRecorder,
     Reason,
+    Receipt,
     Recorder,
     RecordKind,
     TransactionSigner,
@@ -125,6 +126,7 @@ class Sender:
         self._open: dict[int, Tracked] = {}
         self._gaps: dict[int, Tracked] = {}
         self._halt: HaltBody | None = None
+        self._is_new_world = False
         self._reserving = asyncio.Lock()
         self._following = asyncio.Lock()
 
@@ -143,16 +145,20 @@ class Sender:
         """Return how many nonces are reserved and not used."""
         return len(self._open) + len(self._gaps)
 
-    async def start(self, found: Iterable[Tracked] = (), *, is_new_world: bool = False) -> None:
+    def expect_new_world(self) -> None:
+        """Say that the chain began anew: a paper node that ended with its process.
+
+        What the ledger knows of this key's nonces means nothing on it.
+        """
+        self._is_new_world = True
+
+    async def start(self, found: Iterable[Tracked] = ()) -> None:
         """Compare the ledger with the chain's counts, and take up what an earlier process left.
 
         Parameters
         ----------
         found
             Every transaction of this key whose nonce is not used for good, as the ledger has it.
-        is_new_world
-            That the chain began anew, so that the ledger's nonces mean nothing on it: a paper node that
-            ended with its process.
 
         Raises
         ------
@@ -163,7 +169,7 @@ class Sender:
             If the chain does not answer.
         """
         async with self._reserving:
-            await self._start(list(found), is_new_world=is_new_world)
+            await self._start(list(found))
 
     async def sign(self, tracked: Tracked) -> None:
         """Reserve a nonce, if it has none, and have the content signed under it; both durable.
@@ -178,7 +184,7 @@ class Sender:
         self._demand(tracked)
         async with self._reserving:
             if not self._nonces.is_open:
-                await self._start([], is_new_world=False)
+                await self._start([])
             self._demand(tracked)
             if tracked.nonce is None:
                 self._reserve(tracked)
@@ -186,19 +192,21 @@ class Sender:
             self._open[tracked.nonce] = tracked
             await self._hand.sign(tracked)
 
-    def ended(self, tracked: Tracked) -> None:
-        """Take note that its intent ended before a block held it: give its nonce back, or have it used up.
+    def ended(self, tracked: Tracked) -> bool:
+        """Take note that its intent has ended; say whether there is anything left to follow.
 
-        A nonce is given back only if nothing can have been signed under it and nothing stands above it.
+        If no block held it, its nonce is given back, or used up by a cancel: given back only if nothing can
+        have been signed under it and nothing stands above it.
         """
         if tracked.nonce is None or not tracked.leaves_a_gap:
-            return
+            return tracked.included is not None
         self._open.pop(tracked.nonce, None)
         is_highest = self._nonces.is_open and tracked.nonce == self._nonces.next - 1
         if is_highest and not tracked.versions and not tracked.may_be_signed:
             self._nonces.release(tracked.nonce)
-        else:
-            self._gaps[tracked.nonce] = tracked
+            return False
+        self._gaps[tracked.nonce] = tracked
+        return True
 
     async def send(self, tracked: Tracked) -> None:
         """Send what was signed just now.
@@ -236,6 +244,20 @@ class Sender:
                     self._open.pop(one.nonce, None)
             self._measure()
             return trouble
+
+    async def receipt_of(self, tracked: Tracked) -> Receipt:
+        """Return the receipt of the version that a block holds, with its logs.
+
+        Raises
+        ------
+        Unavailable
+            If the chain does not give it just now, as after a reorg that was not yet seen.
+        """
+        if tracked.receipt is None and tracked.included is not None:
+            tracked.receipt = await self._chain.receipt(bytes.fromhex(tracked.included.hash[2:]))
+        if tracked.receipt is None:
+            raise Unavailable("the receipt is not there just now", code="receipt_missing")
+        return tracked.receipt
 
     def gave_up(self, tracked: Tracked) -> bool:
         """Say whether its nonce went to bytes of others and a person has lifted the halt since."""
@@ -290,14 +312,14 @@ class Sender:
                 fix=f'tidegate resume --scope {self.scope} --reason "..." --evidence "..."',
             )
 
-    async def _start(self, found: list[Tracked], *, is_new_world: bool) -> None:
+    async def _start(self, found: list[Tracked]) -> None:
         self._halt = self._halt_that_stands()
         held = {one.nonce: one for one in found if one.nonce is not None and one.versions}
         waiting = {one.nonce: one for one in found if one.state is State.RESERVED and one.nonce is not None}
         gaps = {one.nonce: one for one in found if one.leaves_a_gap and one.nonce is not None}
         latest, pending = await self._counts()
         known = included = None
-        if not is_new_world:
+        if not self._is_new_world:
             known, included = self._journal.highest_nonces(self.network.chain_id, self.account)
         try:
             self._nonces.begin(

@@ -8,11 +8,13 @@ exist only the chain decides it, and no second version is ever signed.
 
 from tidegate.pipeline.chain import ChainPort, Rehearsal
 from tidegate.pipeline.desk import Desk, PlanReader
+from tidegate.pipeline.halts import HaltBook
 from tidegate.pipeline.judgement import Judge
 from tidegate.pipeline.node import NodeChain
-from tidegate.pipeline.ports import BreakersPort, NoBreakers, NoStops, StopsPort
+from tidegate.pipeline.ports import BreakersPort, Permission, Refusing, StopsPort
 from tidegate.pipeline.recover import drop_orphans, recover
 from tidegate.pipeline.run import Run, read_run
+from tidegate.pipeline.settings import StreetSettings
 from tidegate.pipeline.settle import book, value_usd_e6
 from tidegate.pipeline.stages import STAGES, THROW_AWAY, StageRules, rules_of
 from tidegate.pipeline.street import Street
@@ -25,16 +27,18 @@ __all__ = [
     "ChainPort",
     "Desk",
     "Fate",
+    "HaltBook",
     "Judge",
-    "NoBreakers",
-    "NoStops",
     "NodeChain",
+    "Permission",
     "PlanReader",
+    "Refusing",
     "Rehearsal",
     "Run",
     "StageRules",
     "StopsPort",
     "Street",
+    "StreetSettings",
     "book",
     "drop_orphans",
     "read_run",

@@ -1,4 +1,7 @@
-"""What the street asks of a chain: a few reads pinned to a block, one simulation, one send."""
+"""What the street asks of a chain: the head, one simulation, and why a transaction failed.
+
+Sending and following are the sender's (``chain.SendingChain``).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from tidegate.model import Address, Block, Log, Plan, Receipt
+from tidegate.model import Address, Block, Log, Plan
 
 
 class Rehearsal(msgspec.Struct, frozen=True):
@@ -34,10 +37,6 @@ class ChainPort(Protocol):
         """Return the newest block."""
         ...
 
-    async def nonce(self, account: Address) -> int:
-        """Return how many transactions of the account are included."""
-        ...
-
     async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
         """Run the plan's bytes on the newest block, and beside it ``probe_data`` to the same target.
 
@@ -48,24 +47,14 @@ class ChainPort(Protocol):
         """
         ...
 
-    async def send_raw(self, raw: bytes) -> bytes:
-        """Hand signed bytes to the node and return the hash.
+    async def data_fee_wei(self, plan: Plan, *, sender: Address) -> int:
+        """Return what the parent chain takes for the plan's data, on top of its gas; 0 where it takes none.
 
         Raises
         ------
-        Rejected
-            The node refused them for good.
-        Ambiguous
-            It is unknown whether the node has them.
+        Denied
+            ``l1_fee_unknown`` if that can not be read.
         """
-        ...
-
-    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
-        """Return the receipt if the transaction is included."""
-        ...
-
-    async def knows(self, transaction_hash: bytes) -> bool:
-        """Say whether the node holds the transaction, pending or included."""
         ...
 
     async def failure_data(self, transaction_hash: bytes) -> bytes:

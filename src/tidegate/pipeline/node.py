@@ -1,27 +1,56 @@
-"""The street's chain over one JSON-RPC client: the same calls for our own node and a live one."""
+"""The street's chain over typed reads: the same calls for our own node and a live one."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
 import msgspec
 
-from tidegate.chain import ChainClient, SimulatedCall, SimulatedResult
-from tidegate.model import Address, Block, Plan, Receipt
+from tidegate.chain import (
+    BlockReference,
+    ChainReads,
+    FeeHistory,
+    Network,
+    SimulatedCall,
+    SimulatedResult,
+    data_fee_wei,
+)
+from tidegate.model import Address, Block, Plan, Receipt, UnsignedTransaction
 from tidegate.pipeline.chain import Rehearsal
+
+SendRaw: TypeAlias = Callable[[bytes], Awaitable[bytes]]
+"""Hands signed bytes to a chain: ``RpcPool.send_raw``, or a client's own."""
 
 
 class NodeChain:
-    """``ChainPort`` over a ``ChainClient``."""
+    """``ChainPort`` and ``chain.SendingChain`` over ``ChainReads`` and whatever sends bytes.
 
-    def __init__(self, client: ChainClient) -> None:
-        self._client = client
+    Parameters
+    ----------
+    reads
+        How the chain is read.
+    send_raw
+        What hands signed bytes over. A chain without it is for stages that send nothing.
+    network
+        What is particular about the chain; without it no data fee is read.
+    """
 
-    async def block(self, number: int | None = None) -> Block:
-        """Return the newest block, or the one with a number."""
-        return await self._client.block("latest" if number is None else number)
+    def __init__(
+        self, reads: ChainReads, send_raw: SendRaw | None = None, network: Network | None = None
+    ) -> None:
+        self._reads = reads
+        self._send_raw = send_raw
+        self._network = network
 
-    async def nonce(self, account: Address) -> int:
-        """Return how many transactions of the account are included."""
-        return await self._client.nonce(account)
+    async def block(self, reference: BlockReference | None = None) -> Block:
+        """Return the newest block, or another."""
+        return await self._reads.block("latest" if reference is None else reference)
+
+    async def nonce(self, account: Address, block: BlockReference = "latest") -> int:
+        """Return how many transactions of the account are included, or wait too."""
+        return await self._reads.nonce(account, block)
 
     async def simulate(
         self, plan: Plan, *, sender: Address, probe_data: bytes = b"", at: Block | None = None
@@ -37,8 +66,10 @@ class NodeChain:
         Rejected
             If no block could hold it: the sender lacks funds, or the fee is below the base fee.
         """
-        base = await self._client.block() if at is None else at
-        after_s = await self._next_block_after_s(base) if at is None else 1
+        base = await self._reads.block() if at is None else at
+        after_s, nonce = await asyncio.gather(
+            self._next_block_after_s(base, is_head=at is None), self._reads.nonce(sender, base.hash)
+        )
         call = SimulatedCall(
             sender=sender,
             to=plan.to,
@@ -46,49 +77,70 @@ class NodeChain:
             value_wei=plan.value_wei,
             gas_limit=plan.gas_limit,
             max_fee_wei=plan.max_fee_wei,
-            nonce=await self._client.nonce(sender, base.hash),
+            nonce=nonce,
         )
-        result = await self._run(call, base, after_s)
-        succeeded = result.status == 1
-        probe = None
+        runs = [self._run(call, base, after_s)]
         if probe_data:
             # The probe traces itself as it runs, so it needs more gas than the plan.
-            probe = await self._run(
-                msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit), base, after_s
-            )
+            probing = msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit)
+            runs.append(self._run(probing, base, after_s))
+        result, *probes = await asyncio.gather(*runs)
+        succeeded = result.status == 1
         return Rehearsal(
             block_number=base.number,
             succeeded=succeeded,
             gas_used=result.gas_used,
-            gas_needed=await self._client.estimate_gas(call, base) if succeeded else 0,
+            gas_needed=await self._reads.estimate_gas(call, base) if succeeded else 0,
             logs=result.logs,
             output=result.output,
-            probe_output=b"" if probe is None or probe.status == 1 else probe.output,
+            probe_output=b"".join(probe.output for probe in probes if probe.status != 1),
         )
 
-    async def _run(self, call: SimulatedCall, base: Block, after_s: int) -> SimulatedResult:
-        timestamp = base.timestamp + after_s
-        return (await self._client.simulate([call], base, timestamp=timestamp, validate=True)).results[0]
-
-    async def _next_block_after_s(self, head: Block) -> int:
-        """Return how long the next block will take if it takes as long as the newest one did."""
-        if head.number == 0:
-            return 1
-        parent = await self._client.block(head.number - 1)
-        return max(1, head.timestamp - parent.timestamp)
+    async def data_fee_wei(self, plan: Plan, *, sender: Address) -> int:
+        """Return what the parent chain takes for the plan's data. Raises ``Denied`` if it is unknown."""
+        if self._network is None:
+            return 0
+        transaction = UnsignedTransaction(
+            chain_id=plan.chain_id,
+            nonce=await self._reads.nonce(sender),
+            to=plan.to,
+            data=plan.data,
+            value_wei=plan.value_wei,
+            gas_limit=plan.gas_limit,
+            max_fee_wei=plan.max_fee_wei,
+            max_priority_fee_wei=plan.max_priority_fee_wei,
+        )
+        return await data_fee_wei(self._reads, self._network, transaction, sender=sender)
 
     async def send_raw(self, raw: bytes) -> bytes:
-        """Hand signed bytes to the node and return the hash. Raises as ``ChainClient.send_raw``."""
-        return await self._client.send_raw(raw)
+        """Hand signed bytes over and return the hash. Raises as what was given for it does."""
+        if self._send_raw is None:
+            raise TypeError("this chain was made for a stage that sends nothing")
+        return await self._send_raw(raw)
 
     async def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """Return the receipt if the transaction is included."""
-        return await self._client.receipt(transaction_hash)
+        return await self._reads.receipt(transaction_hash)
 
     async def knows(self, transaction_hash: bytes) -> bool:
-        """Say whether the node holds the transaction, pending or included."""
-        return await self._client.knows(transaction_hash)
+        """Say whether a node holds the transaction, pending or included."""
+        return await self._reads.knows(transaction_hash)
+
+    async def fee_history(self, blocks: int = 20, percentiles: Sequence[float] = (60,)) -> FeeHistory:
+        """Return base fees, and priority fees by percentile, of the newest ``blocks``."""
+        return await self._reads.fee_history(blocks, percentiles)
 
     async def failure_data(self, transaction_hash: bytes) -> bytes:
         """Return the revert data of an included transaction that failed, by the node's own trace."""
-        return await self._client.failure_data(transaction_hash)
+        return await self._reads.failure_data(transaction_hash)
+
+    async def _run(self, call: SimulatedCall, base: Block, after_s: int) -> SimulatedResult:
+        timestamp = base.timestamp + after_s
+        return (await self._reads.simulate([call], base, timestamp=timestamp, validate=True)).results[0]
+
+    async def _next_block_after_s(self, base: Block, *, is_head: bool) -> int:
+        """Return how long the next block will take if it takes as long as the newest one did."""
+        if base.number == 0 or not is_head:
+            return 1
+        parent = await self._reads.block(base.number - 1)
+        return max(1, base.timestamp - parent.timestamp)

@@ -7,21 +7,34 @@ anew if its deadline is not over.
 
 from __future__ import annotations
 
+from tidegate.chain import State
 from tidegate.ledger import Journal, RecoveryBody
 from tidegate.model import RecordKind
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.street import Street
+from tidegate.risk.limits import WEEK_S
 
 
 async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
-    """Count every run against its limits as long as it counts, then go on with the open ones.
+    """Count every run of the last week against its limits, then go on with the open ones.
+
+    Runs that have an outcome which a reorg may still take away are watched again, and nonces that ended
+    runs left unused are used up.
 
     Returns
     -------
     list of Run
         The runs that were open, oldest first.
+
+    Raises
+    ------
+    Divergence
+        If the chain has a transaction of our key that the ledger does not know. The key is halted.
     """
-    found = _recall(street, journal, now_ms)
+    found, watched = _recall(street, journal, now_ms)
+    await street.start([*found, *watched])
+    for run in watched:
+        await street.take_up(run)
     # Whoever holds a nonce comes first, so that nobody is given it again.
     for run in sorted(found, key=lambda run: (not run.may_have_left, run.nonce is None)):
         _note(journal, run, _what_next(run))
@@ -30,24 +43,34 @@ async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]
 
 
 def drop_orphans(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
-    """Count every run as long as it counts, and end the open ones as dropped.
+    """Count every run of the last week, and end the open ones as dropped.
 
     Only for a world that is gone for good, such as a paper node that ended with its process: no chain
-    is left on which the bytes could land.
+    is left on which the bytes could land, and its nonces begin anew.
     """
-    found = _recall(street, journal, now_ms)
+    found, _ = _recall(street, journal, now_ms)
+    street.begin_anew()
     for run in found:
         _note(journal, run, "dropped: the world that it was sent to is gone")
         street.drop(run, "the world that it was sent to is gone")
     return found
 
 
-def _recall(street: Street, journal: Journal, now_ms: int) -> list[Run]:
-    """Count what ended against its limits; return the open runs, oldest first."""
-    street.remember(now_ms=now_ms)
-    attempts = journal.attempts(open_only=True)
-    runs = (read_run(journal.records(correlation_id=attempt.intent_id)) for attempt in attempts)
-    return [run for run in runs if run is not None]
+def _recall(street: Street, journal: Journal, now_ms: int) -> tuple[list[Run], list[Run]]:
+    """Count the ended runs of the last week; return the open ones, and those to be watched, oldest first."""
+    found: list[Run] = []
+    watched: list[Run] = []
+    for attempt in journal.unsettled(since_ms=now_ms - WEEK_S * 1000):
+        run = read_run(journal.records(correlation_id=attempt.intent_id))
+        if run is None:
+            continue
+        if run.outcome is None:
+            found.append(run)
+            continue
+        street.remember(run, ended_at_ms=attempt.settled_at_ms or attempt.intent_at_ms)
+        if run.tracked is not None and run.nonce is not None and run.tracked.state is not State.FINALISED:
+            watched.append(run)
+    return found, watched
 
 
 def _note(journal: Journal, run: Run, done: str) -> None:

@@ -1,24 +1,14 @@
-"""What became of bytes that may be out: the chain is asked, nothing is guessed.
+"""What a run came to, once the chain has answered: judged, booked, and booked back after a reorg.
 
-===========================================  =====================================
-the chain says                               then
-===========================================  =====================================
-a receipt                                    landed or reverted, booked
-pending                                      wait
-nonce used, our hash unknown                 Divergence: someone else has our key
-unknown, before the deadline                 the same bytes are sent again
-unknown, deadline over                       dropped: nobody holds the bytes any more
-===========================================  =====================================
+Each record is written once: a kill between two of them repeats none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from tidegate.ledger import Body, BookingBody, Delta, GuardsBody, ReceiptBody, SentBody
+from tidegate.ledger import Body, BookingBody, Delta, GuardsBody, ReceiptBody
 from tidegate.model import (
-    Ambiguous,
-    Divergence,
     GuardResult,
     Outcome,
     OutcomeKind,
@@ -37,56 +27,6 @@ from tidegate.pipeline.run import Run
 Write = Callable[[Run, Body], object]
 
 
-async def settle(run: Run, *, desk: Desk, chain: ChainPort, write: Write) -> Outcome | None:
-    """Return the outcome of a signed run if the chain knows it, else None.
-
-    Raises
-    ------
-    Divergence
-        If the nonce was used by bytes that are not ours.
-    """
-    assert run.signed is not None
-    assert run.plan is not None
-    receipt = await chain.receipt(run.signed.hash)
-    if receipt is not None:
-        return await _booked(run, run.plan, receipt, desk=desk, chain=chain, write=write)
-    if await chain.knows(run.signed.hash):
-        return None
-    assert run.nonce is not None
-    used = await chain.nonce(run.signed.sender)
-    if used > run.nonce:
-        receipt = await chain.receipt(run.signed.hash)  # it may have been included meanwhile
-        if receipt is not None:
-            return await _booked(run, run.plan, receipt, desk=desk, chain=chain, write=write)
-        raise Divergence(
-            f"nonce {run.nonce} of {run.signed.sender} was used by bytes that are not ours",
-            found=f"{used} transactions included, ours (0x{run.signed.hash.hex()}) not among them",
-            allowed="our own hash",
-            fix="stop this key, find out who else holds it, rotate it",
-        )
-    head = await chain.block()
-    if head.timestamp >= run.plan.deadline_s:
-        return Outcome(
-            intent_id=run.intent.id,
-            kind=OutcomeKind.DROPPED,
-            detail=f"no node holds the bytes at block {head.number} and their deadline is over",
-            transaction_hash=run.signed.hash,
-        )
-    try:
-        await chain.send_raw(run.signed.raw)
-    except (Rejected, Ambiguous, Unavailable):
-        return None  # some other node may hold the bytes from an earlier send: the deadline decides
-    write(run, SentBody(hash="0x" + run.signed.hash.hex()))
-    return None
-
-
-async def _booked(
-    run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, chain: ChainPort, write: Write
-) -> Outcome:
-    why = "" if receipt.status == 1 else await _why(plan, receipt, desk, chain)
-    return await book(run, plan, receipt, desk=desk, write=write, why=why)
-
-
 async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Write, why: str = "") -> Outcome:
     """Write receipt, guards and booking, and return the outcome.
 
@@ -94,9 +34,9 @@ async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Wri
     ``why`` says in words what a receipt of status 0 failed of.
     """
     landed = receipt.status == 1
-    gas_cost_wei = receipt.gas_used * receipt.effective_gas_price_wei
     deltas = desk.reader.deltas(plan, receipt) if landed else tuple(0 for _ in plan.bounds)
-    if RecordKind.RECEIPT not in run.written:
+    is_written = run.tracked is not None and run.tracked.included is not None  # the sender's own record
+    if not is_written and RecordKind.RECEIPT not in run.written:
         write(
             run,
             ReceiptBody(
@@ -105,25 +45,15 @@ async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Wri
                 block_number=receipt.block_number,
                 gas_used=receipt.gas_used,
                 effective_gas_price_wei=receipt.effective_gas_price_wei,
+                block_hash="0x" + receipt.block_hash.hex(),
+                data_fee_wei=receipt.data_fee_wei,
             ),
         )
     if landed and not run.is_judged_after:
         results = await _judged_after(plan, receipt, desk)
         write(run, GuardsBody(placement=Placement.POST, results=results))
         run.is_judged_after = True
-    if RecordKind.BOOKING not in run.written:
-        run.booked_value_usd_e6 = value_usd_e6(plan, deltas, gas_cost_wei)
-        write(
-            run,
-            BookingBody(
-                deltas=tuple(
-                    Delta(bound.token, bound.symbol, bound.decimals, delta)
-                    for bound, delta in zip(plan.bounds, deltas, strict=True)
-                ),
-                gas_cost_wei=gas_cost_wei,
-                value_usd_e6=run.booked_value_usd_e6,
-            ),
-        )
+    _book(run, plan, deltas, receipt.cost_wei, write)
     return Outcome(
         intent_id=run.intent.id,
         kind=OutcomeKind.LANDED if landed else OutcomeKind.REVERTED,
@@ -131,9 +61,82 @@ async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Wri
         transaction_hash=receipt.transaction_hash,
         block_number=receipt.block_number,
         gas_used=receipt.gas_used,
-        gas_cost_wei=gas_cost_wei,
+        gas_cost_wei=receipt.cost_wei,
         deltas=deltas,
     )
+
+
+def book_cancel(run: Run, plan: Plan, receipt: ReceiptBody, *, write: Write) -> Outcome:
+    """Book what it cost to use the nonce up; nothing else happened."""
+    nothing = tuple(0 for _ in plan.bounds)
+    _book(run, plan, nothing, receipt.gas_cost_wei, write)
+    return Outcome(
+        intent_id=run.intent.id,
+        kind=OutcomeKind.DROPPED,
+        detail="its nonce was used up by a cancel: the bytes can not land any more",
+        transaction_hash=bytes.fromhex(receipt.hash[2:]),
+        block_number=receipt.block_number,
+        gas_used=receipt.gas_used,
+        gas_cost_wei=receipt.gas_cost_wei,
+        deltas=nothing,
+    )
+
+
+def book_back(run: Run, *, write: Write) -> None:
+    """Book with every sign turned round what a reorg took away."""
+    booked = run.booking
+    if booked is None:
+        return
+    write(
+        run,
+        BookingBody(
+            deltas=tuple(
+                Delta(one.token, one.symbol, one.decimals, -one.amount, one.account) for one in booked.deltas
+            ),
+            gas_cost_wei=-booked.gas_cost_wei,
+            value_usd_e6=-booked.value_usd_e6,
+        ),
+    )
+    run.booking = None
+
+
+async def why_reverted(plan: Plan, transaction_hash: bytes, *, desk: Desk, chain: ChainPort) -> str:
+    """Return in words what an included transaction failed of, by its step where that is known."""
+    try:
+        data = await chain.failure_data(transaction_hash)
+    except (Rejected, Unavailable) as silence:
+        return f"the node does not say why: {silence.message}"
+    revert, step = desk.reader.explain(plan, data)
+    return f"step {step}: {revert}" if step else str(revert)
+
+
+def value_usd_e6(plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int) -> int:
+    """Return what a run earned at the plan's own prices, gas taken off; rounds down.
+
+    ``plan.prices_usd_e8`` holds one whole token's price by symbol, the native one under
+    ``native``.
+    """
+    total_e8 = sum(
+        delta * plan.prices_usd_e8[bound.symbol] // int(10**bound.decimals)
+        for bound, delta in zip(plan.bounds, deltas, strict=True)
+    )
+    gas_e8 = -(-gas_cost_wei * plan.prices_usd_e8["native"] // 10**18)
+    return (total_e8 - gas_e8) // 100
+
+
+def _book(run: Run, plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int, write: Write) -> None:
+    if run.booking is not None:
+        return
+    booking = BookingBody(
+        deltas=tuple(
+            Delta(bound.token, bound.symbol, bound.decimals, delta)
+            for bound, delta in zip(plan.bounds, deltas, strict=True)
+        ),
+        gas_cost_wei=gas_cost_wei,
+        value_usd_e6=value_usd_e6(plan, deltas, gas_cost_wei),
+    )
+    write(run, booking)
+    run.booking = booking
 
 
 async def _judged_after(plan: Plan, receipt: Receipt, desk: Desk) -> tuple[GuardResult, ...]:
@@ -154,26 +157,3 @@ async def _judged_after(plan: Plan, receipt: Receipt, desk: Desk) -> tuple[Guard
                 note=str(error),
             ),
         )
-
-
-async def _why(plan: Plan, receipt: Receipt, desk: Desk, chain: ChainPort) -> str:
-    try:
-        data = await chain.failure_data(receipt.transaction_hash)
-    except (Rejected, Unavailable) as silence:
-        return f"the node does not say why: {silence.message}"
-    revert, step = desk.reader.explain(plan, data)
-    return f"step {step}: {revert}" if step else str(revert)
-
-
-def value_usd_e6(plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int) -> int:
-    """Return what a run earned at the plan's own prices, gas taken off; rounds down.
-
-    ``plan.prices_usd_e8`` holds one whole token's price by symbol, the native one under
-    ``native``.
-    """
-    total_e8 = sum(
-        delta * plan.prices_usd_e8[bound.symbol] // int(10**bound.decimals)
-        for bound, delta in zip(plan.bounds, deltas, strict=True)
-    )
-    gas_e8 = -(-gas_cost_wei * plan.prices_usd_e8["native"] // 10**18)
-    return (total_e8 - gas_e8) // 100

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import msgspec
 
+from tidegate.chain import NetworkKind, Sender
 from tidegate.model import Denied, Reason, Stage
 
 THROW_AWAY = "a throw-away key"
+SIGNER = "the signer process"
 
 
 class StageRules(msgspec.Struct, frozen=True):
-    """What a stage is: where its events come from, where its plans run, who signs and sends.
-
-    ``walks`` says whether this version of the pipeline can walk the stage at all: a stage
-    that is not walked is refused, whatever else its row says.
-    """
+    """What a stage is: where its events come from, where its plans run, who signs and sends."""
 
     stage: Stage
     events_from: str
@@ -25,16 +23,20 @@ class StageRules(msgspec.Struct, frozen=True):
     signs_with: str
     sends_to: str
     to_enter: str
-    walks: bool
 
     @property
     def signs(self) -> bool:
         """Say whether a transaction is signed in this stage."""
         return self.signs_with != "nothing"
 
+    @property
+    def is_live(self) -> bool:
+        """Say whether value is at stake: then only a signer that holds a capability may sign."""
+        return self.signs_with == SIGNER
+
 
 _ROWS = (
-    StageRules(Stage.BACKTEST, "a tape", "a fill model", "nothing", "nothing", "-", walks=True),
+    StageRules(Stage.BACKTEST, "a tape", "a fill model", "nothing", "nothing", "-"),
     StageRules(
         Stage.PAPER,
         "a live feed or the market simulator",
@@ -42,7 +44,6 @@ _ROWS = (
         THROW_AWAY,
         "our node",
         "backtest evidence",
-        walks=True,
     ),
     StageRules(
         Stage.FORK,
@@ -51,7 +52,6 @@ _ROWS = (
         THROW_AWAY,
         "the fork",
         "paper evidence",
-        walks=True,
     ),
     StageRules(
         Stage.SHADOW,
@@ -60,25 +60,22 @@ _ROWS = (
         "nothing",
         "nothing",
         "fork evidence",
-        walks=True,
     ),
     StageRules(
         Stage.CANARY,
         "the live chain",
         "the live chain, capped small",
-        "the signer process",
+        SIGNER,
         "the chain",
         "shadow evidence, sign-offs, drills",
-        walks=False,
     ),
     StageRules(
         Stage.PRODUCTION,
         "the live chain",
         "the live chain, capped",
-        "the signer process",
+        SIGNER,
         "the chain",
         "canary evidence, sign-offs",
-        walks=False,
     ),
 )
 
@@ -86,38 +83,45 @@ STAGES: dict[Stage, StageRules] = {row.stage: row for row in _ROWS}
 
 
 def rules_of(stage: Stage) -> StageRules:
-    """Return the row of ``stage`` if the street can be walked in it.
-
-    Raises
-    ------
-    Denied
-        ``stage``: the stage needs a capability or a context that does not exist yet.
-    """
-    rules = STAGES[stage]
-    if not rules.walks:
-        raise Denied(
-            Reason.STAGE,
-            f"stage {stage.value} can not be entered",
-            found=f"{stage.value}: needs {rules.to_enter}",
-            allowed=", ".join(row.stage.value for row in _ROWS if row.walks),
-            fix="live is refused by default; it needs a capability that only the gate issues",
-        )
-    return rules
+    """Return the row of ``stage``."""
+    return STAGES[stage]
 
 
-def demand_hands(rules: StageRules, *, has_signer: bool, has_fate: bool) -> None:
+def demand_hands(rules: StageRules, *, sender: Sender | None, has_fate: bool) -> None:
     """Refuse hands that a stage must not have, or lacks.
 
     Raises
     ------
     Denied
-        ``stage``: a stage that signs has a signer and no fate, one that does not has a fate and no signer.
+        ``stage``: a stage that signs has a sender and no fate, one that does not has a fate and no sender;
+        a throw-away key signs where no value is at stake, and on no mainnet but a fork of it.
+        ``capability``: a live stage signs under a capability alone.
     """
-    if has_signer is rules.signs and has_fate is not rules.signs:
+    has_sender = sender is not None
+    if has_sender is not rules.signs or has_fate is rules.signs:
+        raise Denied(
+            Reason.STAGE,
+            f"stage {rules.stage.value} signs with {rules.signs_with}",
+            found=("a sender" if has_sender else "no sender") + (" and a fate" if has_fate else ""),
+            allowed="a sender" if rules.signs else "a fate and no sender",
+        )
+    if sender is None:
         return
-    raise Denied(
-        Reason.STAGE,
-        f"stage {rules.stage.value} signs with {rules.signs_with}",
-        found=("a signer" if has_signer else "no signer") + (" and a fate" if has_fate else ""),
-        allowed="a signer" if rules.signs else "a fate and no signer",
-    )
+    if rules.is_live and not sender.capability_id:
+        raise Denied(
+            Reason.CAPABILITY,
+            f"stage {rules.stage.value} signs under a capability alone",
+            found="a key without a capability",
+            allowed="the signer process, with a capability for this desk, chain and stage",
+            fix="live is refused by default; it needs a capability that only the gate issues",
+        )
+    if rules.is_live or rules.stage is Stage.FORK:
+        return
+    if sender.capability_id or sender.network.kind is NetworkKind.MAINNET:
+        raise Denied(
+            Reason.STAGE,
+            f"stage {rules.stage.value} signs with {rules.signs_with}, where no value is at stake",
+            found=f"{sender.network.name}, a {sender.network.kind.value}"
+            + (", under a capability" if sender.capability_id else ""),
+            allowed="a devnet or testnet, without a capability",
+        )

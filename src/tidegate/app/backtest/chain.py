@@ -75,10 +75,6 @@ class TapeChain:
         """Return the newest block, or the one with a number."""
         return self.at(number).block()
 
-    async def nonce(self, account: Address) -> int:
-        """Return how many transactions the account had made."""
-        return self.at(None).nonce(account)
-
     async def simulate(self, plan: Plan, *, sender: Address, probe_data: bytes = b"") -> Rehearsal:
         """Run the plan's bytes in a block on top of the newest one, and the probe beside it."""
         world = self.at(None)
@@ -98,17 +94,9 @@ class TapeChain:
             probe_output=_revert_data(world, plan.to, probe_data, sender) if probe_data else b"",
         )
 
-    async def send_raw(self, raw: bytes) -> bytes:
-        """Refuse: a tape takes no transactions. Raises ``Denied``."""
-        raise _refuse_send(raw)
-
-    async def receipt(self, transaction_hash: bytes) -> Receipt | None:
-        """Refuse: nothing was sent. Raises ``Denied``."""
-        raise _refuse_send(transaction_hash)
-
-    async def knows(self, transaction_hash: bytes) -> bool:
-        """Refuse: nothing was sent. Raises ``Denied``."""
-        raise _refuse_send(transaction_hash)
+    async def data_fee_wei(self, plan: Plan, *, sender: Address) -> int:
+        """Return 0: what the parent chain took is in the gas that the tape recorded."""
+        return 0
 
     async def failure_data(self, transaction_hash: bytes) -> bytes:
         """Refuse: nothing was sent. Raises ``Denied``."""

@@ -154,7 +154,7 @@ def _session(
         stage=Stage.BACKTEST,
         desk=desk,
         chain=chain,
-        signer=None,
+        sender=None,
         account=operator,
         fate=fill,
         journal=journal,
