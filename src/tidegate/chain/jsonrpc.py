@@ -118,6 +118,12 @@ _CODES: dict[int, tuple[ErrorClass, str]] = {
     -38013: (ErrorClass.FINAL, "intrinsic_gas"),
     -38014: (ErrorClass.FINAL, "insufficient_funds"),
     -38015: (ErrorClass.FINAL, "gas_limit"),
+    -38020: (ErrorClass.FINAL, "simulation_order"),
+    -38021: (ErrorClass.FINAL, "simulation_order"),
+    -38022: (ErrorClass.FINAL, "simulation_override"),
+    -38023: (ErrorClass.FINAL, "simulation_override"),
+    -38024: (ErrorClass.FINAL, "sender_not_account"),
+    -38025: (ErrorClass.FINAL, "initcode_size"),
 }
 
 

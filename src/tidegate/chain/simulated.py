@@ -98,7 +98,7 @@ def simulated_block_of(answer: Any, count: int) -> SimulatedBlock:
         return SimulatedBlock(
             number=integer(block["number"]),
             timestamp=integer(block["timestamp"]),
-            base_fee_wei=integer(block["baseFeePerGas"]),
+            base_fee_wei=integer(block.get("baseFeePerGas") or 0),
             results=results,
         )
     except (KeyError, TypeError, ValueError) as error:
