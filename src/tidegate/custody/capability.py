@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 import msgspec
 
 from tidegate.chain import address
+from tidegate.custody.nesting import is_shallow
 from tidegate.model import Address, ConfigError, Denied, Reason, Stage, canonical_json, digest
 
 LIFE_MAX_S = {
@@ -190,6 +191,8 @@ def parse_capability(payload: bytes) -> Capability:
         ``capability_invalid`` naming the field that is not as it must be.
     """
     try:
+        if not is_shallow(payload):
+            raise RecursionError("it nests too deep")
         capability = msgspec.json.decode(payload, type=Capability, strict=True)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Denied(

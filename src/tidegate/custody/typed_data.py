@@ -9,6 +9,7 @@ from eth_account.messages import encode_typed_data
 
 from tidegate.chain import address, keccak256
 from tidegate.custody.content import TypedContent
+from tidegate.custody.nesting import is_shallow
 from tidegate.model import ConfigError, Denied, Reason
 
 _DOMAIN_TYPES = {
@@ -37,6 +38,8 @@ def decode_typed(raw: bytes) -> TypedContent:
         chain id and verifying contract; nothing else is ever raised.
     """
     try:
+        if not is_shallow(raw):
+            raise ValueError("it nests too deep")
         document = msgspec.json.decode(raw, type=_Document)
         domain = _domain(document)
         if any(set(field) != {"name", "type"} for fields in document.types.values() for field in fields):
