@@ -40,6 +40,7 @@ from tidegate.ledger.bodies import (
     Used,
 )
 from tidegate.ledger.body import Body, StandingBody
+from tidegate.ledger.explaining import explain
 from tidegate.ledger.journal import Entry, Journal
 from tidegate.ledger.judgements import JudgementBody
 from tidegate.ledger.migrate import Migration, migrate
@@ -48,6 +49,13 @@ from tidegate.ledger.positions import Position
 from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.rebuild import RebuildReport, rebuild
+from tidegate.ledger.reconcile import (
+    BalanceReads,
+    ConfirmedBlock,
+    Holding,
+    Reconciler,
+    compare,
+)
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
 from tidegate.ledger.restore import Restored, restore
 from tidegate.ledger.schema import SCHEMA_VERSION
@@ -76,11 +84,13 @@ __all__ = [
     "AmbiguousBody",
     "Attempt",
     "AuthorisationBody",
+    "BalanceReads",
     "BlockMark",
     "Body",
     "BookingBody",
     "BoundsBody",
     "BreakerBody",
+    "ConfirmedBlock",
     "ConfirmedBody",
     "Counted",
     "CursorBody",
@@ -94,6 +104,7 @@ __all__ = [
     "GuardsBody",
     "HaltBody",
     "Held",
+    "Holding",
     "IntentBody",
     "Journal",
     "JournalReader",
@@ -113,6 +124,7 @@ __all__ = [
     "ProfitLine",
     "RebuildReport",
     "ReceiptBody",
+    "Reconciler",
     "ReconciliationBody",
     "Record",
     "RecoveryBody",
@@ -131,6 +143,8 @@ __all__ = [
     "WithdrawnBody",
     "back_up",
     "chain_hash",
+    "compare",
+    "explain",
     "migrate",
     "place_of",
     "read_backup",

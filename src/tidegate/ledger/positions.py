@@ -17,7 +17,7 @@ from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.records import Record
 from tidegate.ledger.schema import attempts_table, pnl_table, positions_table
 from tidegate.ledger.states import ReconciliationBody
-from tidegate.ledger.store import Prepared
+from tidegate.ledger.store import Prepared, columns_of
 from tidegate.model import Stage
 
 _Key = tuple[str, str, int, str, str]
@@ -150,7 +150,7 @@ def positions_at(
             columns.stage == stage.value, columns.desk == desk, columns.chain_id == chain_id
         )
     ).all()
-    found = {(row.account, row.token): Position.from_columns(dict(row._mapping)) for row in rows}
+    found = {(row.account, row.token): Position.from_columns(columns_of(row)) for row in rows}
     for line in _booked_after(connection, stage, desk, chain_id, block_number):
         key = (line.account, line.token)
         position = found[key]

@@ -30,7 +30,7 @@ from tidegate.ledger.schema import (
     standing_table,
 )
 from tidegate.ledger.states import Standing
-from tidegate.ledger.store import failures_named
+from tidegate.ledger.store import columns_of, failures_named
 from tidegate.ledger.verify import VerifyReport, verify_chain
 from tidegate.model import ConfigError, OutcomeKind, RecordKind, Stage, Tampered, Unavailable
 
@@ -156,7 +156,7 @@ class JournalReader:
             )
         if intent_id is not None:
             wanted = wanted.where(columns.intent_id == intent_id)
-        return [Attempt.from_columns(_columns(row)) for row in self._rows(wanted, "reading attempts")]
+        return [Attempt.from_columns(columns_of(row)) for row in self._rows(wanted, "reading attempts")]
 
     def unsettled(self, *, since_ms: int) -> list[Attempt]:
         """Return what a start must know again, oldest first.
@@ -169,7 +169,7 @@ class JournalReader:
         is_recent = func.coalesce(columns.settled_at_ms, columns.intent_at_ms) > since_ms
         wanted = select(attempts_table).where(is_open | is_recent | (columns.nonce.is_not(None) & ~is_final))
         rows = self._rows(wanted.order_by(columns.first_seq), "reading what is not settled")
-        return [Attempt.from_columns(_columns(row)) for row in rows]
+        return [Attempt.from_columns(columns_of(row)) for row in rows]
 
     def highest_nonces(self, chain_id: int, account: str) -> tuple[int | None, int | None]:
         """Return the highest nonce of an account that was ever reserved, and that a block held."""
@@ -184,13 +184,13 @@ class JournalReader:
         """Return every booked line, oldest first, with its running totals."""
         wanted = select(pnl_table).order_by(pnl_table.c.seq, pnl_table.c.line)
         return [
-            ProfitLine.from_columns(_columns(row)) for row in self._rows(wanted, "reading profit and loss")
+            ProfitLine.from_columns(columns_of(row)) for row in self._rows(wanted, "reading profit and loss")
         ]
 
     def positions(self) -> list[Position]:
         """Return what the books say that each account holds, in order of its key."""
         wanted = select(positions_table).order_by(*positions_table.primary_key.columns)
-        return [Position.from_columns(_columns(row)) for row in self._rows(wanted, "reading positions")]
+        return [Position.from_columns(columns_of(row)) for row in self._rows(wanted, "reading positions")]
 
     def positions_at(
         self, stage: Stage, desk: str, chain_id: int, block_number: int
@@ -204,7 +204,7 @@ class JournalReader:
         columns = standing_table.c
         wanted = select(standing_table).where(columns.topic == topic).order_by(columns.seq, columns.name)
         return [
-            msgspec.convert({**_columns(row), "body": msgspec.json.decode(row.body)}, Standing)
+            msgspec.convert({**columns_of(row), "body": msgspec.json.decode(row.body)}, Standing)
             for row in self._rows(wanted, f"reading what stands of {topic}")
         ]
 
@@ -277,10 +277,6 @@ def record_of_row(row: Row[Any]) -> Record:
             found=str(error),
             fix="run: tidegate journal verify",
         ) from error
-
-
-def _columns(row: Row[Any]) -> dict[str, Any]:
-    return {str(name): value for name, value in row._mapping.items()}
 
 
 def _write_lines(reader: JournalReader, stream: IO[bytes]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Dialect, Engine, Insert, Select, Update
+from sqlalchemy import Connection, Delete, Dialect, Engine, Insert, Row, Select, Update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tidegate.model import Tampered, TidegateError, Unavailable
@@ -99,6 +99,11 @@ class Prepared:
             constants = {name: value for name, value in compiled.params.items() if value is not None}
             self._compiled[dialect.name] = (str(compiled), compiled.positiontup, constants)
         return self._compiled[dialect.name]
+
+
+def columns_of(row: Row[Any]) -> dict[str, Any]:
+    """Return a row's values by the plain names of its columns."""
+    return {str(name): value for name, value in row._mapping.items()}
 
 
 def tell(connection: Connection, statement: str) -> None:
