@@ -43,6 +43,7 @@ from tidegate.chain.signing import SendingChain
 from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, SimulatedResult
 from tidegate.chain.states import TRANSITIONS, State, Transition
 from tidegate.chain.transactions import Tracked, Work
+from tidegate.chain.upstream import Upstream, UpstreamRequest
 from tidegate.chain.wire import (
     BlockReference,
     block_of,
@@ -90,6 +91,8 @@ __all__ = [
     "State",
     "Tracked",
     "Transition",
+    "Upstream",
+    "UpstreamRequest",
     "Work",
     "abi_signature",
     "abi_types",

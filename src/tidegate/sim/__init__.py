@@ -10,6 +10,7 @@ from tidegate.sim.builds import Build, compile_contract
 from tidegate.sim.errors import WorldReverted
 from tidegate.sim.exact import ExactWorld
 from tidegate.sim.fast import FastWorld
+from tidegate.sim.fault_proxy import Fault, FaultProxy
 from tidegate.sim.packages import anvil_binary
 from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
 from tidegate.sim.pinned import PinnedWorld, PinnedWorlds
@@ -26,6 +27,8 @@ __all__ = [
     "Build",
     "ExactWorld",
     "FastWorld",
+    "Fault",
+    "FaultProxy",
     "Measured",
     "PinnedWorld",
     "PinnedWorlds",

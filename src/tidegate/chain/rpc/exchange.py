@@ -79,7 +79,7 @@ class Exchange:
         try:
             response = await session.post(self._url, data=body, allow_redirects=False)
             try:
-                content = await _content(response)
+                content = await whole_content(response)
             except BaseException:
                 response.close()
                 raise
@@ -170,7 +170,7 @@ class _Limit:
         self._task.cancel()
 
 
-async def _content(response: aiohttp.ClientResponse) -> bytes:
+async def whole_content(response: aiohttp.ClientResponse) -> bytes:
     """Return the whole body, but never more than a machine can hold."""
     length = response.content_length
     if length is not None and length <= ANSWER_BYTES_MAX:
