@@ -34,7 +34,9 @@ def integer(text: str | int) -> int:
 
 
 def octets(text: str) -> bytes:
-    """Return the bytes that JSON-RPC hex stands for."""
+    """Return the bytes that JSON-RPC hex stands for. Raises ``ValueError`` for anything else."""
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is no hex")
     return bytes.fromhex(text.removeprefix("0x"))
 
 
@@ -107,7 +109,7 @@ def log_of(parts: Mapping[str, Any]) -> Log:
         parts,
         lambda: Log(
             address=address(parts["address"]),
-            topics=tuple(octets(topic) for topic in parts["topics"]),
+            topics=tuple(_octets_of_length(topic, 32) for topic in parts["topics"]),
             data=octets(parts["data"]),
         ),
     )

@@ -1,0 +1,3 @@
+// all logs of a block
+>> {"jsonrpc":"2.0","id":1,"method":"eth_getLogs","params":[{"blockHash":"0x3e1ee7bbc996f1c1335155fc59d8e8fdf0a1fbe6cb253e5014d721fcb5a405cd"}]}
+<< {"jsonrpc":"2.0","id":1,"result":[{"address":"0xcf23e7ac4477f4d7b93fea8512afbc21f532dcc6","topics":["0x0000000000000000000000000000000000000000000000000000000000000001","0x0000000000000000000000000000000000000000000000000000000000000002"],"data":"0x0000000000000000000000000000000000000000000000000000000000000007","blockHash":"0x3e1ee7bbc996f1c1335155fc59d8e8fdf0a1fbe6cb253e5014d721fcb5a405cd","blockNumber":"0x4","blockTimestamp":"0x6553f104","transactionHash":"0xc668f7bbdd4c0ea43d3525e6dbe3e9ad1c08011fc5acb77c11b561bb30cfe3d2","transactionIndex":"0x0","logIndex":"0x0","removed":false}]}
