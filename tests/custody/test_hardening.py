@@ -13,6 +13,16 @@ from pathlib import Path
 
 import pytest
 
+import tidegate.custody.hardening
+
+HARDENING = Path(tidegate.custody.hardening.__file__)
+LOAD = f"""
+import importlib.util  # the file alone: a process that imports the whole room takes a second to start
+spec = importlib.util.spec_from_file_location("hardening", {str(HARDENING)!r})
+hardening = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(hardening)
+confine = hardening.confine
+"""
 linux = pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
 
 
@@ -24,7 +34,7 @@ def run(
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
+        [sys.executable, "-c", LOAD + textwrap.dedent(script)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -37,7 +47,6 @@ def run(
 
 PROBES = """
     import ctypes, os, socket, subprocess
-    from tidegate.custody import confine
 
     def tried(act):
         try:
@@ -97,7 +106,6 @@ def test_the_filter_holds_every_thread_and_can_not_be_taken_back() -> None:
     done = run(
         """
         import ctypes, socket, threading
-        from tidegate.custody import confine
 
         confine()
         said = []
@@ -120,7 +128,7 @@ def test_the_filter_holds_every_thread_and_can_not_be_taken_back() -> None:
 @linux
 def test_a_process_that_was_handed_a_network_socket_does_not_run() -> None:
     with socket.socket(socket.AF_INET) as handed:
-        done = run("from tidegate.custody import confine; confine()", pass_fds=(handed.fileno(),))
+        done = run("confine()", pass_fds=(handed.fileno(),))
     assert done.returncode == 1
     assert "can not be confined" in done.stderr
     assert "AF_INET" in done.stderr
@@ -140,7 +148,7 @@ def test_there_is_no_core_dump(tmp_path: Path) -> None:
     pid_pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
     may_dump = resource.getrlimit(resource.RLIMIT_CORE)[1] != 0
     control, confined = tmp_path / "control", tmp_path / "confined"
-    for folder, give_up in ((control, "pass"), (confined, "from tidegate.custody import confine; confine()")):
+    for folder, give_up in ((control, "pass"), (confined, "confine()")):
         folder.mkdir()
         done = run(CRASH % (secret.hex(), give_up), cwd=folder, core=True)
         assert done.returncode == -signal.SIGSEGV
@@ -158,7 +166,6 @@ def test_a_process_of_the_same_user_can_not_read_its_memory() -> None:
     done = run(
         """
         import os, sys
-        from tidegate.custody.hardening import confine
 
         def as_nobody(act):
             reading, writing = os.pipe()
@@ -213,7 +220,6 @@ def test_elsewhere_the_promise_rests_on_the_service_manager_and_says_so() -> Non
         """
         import sys
         sys.platform = "darwin"
-        from tidegate.custody import confine
         print(confine())
         """
     )
