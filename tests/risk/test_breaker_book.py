@@ -96,14 +96,15 @@ def break_the_store(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_tripped_breaker_denies_what_it_masks_and_says_why(world: World) -> None:
-    assert world.book.masking(intent_of()) is None
+    assert world.book.masked(HERE, Operation.OPEN) is None
     world.after(1, 1_000)
-    refusal = world.book.masking(intent_of())
-    assert isinstance(refusal, Denied)
+    masked = world.book.masked(HERE, Operation.OPEN)
+    assert masked is not None
+    refusal = masked.as_denied()
     assert refusal.reason is Reason.BREAKER
     assert "drawdown of desk:atomic is at level 1 (tripped)" in refusal.message
     assert (refusal.found, refusal.allowed) == ("drawdown_bps 1000", "below 1000, or an exit")
-    assert world.book.masking(intent_of(desk="momentum")) is None
+    assert world.book.masked(Place("momentum", 31337), Operation.OPEN) is None
 
 
 @pytest.mark.parametrize("operation", [operation for operation in Operation if operation.is_exit])
@@ -159,9 +160,9 @@ def test_a_breaker_that_writes_its_state_and_then_reverts_the_write_is_impossibl
 
     def evaluate_and_fail() -> None:
         world.after(1, 1_600)
-        refusal = world.book.masking(intent_of())
-        assert refusal is not None
-        raise refusal
+        masked = world.book.masked(HERE, Operation.OPEN)
+        assert masked is not None
+        raise masked.as_denied()
 
     with pytest.raises(Denied):
         evaluate_and_fail()

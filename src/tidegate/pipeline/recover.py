@@ -58,6 +58,7 @@ def drop_orphans(street: Street, journal: Journal, *, now_ms: int) -> list[Run]:
 
 def _recall(street: Street, journal: Journal, now_ms: int) -> tuple[list[Run], list[Run]]:
     """Count the ended runs of the last week; return the open ones, and those to be watched, oldest first."""
+    street.remember(now_ms=now_ms)
     found: list[Run] = []
     watched: list[Run] = []
     for attempt in journal.unsettled(since_ms=now_ms - WEEK_S * 1000):
@@ -67,7 +68,6 @@ def _recall(street: Street, journal: Journal, now_ms: int) -> tuple[list[Run], l
         if run.outcome is None:
             found.append(run)
             continue
-        street.remember(run, ended_at_ms=attempt.settled_at_ms or attempt.intent_at_ms)
         if run.tracked is not None and run.nonce is not None and run.tracked.state is not State.FINALISED:
             watched.append(run)
     return found, watched

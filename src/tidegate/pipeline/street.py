@@ -57,7 +57,7 @@ from tidegate.pipeline.settle import book, book_back, book_cancel, why_reverted
 from tidegate.pipeline.stages import SIGNER, StageRules, demand_hands, rules_of
 from tidegate.pipeline.steps import Accounts, Steps
 from tidegate.pipeline.unsent import Fate
-from tidegate.risk import LimitBook, LimitTable, RunLimits
+from tidegate.risk import LimitBook, LimitTable, RunLimits, restore_limits
 
 
 class Street:
@@ -157,12 +157,9 @@ class Street:
         finally:
             del self._walking[intent.id]
 
-    def remember(self, run: Run, *, ended_at_ms: int) -> None:
-        """Count a run that ended before this process began: a restart resets no limit."""
-        if RecordKind.LIMITS not in run.written:
-            return  # it was refused a place, so it never had one
-        self._book.restore(run.intent, at_s=run.accepted_at_ms // 1000)
-        self._close(run, OutcomeKind.DROPPED if run.outcome is None else run.outcome.kind, ended_at_ms)
+    def remember(self, *, now_ms: int) -> None:
+        """Count what earlier processes did, from the journal: a restart resets no limit."""
+        restore_limits(self._book, self._journal, stage=self.rules.stage, now_s=now_ms // 1000)
 
     def drop(self, run: Run, why: str) -> Outcome:
         """End an open run whose chain is gone: nothing of it can land any more."""

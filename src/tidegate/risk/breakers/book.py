@@ -17,9 +17,7 @@ from tidegate.ledger import Entry, Journal, ResumeBody
 from tidegate.model import (
     Clock,
     ConfigError,
-    Denied,
     Halted,
-    Intent,
     Metric,
     NullRecorder,
     Operation,
@@ -130,11 +128,6 @@ class BreakerBook:
         )
         book.evaluate()
         return book
-
-    def masking(self, intent: Intent) -> Denied | None:
-        """Return the refusal of a breaker that masks what the intent does, or None; see ``masked``."""
-        masked = self.masked(Place.of(intent), intent.operation)
-        return None if masked is None else masked.as_denied()
 
     def masked(self, place: Place, operation: Operation) -> Masked | None:
         """Return a breaker that masks the operation there, or None; no breaker masks an exit.

@@ -32,6 +32,7 @@ class _Run:
     at_s: int
     plan: Plan | None = None
     has_place: bool = False
+    has_ended: bool = False
     value_usd_e6: int = 0
     gas_cost_wei: int = 0
 
@@ -115,6 +116,7 @@ class _Fold:
                 booking = BookingBody.from_body(record.body)
                 run.value_usd_e6 += booking.value_usd_e6
                 run.gas_cost_wei += booking.gas_cost_wei
+                run.has_place |= run.has_ended  # a reorg took its block away: it is open again
             case RecordKind.OUTCOME:
                 outcome = OutcomeBody.from_body(record.body)
                 if not run.has_place or not outcome.kind.is_final:
@@ -127,7 +129,7 @@ class _Fold:
                     gas_cost_wei=run.gas_cost_wei,
                     now_s=record.at_ms // 1000,
                 )
-                run.has_place = False
+                run.has_place, run.has_ended = False, True
             case _:
                 pass
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from tidegate.ledger import Body, Journal, JournalReader, Record, ResumeBody, StopBody
-from tidegate.model import Clock, Denied, Metric, NullRecorder, Recorder, RecordKind, Unavailable
+from tidegate.model import Clock, Metric, NullRecorder, Operation, Recorder, RecordKind, Unavailable
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
 from tidegate.risk.stops.folder import StopFolder
@@ -84,25 +84,15 @@ class StopBook:
         known, released = read_stops(reader)
         return cls(home, clock=clock, reader=reader, known=known, released=released)
 
-    def blocking(
-        self, *, desk: str, chain_id: int, venues: tuple[str, ...], market: str, is_exit: bool
-    ) -> Denied | None:
-        """Return the refusal of a stop that covers this, or None.
+    def blocking(self, place: Place, operation: Operation) -> Stop | None:
+        """Return a stop in force that blocks the operation there, or None; one that forbids exits first.
 
         The folder is read anew: a stop that was dropped before this call is seen by it. A folder that
-        can not be read is itself a stop of everything but exits; so is anything else that goes wrong.
+        can not be read is itself a stop of everything but exits.
         """
-        try:
-            stop = self.covering(Place(desk, chain_id, venues, market), is_exit=is_exit)
-        except Exception as error:  # noqa: BLE001 - who can not say that there is no stop says that there is one
-            stop = None if is_exit else _unreadable(self.folder.stops, error, self._clock.now_ms())
-        return None if stop is None else stop.as_denied()
-
-    def covering(self, place: Place, *, is_exit: bool) -> Stop | None:
-        """Return a stop in force that blocks what is wanted there; one that forbids exits comes first."""
         with self._lock:
             self.refresh()
-            blocking = (stop for stop in self._all() if stop.blocks(place, is_exit=is_exit))
+            blocking = (stop for stop in self._all() if stop.blocks(place, operation))
             return min(blocking, key=lambda stop: (stop.allow_exit, stop.at_ms), default=None)
 
     def in_force(self) -> tuple[Stop, ...]:
@@ -224,7 +214,7 @@ def _people(notes: Iterable[ResumeNote]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note.who.strip() for note in notes))
 
 
-def _unreadable(folder: Path, error: Exception, now_ms: int) -> Stop:
+def _unreadable(folder: Path, error: OSError, now_ms: int) -> Stop:
     return Stop(
         id="unreadable",
         name="",

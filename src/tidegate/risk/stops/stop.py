@@ -7,7 +7,7 @@ from typing import Self
 import msgspec
 
 from tidegate.ledger import ResumeBody, StopBody
-from tidegate.model import ConfigError, Denied, Reason
+from tidegate.model import ConfigError, Denied, Operation, Reason
 from tidegate.risk.scope import Place, Scope
 
 PERSON = "person"
@@ -80,9 +80,9 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
         """Return how many different people must agree to end it before its time."""
         return 1 if self.allow_exit else NO_EXIT_PEOPLE
 
-    def blocks(self, place: Place, *, is_exit: bool) -> bool:
-        """Say whether nothing, or nothing but exits, may be done there. A plain stop never blocks an exit."""
-        return self.scope.covers(place) and not (is_exit and self.allow_exit)
+    def blocks(self, place: Place, operation: Operation) -> bool:
+        """Say whether the operation may not be done there. A plain stop never blocks an exit."""
+        return self.scope.covers(place) and not (operation.is_exit and self.allow_exit)
 
     def as_denied(self) -> Denied:
         """Return the refusal that names scope, reason and who."""
