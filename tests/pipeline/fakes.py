@@ -99,6 +99,9 @@ class FakeReader:
     def deltas(self, plan: Plan, receipt: Receipt) -> tuple[int, ...]:
         return (self.logs_delta,)
 
+    def holders(self, plan: Plan, deltas: tuple[int, ...]) -> tuple[Address, ...]:
+        return tuple(plan.to for _ in deltas)
+
 
 class FakeDesk:
     name = "fake"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tidegate.model import GuardResult, Intent, Plan, Probe, Receipt, Revert
+from tidegate.model import Address, GuardResult, Intent, Plan, Probe, Receipt, Revert
 
 
 class PlanReader(Protocol):
@@ -25,6 +25,10 @@ class PlanReader(Protocol):
 
     def deltas(self, plan: Plan, receipt: Receipt) -> tuple[int, ...]:
         """Return realised balance changes, in the order of the plan's bounds."""
+        ...
+
+    def holders(self, plan: Plan, deltas: tuple[int, ...]) -> tuple[Address, ...]:
+        """Return on whose account each change stands in the end: books are kept by account."""
         ...
 
 

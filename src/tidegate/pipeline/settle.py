@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tidegate.ledger import Body, BookingBody, Delta, GuardsBody, ReceiptBody
 from tidegate.model import (
+    Address,
     GuardResult,
     Outcome,
     OutcomeKind,
@@ -53,7 +54,7 @@ async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Wri
         results = await _judged_after(plan, receipt, desk)
         write(run, GuardsBody(placement=Placement.POST, results=results))
         run.is_judged_after = True
-    _book(run, plan, deltas, receipt.cost_wei, write)
+    _book(run, plan, deltas, receipt.cost_wei, write, desk.reader.holders(plan, deltas))
     return Outcome(
         intent_id=run.intent.id,
         kind=OutcomeKind.LANDED if landed else OutcomeKind.REVERTED,
@@ -69,7 +70,7 @@ async def book(run: Run, plan: Plan, receipt: Receipt, *, desk: Desk, write: Wri
 def book_cancel(run: Run, plan: Plan, receipt: ReceiptBody, *, write: Write) -> Outcome:
     """Book what it cost to use the nonce up; nothing else happened."""
     nothing = tuple(0 for _ in plan.bounds)
-    _book(run, plan, nothing, receipt.gas_cost_wei, write)
+    _book(run, plan, nothing, receipt.gas_cost_wei, write, tuple(plan.to for _ in nothing))
     return Outcome(
         intent_id=run.intent.id,
         kind=OutcomeKind.DROPPED,
@@ -124,13 +125,20 @@ def value_usd_e6(plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int) -> int:
     return (total_e8 - gas_e8) // 100
 
 
-def _book(run: Run, plan: Plan, deltas: tuple[int, ...], gas_cost_wei: int, write: Write) -> None:
+def _book(
+    run: Run,
+    plan: Plan,
+    deltas: tuple[int, ...],
+    gas_cost_wei: int,
+    write: Write,
+    holders: tuple[Address, ...],
+) -> None:
     if run.booking is not None:
         return
     booking = BookingBody(
         deltas=tuple(
-            Delta(bound.token, bound.symbol, bound.decimals, delta)
-            for bound, delta in zip(plan.bounds, deltas, strict=True)
+            Delta(bound.token, bound.symbol, bound.decimals, delta, "" if holder == plan.to else holder)
+            for bound, delta, holder in zip(plan.bounds, deltas, holders, strict=True)
         ),
         gas_cost_wei=gas_cost_wei,
         value_usd_e6=value_usd_e6(plan, deltas, gas_cost_wei),

@@ -118,6 +118,11 @@ def test_a_receipt_gives_each_bounds_change_before_payout():
     assert READER.deltas(plan(), receipt(*logs)) == (-3, 100)
 
 
+def test_a_gain_that_is_paid_out_stands_on_the_treasury_s_account_and_a_loss_never():
+    assert READER.holders(plan(), (5, 7)) == (EXECUTOR, TREASURY)
+    assert READER.holders(plan(), (5, -7)) == (EXECUTOR, EXECUTOR)
+
+
 def test_without_payout_what_goes_to_the_treasury_is_spent():
     bounds = Bound(USDC, "USDC", 6, 0), Bound(WETH, "WETH", 18, 0)
     logs = transfer(WETH, EXECUTOR, TREASURY, 100), executed(0)

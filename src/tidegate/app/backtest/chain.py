@@ -57,6 +57,10 @@ class TapeReader:
         """Return realised balance changes, in the order of the plan's bounds."""
         return self._reader.deltas(plan, receipt)
 
+    def holders(self, plan: Plan, deltas: tuple[int, ...]) -> tuple[Address, ...]:
+        """Return on whose account each change stands in the end."""
+        return self._reader.holders(plan, deltas)
+
 
 class TapeChain:
     """The street's chain over a tape; its newest block is the one that the backtest has come to."""

@@ -98,6 +98,13 @@ class ExecutorReader:
             changes.append(self._moved(receipt, bound.token, plan.to, payout=bound.payout))
         return tuple(changes)
 
+    def holders(self, plan: Plan, deltas: tuple[int, ...]) -> tuple[Address, ...]:
+        """Return on whose account each change stands: a gain that is paid out is the treasury's."""
+        return tuple(
+            self._treasury if bound.payout and delta > 0 else plan.to
+            for bound, delta in zip(plan.bounds, deltas, strict=True)
+        )
+
     def _moved(self, receipt: Receipt, token: Address, executor: Address, *, payout: bool) -> int:
         moved = 0
         for log in receipt.logs:
