@@ -5,12 +5,16 @@ Amounts are told in whole tokens, gas prices in gwei, dollars in cents; the reco
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tidegate.app.story_beside import BESIDE
+from tidegate.app.wording import counted as counted
+from tidegate.app.wording import meaning
+from tidegate.app.wording import short as short
+from tidegate.app.wording import utc as utc
 from tidegate.ledger import JournalReader, Record
-from tidegate.model import UINT256_MAX, Reason, RecordKind, format_units, format_usd
+from tidegate.model import UINT256_MAX, RecordKind, format_units, format_usd
 
 _GWEI = 9
 _PLACES = 6
@@ -55,11 +59,6 @@ def clocks(records: Sequence[Record]) -> list[str]:
     return [f"{begun}; + counts from there"]
 
 
-def utc(at_s: int) -> str:
-    """Return seconds since the Unix epoch as date and time."""
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_s))
-
-
 def details(record: Record) -> list[str]:
     """Return the lines below the summary when there is room: each guard, the gas of each step."""
     body = record.body
@@ -86,22 +85,12 @@ def decisions_of(reader: JournalReader, intent_id: str) -> Iterator[Record]:
             yield record
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 record``, ``1,200 records``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def short(identifier: str, length: int = 10) -> str:
-    """Return the beginning of a hash or id, with a sign that more follows."""
-    return identifier if len(identifier) <= length + 1 else identifier[:length] + "…"
-
-
 def _decision(body: dict[str, Any]) -> str:
     told = f"{body['subject']} at block {body['block']}"
     if body["acted"]:
         return f"{told} acted"
     detail = body.get("result", {}).get("detail")
-    return f"{told} did not act: {_meaning(body.get('reason'))}" + (f" ({detail})" if detail else "")
+    return f"{told} did not act: {meaning(body.get('reason'))}" + (f" ({detail})" if detail else "")
 
 
 def _market(body: dict[str, Any]) -> str:
@@ -210,10 +199,6 @@ def _booking(body: dict[str, Any]) -> str:
     return f"{', '.join([*changes, f'gas {gas} ETH'])}; worth {format_usd(body['value_usd_e6'])}"
 
 
-def _meaning(reason: str | None) -> str:
-    return Reason(reason).meaning if reason else "no reason given"
-
-
 def _session(body: dict[str, Any]) -> str:
     demo = body["demo"]
     what = f"demo {demo['version']}, seed {demo['seed']}, {counted(demo['blocks'], 'block')}"
@@ -247,6 +232,7 @@ def _words(value: object) -> str:
 
 
 _TELLERS: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
+    **BESIDE,
     RecordKind.SESSION: _session,
     RecordKind.SUMMARY: _ended,
     RecordKind.EVENT: _market,

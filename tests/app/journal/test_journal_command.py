@@ -12,8 +12,8 @@ import pytest
 
 from tidegate.app.cli import run
 from tidegate.app.replay import REPLAYERS
-from tidegate.ledger import DecisionBody, Journal
-from tidegate.model import ManualClock, Reason
+from tidegate.ledger import Counted, DecisionBody, Journal, ReconciliationBody
+from tidegate.model import ZERO_ADDRESS, ManualClock, Reason, RecordKind, Stage
 
 from .conftest import DENIED, LANDED
 
@@ -225,3 +225,27 @@ def test_people_learn_whose_clock_they_read(ledger: Path, capsys: pytest.Capture
     assert "journal UTC" in capsys.readouterr().out.splitlines()[0]
     assert run(["journal", "show", LANDED, "--ledger", str(ledger)]) == 0
     assert "begun at journal time 2023-11-14 22:13:20 UTC" in capsys.readouterr().out
+
+
+def test_explain_takes_the_newest_difference_into_the_books(journal: Any, ledger: Path) -> None:
+    def compared(verdict: str) -> ReconciliationBody:
+        return ReconciliationBody(
+            stage=Stage.PAPER,
+            desk="adder",
+            chain_id=31337,
+            block_number=9,
+            block_hash="0x" + "ab" * 32,
+            verdict=verdict,
+            counted=(Counted(ZERO_ADDRESS, ZERO_ADDRESS, "ETH", 18, booked=5, found=7),),
+        )
+
+    with Journal.open(ledger, clock=ManualClock(1)) as writer:
+        seq = writer.append(RecordKind.RECONCILIATION, compared("different"), actor="x").seq
+        assert journal("explain", str(seq), "--reason", "a top-up")[1]["code"] == "ledger_leased"
+    assert journal("explain", "1", "--reason", "a top-up")[0] == 3
+    code, value = journal("explain", str(seq), "--reason", "a top-up", "--person", "ada")
+    assert code == 0
+    body = value["record"]["body"]
+    assert (body["verdict"], body["explains"], body["person"]) == ("explained", seq, "ada")
+    assert journal("explain", str(seq), "--reason", "once more")[1]["code"] == "not_a_difference"
+    assert journal("verify")[0] == 0

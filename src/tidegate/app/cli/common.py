@@ -6,6 +6,7 @@ Exit codes are a contract: 0 done · 1 failed · 2 usage · 3 config · 10 block
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -48,6 +49,14 @@ def error_console() -> Console:
 def home() -> Path:
     """Return the folder of the project's state: ``$TIDEGATE_HOME``, else ``./.tidegate``."""
     return Path(os.environ.get("TIDEGATE_HOME") or ".tidegate").absolute()
+
+
+def user_name() -> str:
+    """Return who this is: the name of this machine's user, else the number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def emit(value: Mapping[str, Any], *, as_json: bool, render: Callable[[Console], None] | None = None) -> None:

@@ -13,7 +13,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from tidegate.app.cli.common import JsonFlag, console, emit, home
+from tidegate.app.cli.common import JsonFlag, console, emit, home, user_name
 from tidegate.app.cli.journal_view import (
     print_migrated,
     print_rebuilt,
@@ -23,8 +23,18 @@ from tidegate.app.cli.journal_view import (
     print_whole,
 )
 from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
-from tidegate.app.story import counted, decisions_of, short
-from tidegate.ledger import Attempt, JournalReader, Place, Record, migrate, place_of, rebuild
+from tidegate.app.story import counted, decisions_of, short, summary
+from tidegate.ledger import (
+    Attempt,
+    Journal,
+    JournalReader,
+    Place,
+    Record,
+    explain,
+    migrate,
+    place_of,
+    rebuild,
+)
 from tidegate.model import ConfigError, Divergence, RecordKind, SystemClock
 
 app = typer.Typer()
@@ -185,6 +195,29 @@ def rebuild_command(
     emit(value, as_json=as_json, render=lambda out: print_rebuilt(out, value))
     if not report.is_equal:
         raise typer.Exit(1)
+
+
+@app.command(name="explain")
+def explain_command(
+    seq: Annotated[int, typer.Argument(min=1, help="The reconciliation record that found the difference.")],
+    reason: Annotated[str, typer.Option(help="Why the chain has something else than the books.")],
+    person: Annotated[str | None, typer.Option(help="Who says so; else the user of this machine.")] = None,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Take a difference between books and chain into the books: a person's word, kept for ever.
+
+    Whatever runs on the ledger must be stopped for it; the next start compares again.
+    """
+    place = _usual_ledger() if ledger is None else ledger_place(ledger)
+    JournalReader.open(place).close()
+    with Journal.open(place, clock=SystemClock()) as journal:
+        record = explain(journal, seq, explanation=reason, person=person or user_name())
+    emit(
+        {"ok": True, "record": _as_json(record)},
+        as_json=as_json,
+        render=lambda out: out.print(f"seq {record.seq}: {summary(record)}"),
+    )
 
 
 @app.command(name="migrate")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.cli.common import JsonFlag, emit, user_name
 from tidegate.app.cli.journal import checkpoint_of
 from tidegate.app.cli.ledger_place import ledger_place
 from tidegate.app.story import counted
@@ -47,7 +45,7 @@ def command(
         order = StopOrder(
             scope="global",
             reason=f"restored from {backup}: compare with the chain, then resume",
-            who=(_user(),),
+            who=(user_name(),),
             at_ms=clock.now_ms(),
         )
         StopFolder(home).write_stop(order)
@@ -56,13 +54,6 @@ def command(
         done = restore(backup, into, clock=clock, stop=stop, ledger=place, checkpoint=kept)
     value = {"ok": True, "stopped": True, **msgspec.to_builtins(done, enc_hook=str)}
     emit(value, as_json=as_json, render=lambda out: _print(out, done))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
 
 
 def _print(out: Console, done: Restored) -> None:
