@@ -14,7 +14,6 @@ from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.app.config import (
-    Finding,
     LoadedConfig,
     check_config,
     describe_keys,
@@ -23,6 +22,7 @@ from tidegate.app.config import (
     pattern_of,
     values_of,
 )
+from tidegate.app.findings import Finding, render_findings
 from tidegate.model import ConfigError
 
 app = typer.Typer()
@@ -71,17 +71,10 @@ def check(path: ConfigFile = None, settings: Settings = None, as_json: JsonFlag 
     findings = check_config(loaded)
     well = all(finding.ok for finding in findings)
 
-    def render(out: Console) -> None:
-        for finding in findings:
-            mark = Text("well ", "green") if finding.ok else Text("wrong", "bold red")
-            out.print(mark, Text(f" {finding.check}: {finding.found}"))
-            if finding.fix:
-                out.print(f"       next: {finding.fix}")
-
     emit(
         {"ok": well, "file": _file(loaded), "findings": [_finding(one) for one in findings]},
         as_json=as_json,
-        render=render,
+        render=lambda out: render_findings(out, findings),
     )
     if not well:
         raise typer.Exit(ConfigError.exit_code)

@@ -5,7 +5,7 @@ the command line and ``app/runtime``.
 """
 
 from tidegate.app.config.chains import network_of
-from tidegate.app.config.checking import Finding, check_config
+from tidegate.app.config.checking import check_config
 from tidegate.app.config.describing import REQUIRED, KeyPage, describe_keys, pattern_of, values_of
 from tidegate.app.config.reading import (
     FILE_NAME,
@@ -39,7 +39,6 @@ __all__ = [
     "Config",
     "DesksConfig",
     "EndpointConfig",
-    "Finding",
     "KeyPage",
     "LedgerConfig",
     "LimitsConfig",

@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-import msgspec
-
 from tidegate.app.config.chains import network_of
 from tidegate.app.config.reading import LoadedConfig
 from tidegate.app.config.schema import ChainConfig, EndpointConfig
 from tidegate.app.devnet.tables import token_tables
+from tidegate.app.findings import Finding, examine
+from tidegate.app.story import counted
 from tidegate.desks.atomic import load_blinds, load_strategy
-from tidegate.model import ConfigError, Stage, TidegateError
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One check: what was looked at, whether it is well, what was found, what to do."""
-
-    check: str
-    ok: bool
-    found: str
-    fix: str = ""
+from tidegate.model import ConfigError, Stage
 
 
 def check_config(loaded: LoadedConfig) -> list[Finding]:
     """Return a finding for every chain, endpoint and file that the configuration names."""
-    return [_look(name, look) for name, look in _looks(loaded)]
+    return examine(dict(_looks(loaded)))
 
 
 def _looks(loaded: LoadedConfig) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -41,16 +32,6 @@ def _looks(loaded: LoadedConfig) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"strategy {file}", partial(_strategy, loaded, file)
     if not config.desk.atomic.strategies:
         yield "strategies", _no_strategies
-
-
-def _look(name: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(name, True, look())
-    except TidegateError as error:
-        position = getattr(error, "position", None)
-        where = "" if position is None else f"{position}: "
-        found = f"{where}{error.message}" + (f" (found {error.found})" if error.found else "")
-        return Finding(name, False, found, error.fix or error.allowed or "")
 
 
 def _file(loaded: LoadedConfig) -> str:
@@ -72,7 +53,7 @@ def _chain(name: str, chain: ChainConfig) -> str:
         raise ConfigError(
             f"two endpoints of {name} have one name", found=twice[0], allowed="names of their own"
         )
-    count = len(chain.endpoints)
+    count = counted(len(chain.endpoints), "endpoint")
     quorum = "reads that commit value are compared" if len(operators) > 1 else "one operator: no quorum"
     return f"{network.chain_id}, a {network.kind.value}; {count}, {quorum}"
 
