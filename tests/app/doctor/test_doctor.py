@@ -71,7 +71,7 @@ def test_a_clock_that_is_off_is_found_on_a_live_chain(tmp_path: Path) -> None:
 
 def test_keys_that_others_may_read_are_found(tmp_path: Path, node: ExactWorld) -> None:
     loaded = configured(tmp_path, node.url)
-    made = KeyFile.make("operator", Password(b"secret"), kind=KeyKind.LIVE, scrypt_n=1024)
+    made = KeyFile.make("operator", Password(b"a sentence that is long"), kind=KeyKind.LIVE, scrypt_n=1024)
     path = made.write(tmp_path / "keys")
     assert "operator" in by_check(look_at_custody(loaded, tmp_path, CLOCK))["keys"].found
     path.chmod(0o644)
