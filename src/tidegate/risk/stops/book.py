@@ -17,7 +17,8 @@ from tidegate.model import Clock, Metric, NullRecorder, Operation, Recorder, Rec
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
 from tidegate.risk.stops.folder import StopFolder
-from tidegate.risk.stops.stop import MACHINE, ResumeNote, Stop, StopOrder, count_people
+from tidegate.risk.stops.order import MACHINE, ResumeNote, StopOrder, count_people
+from tidegate.risk.stops.stop import Stop
 
 ACTOR = "stops"
 
@@ -154,7 +155,16 @@ class StopBook:
             given = notes.get(stop.id, [])
             who = _people(note for _, note in given)
             if count_people(who) >= stop.people_to_release:
-                self._end(stop, given[-1][1].body(who), [path for path, _ in given])
+                note = given[-1][1]
+                body = ResumeBody(
+                    scope=str(stop.scope),
+                    who=who,
+                    reason=note.reason,
+                    evidence=note.evidence,
+                    at_ms=note.at_ms,
+                    stop_id=stop.id,
+                )
+                self._end(stop, body, [path for path, _ in given])
 
     def _expire(self) -> None:
         for stop in tuple(self._in_force.values()):

@@ -14,8 +14,16 @@ from pathlib import Path
 
 import msgspec
 
-from tidegate.model import Unavailable
-from tidegate.risk.stops.stop import ResumeNote, Stop, StopOrder
+from tidegate.risk.stops.order import (
+    RESUMES,
+    STOPS,
+    ResumeNote,
+    StopOrder,
+    drop_note,
+    drop_stop,
+    make_folders,
+)
+from tidegate.risk.stops.stop import Stop
 
 _LARGEST = 64 * 1024
 
@@ -38,29 +46,17 @@ class StopFolder:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.stops = home / "stop.d"
-        self.resumes = home / "resume.d"
-        try:
-            for folder in (self.stops, self.resumes):
-                folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _unwritable(self.stops, error) from error
+        self.stops = home / STOPS
+        self.resumes = home / RESUMES
+        make_folders(home)
 
     def write_stop(self, order: StopOrder) -> str:
-        """Drop a stop and return its file's name. It is on disk when this returns.
-
-        Raises
-        ------
-        Unavailable
-            If it can not be written.
-        """
-        name = f"{order.at_ms}-{secrets.token_hex(4)}"
-        self._write(self.stops / name, msgspec.json.encode(order))
-        return name
+        """Drop a stop; see ``drop_stop``."""
+        return drop_stop(self.home, order)
 
     def write_note(self, note: ResumeNote) -> None:
-        """Drop a note; ``Unavailable`` if it can not be written."""
-        self._write(self.resumes / f"{note.at_ms}-{secrets.token_hex(4)}", msgspec.json.encode(note))
+        """Drop a note; see ``drop_note``."""
+        drop_note(self.home, note)
 
     def listing(self) -> list[Dropped]:
         """Return everything in ``stop.d``.
@@ -115,20 +111,6 @@ class StopFolder:
         except OSError:
             return  # what it released is released; it names no other stop
 
-    def _write(self, path: Path, content: bytes) -> None:
-        temporary = self.home / f".writing-{secrets.token_hex(8)}"
-        try:
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(path)
-            _sync_folder(path.parent)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise _unwritable(path, error) from error
-
 
 def _shown(name: str) -> str:
     """Return a file's name as printable text that has a canonical form."""
@@ -155,21 +137,3 @@ def _content(path: Path) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _unwritable(path: Path, error: OSError) -> Unavailable:
-    return Unavailable(
-        f"{path} can not be written, so nothing is stopped or resumed by it",
-        code="stop_folder",
-        found=str(error),
-        allowed="a home that this user may write, with space left",
-        fix="name it by TIDEGATE_HOME, or create the file stop.d/NAME in it by hand",
-    )

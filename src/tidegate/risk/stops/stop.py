@@ -1,4 +1,4 @@
-"""A stop, as it is dropped into a folder, and what releases it."""
+"""A stop, whatever the file holds that means it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,12 @@ from typing import Self
 
 import msgspec
 
-from tidegate.ledger import ResumeBody, StopBody
+from tidegate.ledger import StopBody
 from tidegate.model import ConfigError, Denied, Operation, Reason
 from tidegate.risk.scope import Place, Scope
-
-PERSON = "person"
-MACHINE = "machine"
-NO_EXIT_PEOPLE = 2
-"""How many different people it takes to forbid exits, and to allow them again."""
+from tidegate.risk.stops.order import MACHINE, NO_EXIT_PEOPLE, PERSON, StopOrder, count_people
 
 _SHOWN = 200
-
-
-class StopOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a stop file says. ``until_ms`` None: until it is resumed."""
-
-    scope: str
-    reason: str
-    who: tuple[str, ...]
-    at_ms: int
-    set_by: str = PERSON
-    until_ms: int | None = None
-    allow_exit: bool = True
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,33 +77,6 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
             allowed="exits" if self.allow_exit else "nothing",
             fix=f'tidegate resume --scope {self.scope} --reason "..." --evidence "..."',
         )
-
-
-class ResumeNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One person's word that a stop, or a latched breaker, may end: who, why, on what evidence."""
-
-    scope: str
-    who: str
-    reason: str
-    evidence: str
-    at_ms: int
-    stop_id: str = ""
-    breaker: str = ""
-
-    @property
-    def is_complete(self) -> bool:
-        """Say whether it names who, why and which evidence; a note that does not releases nothing."""
-        return all(text.strip() for text in (self.who, self.reason, self.evidence))
-
-    def body(self, who: tuple[str, ...]) -> ResumeBody:
-        """Return the record of the release by all who agreed to it."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        return ResumeBody(**{**fields, "who": who})
-
-
-def count_people(names: tuple[str, ...]) -> int:
-    """Return how many different people are named; case and outer spaces make no other person."""
-    return len({name.strip().casefold() for name in names if name.strip()})
 
 
 def _order(content: bytes) -> StopOrder | None:
