@@ -8,6 +8,7 @@ asked twice on its own: when the signer does not answer, the caller is told so a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -137,10 +138,10 @@ class SignerConnection:
             raise self._gone(f"an answer of another kind: {type(answer).__name__}")
         return answer
 
-    async def status(self) -> StatusAnswer:
-        """Return how the signer stands, and record it as metrics."""
+    async def status(self, *, now_s: int | None = None) -> StatusAnswer:
+        """Return how the signer stands, and record it as metrics; ``now_s`` is Unix time."""
         status = await self.demand(Status(), StatusAnswer)
-        self._recorder.set(Metric.SIGNER_FROZEN, float(status.is_frozen))
+        record_status(self._recorder, status, int(time.time()) if now_s is None else now_s)
         for offence, count in status.closed_connections.items():
             new = count - self._closed_seen.get(offence, 0)
             if new > 0:
@@ -164,6 +165,7 @@ class SignerConnection:
         self._fail(self._waiting, self._gone("the connection was closed by us"))
         self._waiting.clear()
         self._hang_up()
+        await asyncio.sleep(0)  # the loop lets go of the socket in its next turn
 
     async def _carry(self) -> None:
         """Send what waits, a frame at a time, until nothing does."""
@@ -335,6 +337,34 @@ class SignerClient:
         if signed.signer != self._address:
             _other_content(f"a signature of {signed.signer}", f"one of {self._address}")
         return signed
+
+
+def record_status(recorder: Recorder, status: StatusAnswer, now_s: int) -> None:
+    """Set the gauges of the signer: frozen, how long capabilities live, how much of them is used."""
+    recorder.set(Metric.SIGNER_FROZEN, float(status.is_frozen))
+    for one in status.capabilities:
+        if one.is_revoked:
+            continue
+        chain = str(one.chain_id)
+        recorder.set(
+            Metric.CAPABILITY_EXPIRES_S,
+            one.expires_at - now_s,
+            desk=one.desk,
+            chain=chain,
+            purpose=one.purpose,
+        )
+        for limit, used, allowed in (
+            ("signer_notional_day", one.notional_used_usd_e6, one.notional_day_usd_e6),
+            ("signer_at_risk_day", one.at_risk_used_usd_e6, one.at_risk_day_usd_e6),
+            ("signer_tx_day", one.tx_used, one.tx_day),
+        ):
+            if allowed:
+                recorder.set(
+                    Metric.LIMIT_USED_RATIO,
+                    used / allowed,
+                    limit=limit,
+                    scope=f"desk:{one.desk},chain:{chain}",
+                )
 
 
 def denied(refused: Refused) -> Denied:
