@@ -157,7 +157,7 @@ def test_a_multicall_hidden_in_a_program_is_refused():
     "signature",
     ["multicall(bytes[])", "execute(bytes)", "multiSend(bytes)", *sorted(FORBIDDEN_CALLS.values())],
 )
-@pytest.mark.parametrize("where", ["calls", "exit_calls"])
+@pytest.mark.parametrize("where", ["calls", "exit_calls", "exit_beside"])
 def test_terms_that_allow_a_function_which_hides_or_takes_are_invalid(signature, where):
     function = "0x" + selector(signature).hex()
     with pytest.raises(Denied) as denied:
@@ -237,12 +237,19 @@ def test_a_balance_that_is_loaded_counts_up_to_the_inventory_that_the_terms_stat
 # Exits
 
 
-def test_a_program_is_an_exit_if_all_that_it_calls_is_listed_as_one():
+def test_a_program_is_an_exit_if_it_reduces_and_calls_nothing_that_an_exit_does_not_need():
     assert judge(calling(REPAYMENT)).is_exit
     assert not judge(calling(TRADE)).is_exit
     mixed = replace(REPAYMENT, ops=(*REPAYMENT.ops, Call(3, ROUTER, bytes.fromhex(SWAP[2:]))))
     assert not judge(calling(mixed)).is_exit
     assert not judge(calling(replace(REPAYMENT, ops=REPAYMENT.ops[:2]))).is_exit  # calls nothing
+
+
+def test_an_exit_may_swap_beside_a_repayment_and_a_swap_alone_is_none():
+    beside = {"calls": (), "exit_beside": ({"target": ROUTER, "selectors": (SWAP,)},)}
+    mixed = replace(REPAYMENT, ops=(*REPAYMENT.ops, Call(3, ROUTER, bytes.fromhex(SWAP[2:]))))
+    assert judge(calling(mixed), **beside).is_exit
+    assert not judge(calling(TRADE), **beside).is_exit
 
 
 # Terms

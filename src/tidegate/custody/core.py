@@ -162,13 +162,13 @@ class SignerCore:
                 wanted.add((content.chain_id, content.to))
         return frozenset(wanted)
 
-    def note(self, verb: str, found: str, *, asked_by: str = "") -> None:
+    def note(self, verb: str, found: str, *, asked_by: str = "", reason: Reason = Reason.MALFORMED) -> None:
         """Journal what never became a request: a wrong uid, a malformed frame."""
         body = AnswerBody(
             verb=verb,
             at_ms=self._clock.now_ms(),
             check="connection",
-            reason=Reason.MALFORMED,
+            reason=reason,
             found=found[:_TEXT_MAX],
             asked_by=asked_by,
         )

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tidegate.app.cli.common import JsonFlag, emit, home
+from tidegate.app.cli.devnet_grant import grant
 from tidegate.app.devnet import (
     DEFAULT_CHAINS,
     NodeStatus,
@@ -112,6 +113,9 @@ def export(
         as_json=as_json,
         render=lambda console: console.print(f"written: {output}"),
     )
+
+
+app.command()(grant)
 
 
 def _folder() -> Path:

@@ -71,13 +71,16 @@ class Inventory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ExecutorTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What programs may do. Times in seconds, dollars in millionths.
 
-    ``calls`` are all functions that may be called or read; a program that calls nothing but
-    ``exit_calls`` is an exit. ``deadline_max_s`` is how far ahead of now a deadline may lie.
+    ``calls`` are the functions that may be called or read, with ``exit_calls`` (which reduce: repay,
+    withdraw) and ``exit_beside`` (what an exit may need beside them: a swap, unwrapping). A program is
+    an exit if it calls some of ``exit_calls`` and nothing but these two. ``deadline_max_s`` is how far
+    ahead of now a deadline may lie.
     """
 
     executors: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
     calls: tuple[Functions, ...]
     exit_calls: tuple[Functions, ...] = ()
+    exit_beside: tuple[Functions, ...] = ()
     lenders: tuple[Lender, ...] = ()
     spenders: tuple[Address, ...] = ()
     inventory: tuple[Inventory, ...] = ()
@@ -94,7 +97,8 @@ class _Judge:
         self.terms = terms
         self.executors = frozenset(terms.executors)
         self.exit_calls = frozenset(_pairs(terms.exit_calls))
-        self.calls = frozenset(_pairs(terms.calls)) | self.exit_calls
+        self.exit_beside = frozenset(_pairs(terms.exit_beside))
+        self.calls = frozenset(_pairs(terms.calls)) | self.exit_calls | self.exit_beside
         self.lenders = frozenset((one.lender, kind) for one in terms.lenders for kind in one.kinds)
         self.spenders = frozenset(terms.spenders)
         self.inventory = {one.token: int(one.most) for one in terms.inventory}
@@ -104,7 +108,7 @@ class _Judge:
             return None
         program = _program(content.data)
         self._check_header(program, content, now_s)
-        calls = set()
+        calls: set[tuple[Address, bytes]] = set()
         for op in walk(program.ops):
             match op:
                 case Call():
@@ -119,7 +123,8 @@ class _Judge:
                     pass
         _check_lines(program, content.value_wei, prices)
         at_risk, flow = self._value(program, content, prices)
-        return Judgement(flow, at_risk, is_exit=bool(calls) and calls <= self.exit_calls)
+        reduces = bool(calls & self.exit_calls) and calls <= self.exit_calls | self.exit_beside
+        return Judgement(flow, at_risk, is_exit=reduces)
 
     def _check_header(self, program: Program, transaction: UnsignedTransaction, now_s: int) -> None:
         if program.chain_id != transaction.chain_id:
@@ -173,7 +178,7 @@ class ExecutorPolicy:
                     _refuse_terms(one, address(one))
         except (msgspec.ValidationError, ConfigError) as error:
             _refuse_terms(str(error), "the terms of the executor policy")
-        for target, function in _pairs((*parsed.calls, *parsed.exit_calls)):
+        for target, function in _pairs((*parsed.calls, *parsed.exit_calls, *parsed.exit_beside)):
             hidden = WRAPPERS.get(function) or FORBIDDEN_CALLS.get(function)
             if hidden is not None:
                 _refuse_terms(
@@ -224,7 +229,7 @@ def _pairs(functions: tuple[Functions, ...]) -> Iterator[tuple[Address, bytes]]:
 
 def _addresses(terms: ExecutorTerms) -> Iterator[Address]:
     yield from terms.executors
-    yield from (one.target for one in (*terms.calls, *terms.exit_calls))
+    yield from (one.target for one in (*terms.calls, *terms.exit_calls, *terms.exit_beside))
     yield from (one.lender for one in terms.lenders)
     yield from terms.spenders
     yield from (one.token for one in terms.inventory)
