@@ -74,6 +74,8 @@ class FaultProxy:
         What it does from the next request on.
     lag_blocks, retry_after_s
         By how much it lags; what it asks for with a 429.
+    logs_span_max
+        How many blocks one ``eth_getLogs`` may ask for; None is no limit.
     requests
         How many HTTP requests came.
     methods
@@ -86,6 +88,7 @@ class FaultProxy:
         self.fault = Fault.NONE
         self.lag_blocks = 0
         self.retry_after_s = 1
+        self.logs_span_max: int | None = None
         self.requests = 0
         self.methods: Counter[str] = Counter()
         self.batches: list[int] = []
@@ -201,6 +204,8 @@ class FaultProxy:
             return _error(identity, -32602, "invalid argument 1: hex string without 0x prefix")
         if fault is Fault.PRUNED and _names_a_block(method, params):
             return _error(identity, -32000, "missing trie node 0xabc (path )")
+        if method == "eth_getLogs" and self.logs_span_max is not None and _span(params) > self.logs_span_max:
+            return _error(identity, -32005, f"block range is too large, at most {self.logs_span_max}")
         answer = await self._passed_on(method, params, identity)
         result = answer.get("result")
         if fault is Fault.LIE_HASH and isinstance(result, dict) and "hash" in result:
@@ -293,6 +298,12 @@ def _names_a_block(method: str, params: list[Any]) -> bool:
     if position is None or method == "eth_getBlockByNumber" or len(params) <= position:
         return False
     return params[position] not in _HEAD_TAGS
+
+
+def _span(params: list[Any]) -> int:
+    """Return how many blocks an ``eth_getLogs`` by numbers asks for."""
+    first, last = params[0].get("fromBlock"), params[0].get("toBlock")
+    return integer(last) - integer(first) + 1 if first and last else 1
 
 
 def _error(identity: Any, code: int, message: str) -> dict[str, Any]:

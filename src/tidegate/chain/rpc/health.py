@@ -145,8 +145,9 @@ class Health:
         if is_time:
             self._until_judged = _P95_EVERY
             ordered = sorted(self._latencies)
-            self._p95_s = ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
             self._median_s = ordered[(len(ordered) - 1) // 2]
+            if len(ordered) >= CALLS_TO_JUDGE:
+                self._p95_s = ordered[min(len(ordered) - 1, len(ordered) * 95 // 100)]
         is_clean = errors == 0 and not self._is_slow(seconds)
         self._clean = self._clean + calls if is_clean else 0
         if self.state is EndpointState.HEALTHY:
@@ -286,6 +287,7 @@ class Health:
             self._window.clear()
             self._latencies.clear()
             self._until_judged = 0
+            self._p95_s = None
         self._on_change(Change(before, after, cause, detail))
 
     def _now_s(self) -> int:

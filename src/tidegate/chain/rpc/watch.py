@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,11 +61,12 @@ class Watch:
     def head(self) -> int | None:
         """Return the pool's newest block: where three operators or more answer, what two of them have.
 
-        One endpoint that claims a block far ahead would otherwise make all the others laggards.
+        One endpoint that claims a block far ahead would otherwise make all the others laggards. What an
+        endpoint had before it fell silent still counts: its silence makes nobody else fresh.
         """
         heads: dict[str, int] = {}
         for lane in self._lanes:
-            if lane.head is not None and lane.health.is_usable:
+            if lane.head is not None and lane.health.state is not EndpointState.QUARANTINED:
                 operator = lane.endpoint.operator
                 heads[operator] = max(lane.head, heads.get(operator, 0))
         ordered = sorted(heads.values(), reverse=True)
@@ -137,17 +139,15 @@ class Watch:
     async def _follow(self, lane: Lane) -> None:
         wake = self._wakes[lane]
         while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._rest_s(lane)):
+                    await wake.wait()
             wake.clear()
             if lane.health.is_usable:
                 await self.look(lane)
             elif lane.health.may_probe(is_last_resort=self._is_last_resort):
                 self._is_last_resort = False
                 await self.probe(lane)
-            try:
-                async with asyncio.timeout(self._rest_s(lane)):
-                    await wake.wait()
-            except TimeoutError:
-                continue
 
     def _rest_s(self, lane: Lane) -> float | None:
         state = lane.health.state
