@@ -80,12 +80,15 @@ def demand_own_node(stage: Stage) -> None:
         )
 
 
-def prepare_market(ground: Ground, market: PaperMarket) -> tuple[Market, Crowd]:
+def prepare_market(ground: Ground, market: PaperMarket, *, competes: bool = True) -> tuple[Market, Crowd]:
     """Give the executor its inventory and let everyone else trade for a while; return who goes on."""
     devnet, world = ground.devnet, ground.world
     give_inventory(ground)
     start = DevnetSpec().token("WETH").price_usd_e8
-    simulator, crowd = Market(devnet, seed=market.seed, start_usd_e8=start), Crowd(devnet, world)
+    simulator, crowd = (
+        Market(devnet, seed=market.seed, start_usd_e8=start),
+        Crowd(devnet, world, competes=competes),
+    )
     world.set_mining("manual")
     for _ in range(market.moves):
         crowd.advance(simulator)

@@ -101,9 +101,12 @@ class Session:
         return len(drop_orphans(self.street, self.journal, now_ms=self._clock.now_ms()))
 
 
-def block_event(block: Block) -> Event:
-    """Return the event that says: this block came. A block of another history is another event."""
-    return Event(id=f"block {block.number} 0x{block.hash.hex()}", kind="block")
+def block_event(block: Block, *, world: str = "") -> Event:
+    """Return the event that says: this block came. A block of another history is another event.
+
+    ``world`` tells worlds apart that begin anew and may come to the very same blocks.
+    """
+    return Event(id=f"{world} block {block.number} 0x{block.hash.hex()}".lstrip(), kind="block")
 
 
 def run_limits(desk: AtomicDesk, assignments: Iterable[Assignment]) -> dict[str, RunLimits]:

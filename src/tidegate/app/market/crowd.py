@@ -24,13 +24,16 @@ class Crowd:
     """
 
     def __init__(self, devnet: Devnet, world: ExactWorld, *, competes: bool = True) -> None:
-        self._world = world
-        self._competes = competes
+        self._devnet, self._world, self._competes = devnet, world, competes
         self._chain_id = devnet.chain_id
         self._keys = {
             devnet.accounts[name]: devnet_key(name, chain_id=devnet.chain_id)
             for name in ("trader", "arbitrageur", "admin")
         }
+
+    def on(self, world: ExactWorld) -> Crowd:
+        """Return the same crowd on another node that holds the same devnet, such as a fork."""
+        return Crowd(self._devnet, world, competes=self._competes)
 
     def advance(self, market: Market) -> Block:
         """Let everyone else move, mine one block at the market's base fee, and return it.

@@ -1,0 +1,249 @@
+"""The loop: each block once, every strategy looks, what was sent is followed, stops are seen.
+
+It ends by its own bounds or when it is asked to: what is in hand is finished, what the chain still owes
+stays open in the journal, and the next start goes on with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from tidegate import __version__
+from tidegate.app.progress import Progress
+from tidegate.app.running.assemble import Assembled
+from tidegate.app.running.safety import Safety
+from tidegate.app.running.sites import Site
+from tidegate.app.session import block_event
+from tidegate.chain.heads import Added, Change, HeadFollower, RolledBack
+from tidegate.model import Block, Divergence, Halted, Intent, RecordKind, Stage, TidegateError, Unavailable
+
+ALL_BLOCKS, TIME_OVER, ONCE, ASKED = "all blocks", "time is over", "looked once", "asked to stop"
+"""Why a run ended: what its summary says."""
+
+_BEAT_S = 1.0
+_POLL_S_MAX = 1.0
+_BLOCKS_TO_SETTLE = 5
+
+Watch = Callable[[Progress], None]
+Trouble = Callable[[TidegateError], None]
+Record = Callable[[Block], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When a run ends by itself: after so many blocks, so long, or one look of each strategy by hand."""
+
+    blocks: int | None = None
+    seconds: float | None = None
+    is_once: bool = False
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What a run tells others while it goes on; nobody needs to listen.
+
+    ``block`` is told of each block, before anyone decides on it, ``rolled_back`` of the lowest block that
+    a reorg took away. ``pace_s`` is the least time between two blocks of a world of ours.
+    """
+
+    watch: Watch = lambda _: None
+    trouble: Trouble = lambda _: None
+    block: Record | None = None
+    rolled_back: Callable[[int], None] = lambda _: None
+    pace_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Runner:
+    """Runs one desk on a site until it is over."""
+
+    stage: Stage
+    site: Site
+    desk: Assembled
+    safety: Safety
+    heads: HeadFollower
+    until: Until = field(default_factory=Until)
+    hooks: Hooks = field(default_factory=Hooks)
+    progress: Progress = field(default_factory=Progress)
+    _blocks: int = 0
+    _skipped: int = 0
+    _world: str = ""
+    _started_s: float = field(default_factory=time.monotonic)
+
+    async def run(self, stop: asyncio.Event) -> dict[str, Any]:
+        """Go on until the run's bounds or ``stop``; return the figures, which the journal also gets.
+
+        Raises
+        ------
+        Divergence
+            If the chain can not be followed any more; its desks are halted first.
+        """
+        session = self.desk.session
+        self._begin()
+        if self.site.is_new:
+            session.drop_orphans()
+            await self.desk.books.begin_anew(session.journal, stage=self.stage, desk=session.desk.name)
+        else:
+            await session.recover()
+        beats = asyncio.create_task(self._beat())
+        try:
+            ended = await self._loop(stop)
+        except Divergence as error:
+            session.street.halts.halt(f"chain:{self.site.network.chain_id}", str(error))
+            raise
+        finally:
+            beats.cancel()
+            with suppress(asyncio.CancelledError):
+                await beats
+        return self._end(ended)
+
+    async def _loop(self, stop: asyncio.Event) -> str:
+        while True:
+            newest = await self._next(stop)
+            if newest is None:
+                return ASKED if stop.is_set() else TIME_OVER
+            await self._follow()
+            await self.desk.books.saw(newest.number)
+            if self.until.is_once:
+                await self._look_by_hand()
+                await self._settle(stop)
+                return ONCE
+            await self._look(newest)
+            self._blocks += 1
+            self._catch_up()
+            if self.until.blocks is not None and self._blocks >= self.until.blocks:
+                await self._settle(stop)
+                return ALL_BLOCKS
+
+    async def _next(self, stop: asyncio.Event) -> Block | None:
+        """Return the newest block that was not looked at; None if the run is over before one comes."""
+        if self._blocks and self.site.advance is not None:
+            await self._wait(stop, self.hooks.pace_s)
+            if not stop.is_set():
+                self.site.advance()
+        while not (stop.is_set() or self._left_s() <= 0):
+            newest = await self._newest(await self.heads.step())
+            if newest is not None:
+                return newest
+            await self._wait(stop, min(self.site.network.block_time_s / 4, _POLL_S_MAX))
+        return None
+
+    async def _newest(self, batch: tuple[Change, ...]) -> Block | None:
+        """Take note of a batch; return its newest block if that is the head: what is older is history."""
+        rolled_back = [change.number for change in batch if isinstance(change, RolledBack)]
+        if rolled_back:
+            self.hooks.rolled_back(min(rolled_back))
+        added = [change.block for change in batch if isinstance(change, Added)]
+        if not added:
+            return None
+        if self.hooks.block is not None:
+            for block in added:
+                await self.hooks.block(block)
+        newest = added[-1]
+        self.safety.saw_block(base_fee_wei=newest.base_fee_wei, reorg_depth=len(rolled_back))
+        return newest if newest.number >= self.heads.health.head else None
+
+    async def _look(self, block: Block) -> None:
+        event = block_event(block, world=self._world)
+        for subject in self.desk.session.desk.subjects:
+            await self._decide(subject, lambda: event)
+
+    async def _look_by_hand(self) -> None:
+        for subject in self.desk.session.desk.subjects:
+            await self._decide(subject, self.desk.session.by_hand)
+
+    async def _decide(self, subject: str, event: Callable[[], Any]) -> None:
+        """Let one strategy look and act. What can not be known just now is no decision."""
+        session = self.desk.session
+        try:
+            intent: Intent | None = session.look(subject, event()).decision.intent
+            if intent is not None:
+                await session.act(intent)
+        except (Unavailable, Halted, Divergence) as error:
+            self._skipped += 1
+            self.hooks.trouble(error)
+
+    async def _follow(self) -> None:
+        await self.desk.session.tick()
+        try:
+            await self.desk.session.street.follow()
+            if self.desk.judge is not None:
+                await self.desk.judge.go_on()
+        except (Unavailable, Divergence) as error:
+            self.hooks.trouble(error)  # whoever is halted by it stands in the journal
+
+    async def _settle(self, stop: asyncio.Event) -> None:
+        """Give what was sent some blocks to land; what has not by then stays open."""
+        for _ in range(_BLOCKS_TO_SETTLE):
+            await self._follow()
+            if not self.desk.session.street.open_runs:
+                return
+            if self.site.advance is not None:
+                self.site.advance()
+                await self.heads.step()
+            elif await self._wait(stop, self.site.network.block_time_s):
+                return
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            try:
+                self.safety.beat()
+            except TidegateError as error:
+                self.hooks.trouble(error)  # a breaker that can not be written has tripped all the same
+
+    async def _wait(self, stop: asyncio.Event, seconds: float) -> bool:
+        """Wait so long, or until the run is asked to stop; say whether it was."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(seconds, self._left_s()))):
+                await stop.wait()
+        return stop.is_set()
+
+    def _left_s(self) -> float:
+        if self.until.seconds is None:
+            return float("inf")
+        return self.until.seconds - (time.monotonic() - self._started_s)
+
+    def _begin(self) -> None:
+        session = self.desk.session
+        body = {
+            "run": {
+                "version": __version__,
+                "desk": session.desk.name,
+                "chain": self.site.name,
+                "chain_id": self.site.network.chain_id,
+                "account": self.site.account,
+                "strategies": {one.strategy.name: one.strategy.digest for one in self.site.assignments},
+            },
+            "stage": self.stage.value,
+        }
+        record = session.journal.append(RecordKind.SESSION, body, actor="run")
+        self.progress.seq = record.seq
+        self._world = f"world {record.seq}" if self.site.is_new else ""
+
+    def _catch_up(self) -> None:
+        self.progress.take(self.desk.session.journal.records(after=self.progress.seq))
+        self.hooks.watch(self.progress)
+
+    def _end(self, ended: str) -> dict[str, Any]:
+        self._catch_up()
+        journal = self.desk.session.journal
+        summary = {
+            "stage": self.stage.value,
+            "chain": self.site.name,
+            "ended": ended,
+            **self.progress.summary(),
+            "blocks": self._blocks,
+            "skipped": self._skipped,
+            "open": len(self.desk.session.street.open_runs),
+        }
+        journal.append(RecordKind.SUMMARY, summary, actor="run")
+        with suppress(Unavailable):
+            self.heads.acknowledge()
+        journal.flush()
+        return summary

@@ -1,0 +1,236 @@
+"""Where a desk works: a chain as it is read and sent to, and what stands on it for the desk.
+
+Paper and fork start nodes of their own; shadow, canary and production reach a chain that is there. From
+here on nothing asks which of them it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from tidegate.app.config import PaperConfig
+from tidegate.app.devnet import devnet_key
+from tidegate.app.market import PaperBlocks
+from tidegate.app.paper import PaperMarket, prepare_market
+from tidegate.app.places import Place
+from tidegate.app.running.operate import let_operate
+from tidegate.app.runtime import BLOCK_TIME_S, Ground, Job, devnet_ground, forked
+from tidegate.chain import Network, devnet_network
+from tidegate.chain.rpc import Endpoint, PoolEvent, RpcPool
+from tidegate.custody import ThrowAwayKey
+from tidegate.desks.atomic import Assignment, complete_blinds
+from tidegate.model import Address, Clock, ConfigError, Recorder, Stage, TransactionSigner
+from tidegate.sim import ExactWorld
+from tidegate.venues import AddressBook
+
+OnEvent = Callable[[PoolEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One chain and what the desk has there.
+
+    Attributes
+    ----------
+    pool
+        How the chain is read and sent to. Started.
+    worlds_url
+        Where fast worlds fetch state from: on this machine. Never shown.
+    account
+        From whom plans run; the signer's own where there is one.
+    signer
+        Who signs; None where nothing is signed.
+    advance
+        Makes the next block, in a world of ours whose time is ours; None where blocks come by themselves.
+    world
+        The node of ours under it, to say why it ended; None for a chain of others.
+    is_new
+        Whether the chain began with this process, so that nothing of an earlier one can still land on it.
+    """
+
+    name: str
+    network: Network
+    pool: RpcPool
+    worlds_url: str
+    book: AddressBook
+    assignments: tuple[Assignment, ...]
+    account: Address
+    signer: TransactionSigner | None = None
+    advance: Callable[[], object] | None = None
+    world: ExactWorld | None = None
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every site is given: time, figures, and who hears of endpoints that disagree."""
+
+    clock: Clock
+    recorder: Recorder
+    on_event: OnEvent = field(default=lambda _: None)
+
+    def pool(self, network: Network, endpoints: Sequence[Endpoint]) -> RpcPool:
+        """Return a pool, not started yet."""
+        return RpcPool(network, endpoints, clock=self.clock, recorder=self.recorder, on_event=self.on_event)
+
+
+@asynccontextmanager
+async def paper_site(
+    jobs: Sequence[Job], paper: PaperConfig, tools: Tools, *, is_fork: bool = False
+) -> AsyncIterator[Site]:
+    """Start a devnet node whose market moves with each block that is asked for.
+
+    With ``is_fork`` the desk works on a second node that forks the first, and so does everybody else.
+
+    Raises
+    ------
+    Unavailable
+        If anvil or the canonical contracts are not installed.
+    """
+    async with AsyncExitStack() as stack:
+        ground = stack.enter_context(devnet_ground(jobs))
+        market = PaperMarket(paper.seed, paper.warm_up_blocks)
+        simulator, crowd = prepare_market(ground, market, competes=paper.competition)
+        if is_fork:
+            ground = stack.enter_context(forked(ground))
+            crowd = crowd.on(ground.world)
+        ground.world.set_mining("manual")
+        operator = ground.devnet.accounts["operator"]
+        blocks = PaperBlocks(
+            ground.world,
+            simulator,
+            crowd,
+            operator,
+            seed=paper.seed,
+            delay_blocks=paper.inclusion_delay_blocks,
+            failure_share=paper.failure_share,
+        )
+        yield await _own_site(ground, blocks.advance, tools, stack)
+
+
+async def _own_site(
+    ground: Ground, advance: Callable[[], object], tools: Tools, stack: AsyncExitStack
+) -> Site:
+    devnet = ground.devnet
+    network = devnet_network(devnet.chain_id, name=devnet.chain, block_time_s=BLOCK_TIME_S)
+    endpoint = Endpoint(name="own", url=ground.world.url, operator="us", trusted=True)
+    signer = devnet_key("operator", chain_id=devnet.chain_id)
+    return Site(
+        name=devnet.chain,
+        network=network,
+        pool=await stack.enter_async_context(tools.pool(network, [endpoint])),
+        worlds_url=ground.world.url,
+        book=ground.book,
+        assignments=ground.assignments,
+        account=signer.address,
+        signer=signer,
+        advance=advance,
+        world=ground.world,
+        is_new=True,
+    )
+
+
+@asynccontextmanager
+async def live_site(
+    place: Place,
+    jobs: Sequence[Job],
+    tools: Tools,
+    *,
+    account: Address,
+    worlds_url: str,
+    signer: TransactionSigner | None = None,
+) -> AsyncIterator[Site]:
+    """Reach a chain that is there; its blocks come by themselves.
+
+    Parameters
+    ----------
+    account
+        From whom plans run; the signer's own where there is one.
+    worlds_url
+        Where fast worlds fetch state from.
+
+    Raises
+    ------
+    ConfigError
+        If the chain has no address book, or a strategy is written for another chain.
+    Unavailable
+        If no endpoint of the chain answers.
+    """
+    async with tools.pool(place.network, place.endpoints) as pool:
+        yield Site(
+            name=place.name,
+            network=place.network,
+            pool=pool,
+            worlds_url=worlds_url,
+            book=place.require_book(),
+            assignments=assignments_of(place.require_book(), jobs, account),
+            account=account,
+            signer=signer,
+        )
+
+
+@asynccontextmanager
+async def fork_site(
+    place: Place, jobs: Sequence[Job], tools: Tools, *, worlds_url: str
+) -> AsyncIterator[Site]:
+    """Start a node of ours that forks a chain at its newest block, with the executor set up for the jobs.
+
+    The fork keeps the chain's id, so it is signed for by a throw-away key, and sent to alone. Its owner is
+    impersonated to let that key operate the executor, with exactly what the jobs need.
+
+    Raises
+    ------
+    ConfigError, Unavailable
+        As ``live_site``; or if the node can not be started.
+    """
+    network, book = place.network, place.require_book()
+    block_time_s = max(1, round(network.block_time_s))
+    signer = ThrowAwayKey("fork operator", stage=Stage.FORK, chain_ids=frozenset({network.chain_id}))
+    assignments = assignments_of(book, jobs, signer.address)
+    with ExactWorld(
+        chain_id=network.chain_id,
+        block_time_s=block_time_s,
+        order="fees",
+        fork_url=worlds_url,
+    ) as world:
+        let_operate(world, assignments, signer.address)
+        world.set_mining("manual")
+        endpoint = Endpoint(name="fork", url=world.url, operator="us", trusted=True)
+        async with tools.pool(network, [endpoint]) as pool:
+            yield Site(
+                name=place.name,
+                network=network,
+                pool=pool,
+                worlds_url=world.url,
+                book=book,
+                assignments=assignments,
+                account=signer.address,
+                signer=signer,
+                advance=world.mine,
+                world=world,
+                is_new=True,
+            )
+
+
+def assignments_of(book: AddressBook, jobs: Sequence[Job], account: Address) -> tuple[Assignment, ...]:
+    """Return each strategy with the chain's names, its blinds, and who operates.
+
+    Raises
+    ------
+    ConfigError
+        If a strategy is written for another chain, or a blind is missing.
+    """
+    for job in jobs:
+        if job.strategy.chain != book.chain:
+            raise ConfigError(
+                f"{job.strategy.name} is written for another chain",
+                found=job.strategy.chain,
+                allowed=book.chain,
+                fix=f"set `chain: {book.chain}`, or name that chain with --chain",
+                position=job.strategy.at("chain"),
+            )
+    return tuple(
+        Assignment(job.strategy, book, account, complete_blinds(job.strategy, job.blinds)) for job in jobs
+    )
