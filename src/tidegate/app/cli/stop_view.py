@@ -1,0 +1,57 @@
+"""How ``tidegate stop`` reads on a terminal."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from tidegate.app.cli.common import home
+
+if TYPE_CHECKING:
+    from tidegate.app.stopping import Known
+
+
+def render_stop(out: Console, value: dict[str, Any]) -> None:
+    """Say what was stopped, where, until when, and what else was reached."""
+    stop = value["stop"]
+    out.print(f"stopped: {stop['scope']}, by {', '.join(stop['who'])}: {stop['reason']}")
+    out.print(f"  {'on disk:':<10}after {value['durable_ms']} ms, {home() / 'stop.d' / stop['name']}")
+    until = "it is resumed" if value["until_ms"] is None else clock(value["until_ms"])
+    out.print(f"  {'until:':<10}{until}")
+    exits = "stay possible" if value["allow_exit"] else "FORBIDDEN, two people allow them again"
+    out.print(f"  {'exits:':<10}{exits}")
+    out.print(f"  {'signer:':<10}{value['signer']}")
+    out.print(f"  {'journal:':<10}{value['journal']}")
+    for one in value["on_chain"]:
+        out.print(
+            f"  {'on chain:':<10}{one['chain']} {one['contract']}: {one['state']} {one['detail']}".rstrip()
+        )
+        if one["next"]:
+            out.print(f"  {'next:':<10}{one['next']}")
+    out.print(f'  {"end it:":<10}tidegate resume --scope {stop["scope"]} --reason "..." --evidence "..."')
+
+
+def render_known(out: Console, known: Known) -> None:
+    """List stops, tripped breakers and halts, a line each."""
+    for stop in known.stops:
+        until = "" if stop.until_ms is None else f" until {clock(stop.until_ms)}"
+        exits = "" if stop.allow_exit else ", no exits"
+        who = f"{', '.join(stop.who)}, {clock(stop.at_ms)}"
+        out.print(f"stop     {stop.scope}{until}{exits}: {stop.reason} ({who})")
+        if known.agreed[stop.id]:
+            who = ", ".join(known.agreed[stop.id])
+            out.print(f"         {who} would end it; {stop.people_to_release} people are needed")
+    for one in known.tripped:
+        latched = ", latched" if one.is_latched else ""
+        out.print(f"breaker  {one.scope} {one.breaker}: level {one.level}{latched} ({one.code})")
+    for halt in known.halts:
+        out.print(f"halt     {halt.scope}: {halt.detail} ({halt.who})")
+    if not (known.stops or known.tripped or known.halts):
+        out.print("nothing is stopped, tripped or halted")
+
+
+def clock(at_ms: int) -> str:
+    """Return a time as people read it, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_ms // 1000))
