@@ -105,7 +105,7 @@ class Books:
         """
         block = await self._balances.confirmed_block()
         known = journal.positions_at(stage, desk, self.chain_id, block.number)
-        wanted = {(one.account, one.token): one for one in self._holdings}
+        wanted: dict[tuple[str, str], Holding] = {(one.account, one.token): one for one in self._holdings}
         for key, held in known.items():
             if held.account:
                 account, token = Address(held.account), Address(held.token)
