@@ -130,17 +130,32 @@ def test_what_the_desk_plans_is_signed_under_the_grant_of_its_strategy_alone(tmp
     planned(name, tmp_path, check)
 
 
-def test_an_exit_grant_closes_and_does_not_open(tmp_path):
-    def check(ground: Ground, plan: Plan) -> None:
-        now_s = ground.world.block().timestamp
-        closing = granted(ground, "leverage-close", now_s, purpose=Purpose.EXIT)
-        assert closing.purpose is Purpose.EXIT
-        terms = closing.policies[0].terms
-        assert terms["exit_calls"]
-        refused = answer(granted(ground, "leverage-open", now_s, purpose=Purpose.EXIT), plan, now_s)
-        assert (refused.check, refused.reason.value) == ("policies", "policy_refused")
+def test_an_exit_grant_closes_what_the_desk_opened_and_opens_nothing(tmp_path):
+    """The position is opened on the node, then its close is planned by the real desk."""
 
-    planned("leverage-open", tmp_path, check)
+    async def inside() -> None:
+        jobs = [job("leverage-open"), job("leverage-close")]
+        market, ledger = PaperMarket(), tmp_path / "ledger.sqlite"
+        async with paper_session(jobs, stage=Stage.PAPER, market=market, ledger=ledger, home=tmp_path) as (
+            session,
+            ground,
+        ):
+            opening = session.look("leverage-open", session.by_hand()).decision.intent
+            opened = await session.desk.plan(opening)
+            await session.act(opening)
+            await session.settled(opening.id)
+            closing = session.look("leverage-close", session.by_hand()).decision.intent
+            closed = await session.desk.plan(closing)
+            now_s = ground.world.block().timestamp
+            exits = granted(ground, "leverage-close", now_s, purpose=Purpose.EXIT)
+            signed = answer(exits, closed, now_s)
+            assert signed.__struct_config__.tag == "signed", signed
+            for wide in ("leverage-open", "leverage-close"):
+                held = granted(ground, wide, now_s, purpose=Purpose.EXIT)
+                refused = answer(held, opened, now_s)
+                assert (refused.check, refused.reason.value) == ("policies", "policy_refused")
+
+    asyncio.run(inside())
 
 
 def test_prices_are_ceilings_a_tenth_above_the_feeds_and_limits_are_the_person_s(tmp_path):

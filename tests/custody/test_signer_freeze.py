@@ -16,6 +16,7 @@ from tests.custody.signer_world import (
     refusal,
     transaction,
 )
+from tests.custody.test_signer_checks import typed
 
 from tidegate.custody.capability import Purpose
 from tidegate.custody.orders import OrderKind
@@ -183,3 +184,9 @@ def test_an_exit_capability_signs_only_what_reduces(world, opening):
     assert refusal(world.sign(closing, opening)) == ("policies", "policy_refused")
     assert is_signed(world.sign(world.load(), opening))
     assert is_signed(world.sign(closing, repay(1)))
+
+
+def test_an_exit_capability_signs_no_permit(world):
+    closing = exits(world)
+    assert refusal(world.sign_typed(closing, typed())) == ("policies", "policy_refused")
+    assert is_signed(world.sign_typed(world.load(), typed()))

@@ -1,5 +1,6 @@
 """The signer's journal: what is on disk before a signature leaves, what a restart finds, a lost store."""
 
+import msgspec
 import pytest
 from tests.custody.signer_world import (
     ETHER,
@@ -16,7 +17,7 @@ from tests.custody.signer_world import (
 
 from tidegate.custody.requests import AddressOf, Freeze, Status
 from tidegate.ledger import Journal, JournalReader
-from tidegate.model import ManualClock, Metric, Unavailable
+from tidegate.model import ManualClock, Metric, Tampered, Unavailable
 
 LOST = ("store", "store_lost")
 
@@ -156,3 +157,12 @@ def test_metrics_count_answers_by_the_check_that_decided():
         (requests, "yes", "none"),
     ]
     assert world.recorder.gauges[Metric.SIGNER_FROZEN] == 1
+
+
+def test_a_record_that_can_not_be_read_keeps_the_signer_from_starting():
+    world = SignerWorld()
+    world.sign(world.load())
+    last = world.journal.kept[-1]
+    world.journal.kept[-1] = msgspec.structs.replace(last, body_json='{"verb":"sign_transaction"}')
+    with pytest.raises(Tampered, match="seq 2"):
+        world.restarted()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from tidegate.custody.capability import Capability
 from tidegate.custody.content import Prices
 from tidegate.custody.envelope import Issuer, open_capability
@@ -12,8 +14,12 @@ from tidegate.custody.policies import BoundPolicy, bind_policy
 from tidegate.custody.records import AnswerBody, CapabilityBody, Charge, FreezeBody, Line, NonceUse
 from tidegate.custody.windows import DAY_MS, Window
 from tidegate.ledger import Record
-from tidegate.model import Address, Denied, RecordKind
+from tidegate.model import Address, Denied, RecordKind, Tampered
 from tidegate.venues.executor import TokenPrice
+
+_BODIES: dict[RecordKind, type[AnswerBody] | type[CapabilityBody] | type[FreezeBody]] = {
+    body.KIND: body for body in (AnswerBody, CapabilityBody, FreezeBody)
+}
 
 
 @dataclass(slots=True)
@@ -67,16 +73,26 @@ class SignerState:
     orders: set[str] = field(default_factory=set)
 
     def fold(self, record: Record) -> None:
-        """Take in one record of the journal; kinds that are not the signer's change nothing."""
-        match record.kind:
-            case RecordKind.ANSWER:
-                self.apply(AnswerBody.from_body(record.body))
-            case RecordKind.CAPABILITY:
-                self.apply(CapabilityBody.from_body(record.body))
-            case RecordKind.FREEZE:
-                self.apply(FreezeBody.from_body(record.body))
-            case _:
-                pass
+        """Take in one record of the journal; kinds that are not the signer's change nothing.
+
+        Raises
+        ------
+        Tampered
+            If the record can not be read: what is not understood is not skipped.
+        """
+        kind = _BODIES.get(record.kind)
+        if kind is None:
+            return
+        try:
+            body = msgspec.json.decode(record.body_json, type=kind)
+        except msgspec.ValidationError as error:
+            raise Tampered(
+                f"seq {record.seq} of the signer's journal can not be read",
+                found=str(error),
+                allowed=f"the body of a record of kind {record.kind.value}",
+                fix="run: tidegate journal verify; a newer release may have written it",
+            ) from error
+        self.apply(body)
 
     def apply(self, body: AnswerBody | CapabilityBody | FreezeBody) -> None:
         """Take in what was answered. The only way in which anything here changes."""
