@@ -251,12 +251,6 @@ def test_an_unchanged_measure_is_written_once_a_minute(world: World) -> None:
     assert len(list(world.journal.records(kind=RecordKind.BREAKER))) == 2
 
 
-def test_a_breaker_is_not_evaluated_more_often_than_its_period(world: World) -> None:
-    world.measure(1_600)
-    assert world.book.evaluate() == ()
-    assert world.after(1, 1_600) == 2
-
-
 def test_a_person_resumes_a_latched_breaker_and_it_is_written_who_why_and_on_what_evidence(
     world: World,
 ) -> None:

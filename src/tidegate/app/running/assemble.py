@@ -29,6 +29,7 @@ class Assembled:
     session: Session
     judge: Judge | None
     books: Books
+    sender: Sender | None = None
 
 
 @asynccontextmanager
@@ -129,4 +130,4 @@ async def assembled(
         session = Session(
             desk=desk, street=street, journal=journal, clock=clock, chain=chain, operator=site.account
         )
-        yield Assembled(session, judge, books)
+        yield Assembled(session, judge, books, sender)

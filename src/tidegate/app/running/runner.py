@@ -19,6 +19,7 @@ from tidegate.app.running.assemble import Assembled
 from tidegate.app.running.safety import Safety
 from tidegate.app.running.sites import Site
 from tidegate.app.session import block_event
+from tidegate.app.stopping import take_notes
 from tidegate.chain.heads import Added, Change, HeadFollower, RolledBack
 from tidegate.model import Block, Divergence, Halted, Intent, RecordKind, Stage, TidegateError, Unavailable
 
@@ -85,13 +86,13 @@ class Runner:
         """
         session = self.desk.session
         self._begin()
-        if self.site.is_new:
-            session.drop_orphans()
-            await self.desk.books.begin_anew(session.journal, stage=self.stage, desk=session.desk.name)
-        else:
-            await session.recover()
-        beats = asyncio.create_task(self._beat())
+        beats = asyncio.create_task(self._beat())  # first: a start that takes long is no silent breaker
         try:
+            if self.site.is_new:
+                session.drop_orphans()
+                await self.desk.books.begin_anew(session.journal, stage=self.stage, desk=session.desk.name)
+            else:
+                await session.recover()
             ended = await self._loop(stop)
         except Divergence as error:
             session.street.halts.halt(f"chain:{self.site.network.chain_id}", str(error))
@@ -194,6 +195,12 @@ class Runner:
             await asyncio.sleep(_BEAT_S)
             try:
                 self.safety.beat()
+                await take_notes(
+                    self.safety.stops.folder,
+                    breakers=self.safety.breakers,
+                    halts=self.desk.session.street.halts,
+                    keys=() if self.desk.sender is None else (self.desk.sender,),
+                )
             except TidegateError as error:
                 self.hooks.trouble(error)  # a breaker that can not be written has tripped all the same
 

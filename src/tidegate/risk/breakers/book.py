@@ -150,7 +150,7 @@ class BreakerBook:
         return None
 
     def evaluate(self) -> tuple[tuple[Breaker, Transition], ...]:
-        """Evaluate every breaker that is due, write what changed, and return the transitions.
+        """Evaluate every breaker, write what changed, and return the transitions.
 
         Raises
         ------
@@ -159,8 +159,7 @@ class BreakerBook:
         """
         with self._lock:
             now_ms = self._clock.now_ms()
-            due = [breaker for breaker in self._breakers if self._is_due(breaker, now_ms)]
-            rounds = [(breaker, *self._stepped(breaker, now_ms)) for breaker in due]
+            rounds = [(breaker, *self._stepped(breaker, now_ms)) for breaker in self._breakers]
             for breaker, state, transition in rounds:
                 if transition is not None and transition.level > transition.previous:
                     self._states[breaker.key] = state
@@ -272,10 +271,6 @@ class BreakerBook:
         except Exception:  # noqa: BLE001 - whatever a measure raises, the breaker is blind, and blind trips
             return None
         return reading
-
-    def _is_due(self, breaker: Breaker, now_ms: int) -> bool:
-        beat_ms = self._beats.get(breaker.key)
-        return beat_ms is None or now_ms - beat_ms >= breaker.period_s * MS
 
     def _is_silent(self, breaker: Breaker) -> bool:
         beat_ms = self._beats.get(breaker.key)

@@ -48,7 +48,7 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
     critical_from
         From this level on a cool-down does not hold; 0 is the highest of several levels.
     period_s
-        How often it is evaluated; after three of these in silence it is tripped.
+        How often at least it is evaluated; after three of these in silence it is tripped.
     """
 
     name: str

@@ -16,6 +16,8 @@ BASE_FEE_WEI = "base_fee_wei"
 ORACLE_AGE_S = "oracle_age_s"
 RPC_DIVERGENCES = "rpc_divergences_per_minute"
 
+_PERIOD_S = 5
+"""They are evaluated each second and with each block; fifteen seconds of silence trip them."""
 _NOTHING: frozenset[Operation] = frozenset()
 
 
@@ -32,6 +34,7 @@ def desk_breakers(desk: str) -> tuple[Breaker, ...]:
             min_hold_s=600,
             cooldown_s=60,
             max_input_age_s=10,
+            period_s=_PERIOD_S,
             latched_from=3,
             blind_latch_s=60,
         ),
@@ -44,6 +47,7 @@ def desk_breakers(desk: str) -> tuple[Breaker, ...]:
             min_hold_s=600,
             cooldown_s=60,
             max_input_age_s=10,
+            period_s=_PERIOD_S,
         ),
         Breaker(
             name="consecutive_failures",
@@ -54,6 +58,7 @@ def desk_breakers(desk: str) -> tuple[Breaker, ...]:
             min_hold_s=0,
             cooldown_s=0,
             max_input_age_s=10,
+            period_s=_PERIOD_S,
             latched_from=2,
             blind_latch_s=60,
         ),
@@ -71,6 +76,7 @@ def drawdown_breaker(desk: str) -> Breaker:
         min_hold_s=600,
         cooldown_s=60,
         max_input_age_s=10,
+        period_s=_PERIOD_S,
         latched_from=3,
         blind_latch_s=60,
     )
@@ -93,6 +99,7 @@ def chain_breakers(network: Network) -> tuple[Breaker, ...]:
             min_hold_s=300,
             cooldown_s=0,
             max_input_age_s=age_s,
+            period_s=_PERIOD_S,
             latched_from=2,
             blind_latch_s=3_600,
         ),
@@ -105,6 +112,7 @@ def chain_breakers(network: Network) -> tuple[Breaker, ...]:
             min_hold_s=60,
             cooldown_s=60,
             max_input_age_s=age_s,
+            period_s=_PERIOD_S,
         ),
         Breaker(
             name="rpc_divergence",
@@ -115,6 +123,7 @@ def chain_breakers(network: Network) -> tuple[Breaker, ...]:
             min_hold_s=60,
             cooldown_s=0,
             max_input_age_s=age_s,
+            period_s=_PERIOD_S,
             latched_from=2,
             blind_latch_s=3_600,
         ),
@@ -133,4 +142,5 @@ def oracle_breaker(scope: str, *, heartbeat_s: int) -> Breaker:
         min_hold_s=60,
         cooldown_s=60,
         max_input_age_s=60,
+        period_s=_PERIOD_S,
     )
