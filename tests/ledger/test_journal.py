@@ -157,6 +157,7 @@ def test_of_many_records_all_are_appended_or_none(path: Path, clock: ManualClock
         with pytest.raises(Unavailable):
             journal.append_many([*entries(1), big])
         free_the_disk(journal)
+        clock.set_ms(clock.now_ms() + 1_000)
         assert journal.head() == (kept.seq, kept.hash)
         journal.append_many(entries(2))
         assert journal.verify().records == 1 + 11
@@ -262,6 +263,7 @@ def test_a_full_disk_takes_nothing_in_half(path: Path, clock: ManualClock) -> No
         assert committed(path) == 12
         assert journal.head() == (kept.seq, kept.hash)
         free_the_disk(journal)
+        clock.set_ms(clock.now_ms() + 1_000)
         write(journal, intent, landed(intent))
         assert journal.verify().records == 12 + 1 + 11
         assert [attempt.intent_id for attempt in journal.attempts()] == [an_intent(0).id, intent.id]

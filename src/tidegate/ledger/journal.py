@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,17 @@ from tidegate.ledger.anchor import (
     refuse_empty_store,
     refuse_missing_note,
 )
+from tidegate.ledger.bodies import IntentBody
 from tidegate.ledger.body import Body
 from tidegate.ledger.place import Place, place_of
 from tidegate.ledger.projections import PROJECTED, Projector
 from tidegate.ledger.reader import JournalReader
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
+from tidegate.ledger.reserve import Reserve, may_use_reserve
 from tidegate.ledger.schema import check_version, create, head_table, records_table
-from tidegate.ledger.store import Writing, failures_named
+from tidegate.ledger.store import LEDGER_FULL, Writing, failures_named
 from tidegate.ledger.tables import insert_records, move_head
+from tidegate.ledger.timer import GroupTimer
 from tidegate.ledger.verify import VerifyReport
 from tidegate.model import (
     DURABLE_KINDS,
@@ -35,6 +38,7 @@ from tidegate.model import (
     Recorder,
     RecordKind,
     Tampered,
+    TidegateError,
     Unavailable,
     canonical_json,
 )
@@ -42,6 +46,10 @@ from tidegate.model import (
 GROUP_RECORDS = 256
 GROUP_AGE_NS = 2_000_000
 """A group is committed when it has so many records, or when its oldest is so old."""
+
+
+_REFILL_NS = 1_000_000_000
+_Formed = tuple[str, Body | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,7 @@ class Entry:
     correlation_id: str = ""
     causation_id: str = ""
 
-    def formed(self) -> tuple[str, Body | None]:
+    def formed(self) -> _Formed:
         """Return the canonical JSON of the body, and the body as its readers will find it.
 
         Raises
@@ -71,9 +79,9 @@ class Journal(JournalReader):
     """The one writer of a ledger. Open one with ``Journal.open``; close it, or use ``with``.
 
     A record of ``DURABLE_KINDS`` is on disk, with all before it, when ``append`` returns. Others
-    are committed in groups: at 256 records, when the next record finds the group 2 ms old, before
-    a read through this object, at ``flush`` and at ``close``. A process that is killed loses at
-    most its open group, never a record that something acted on.
+    are committed in groups: at 256 records or when the group is 2 ms old by its clock, before a read
+    through this object, at ``flush`` and at ``close``. A process that is killed loses at most its open
+    group, never a record that something acted on.
     """
 
     def __init__(
@@ -86,6 +94,7 @@ class Journal(JournalReader):
         head: tuple[int, str],
         resources: ExitStack,
         recorder: Recorder,
+        on_full: Callable[[bool], None] | None,
     ) -> None:
         super().__init__(place, place.reading())
         self._clock = clock
@@ -101,6 +110,13 @@ class Journal(JournalReader):
         self._is_on_disk = True
         self._is_closed = False
         self._lock = threading.RLock()
+        self._timer = GroupTimer(self._commit_if_due, GROUP_AGE_NS / 1e9)
+        self._on_full = on_full
+        self._reserve = Reserve(place.reserve)
+        self._is_full = False
+        self._refilled_ns = self._clock.monotonic_ns()
+        if not self._reserve.fill():
+            self._set_full(True)
 
     @classmethod
     def open(  # type: ignore[override]
@@ -110,6 +126,7 @@ class Journal(JournalReader):
         clock: Clock,
         recorder: Recorder | None = None,
         notes: Path | None = None,
+        on_full: Callable[[bool], None] | None = None,
     ) -> Journal:
         """Open or create the ledger and take its lease.
 
@@ -123,6 +140,8 @@ class Journal(JournalReader):
             Where the newest seq and the time of each commit are measured.
         notes
             See ``place_of``.
+        on_full
+            Called with True when the disk is full, with False when it has room again: for an alert.
 
         Raises
         ------
@@ -149,6 +168,7 @@ class Journal(JournalReader):
                 head=head,
                 resources=resources.pop_all(),
                 recorder=recorder or NullRecorder(),
+                on_full=on_full,
             )
 
     def append(
@@ -178,8 +198,10 @@ class Journal(JournalReader):
         TypeError, ValueError
             If the body has no canonical form, or not the form of its kind. Nothing is appended.
         Unavailable
-            If the store fails. This record is not in the journal; earlier ones of the open group
-            are kept, and written by the next commit that succeeds.
+            If the store fails. This record is not in the journal (a database that was lost in the
+            middle of a commit may have it; open the ledger again to know); earlier ones of the open
+            group are kept, and written by the next commit that succeeds. ``ledger_full`` if the disk
+            is: then exits, and what follows sent bytes, are taken as long as the reserve lasts.
         """
         entry = Entry(kind, body, actor=actor, correlation_id=correlation_id, causation_id=causation_id)
         return self._append([entry], durable=kind in DURABLE_KINDS)[0]
@@ -203,7 +225,10 @@ class Journal(JournalReader):
         with self._lock:
             if self._is_closed:
                 raise Unavailable(f"the journal {self.place} was closed", fix="open it again")
-            if not self._group:
+            if self._is_full:
+                self._demand_room(entries, bodies)
+            is_new_group = not self._group
+            if is_new_group:
                 self._group_since_ns = self._clock.monotonic_ns()
             added = self._chained(entries, bodies)
             self._seq, self._hash = added[-1].seq, added[-1].hash
@@ -212,18 +237,86 @@ class Journal(JournalReader):
                 record.seq: body for record, (_, body) in zip(added, bodies, strict=True) if body is not None
             }
             if durable or self._group_is_due():
-                try:
-                    self._commit(durable=durable)
-                except BaseException:
-                    self._withdraw(added)
-                    raise
+                self._commit_added(added, entries, bodies, durable=durable)
+            elif is_new_group:
+                self._timer.begin()
             return added
+
+    def _commit_added(
+        self, added: list[Record], entries: Sequence[Entry], bodies: Sequence[_Formed], *, durable: bool
+    ) -> None:
+        """Commit what was just added with all before it, or take it back."""
+        try:
+            try:
+                self._commit(durable=durable)
+            except Unavailable as silence:
+                if silence.code != LEDGER_FULL or self._is_full:
+                    raise
+                self._set_full(True)
+                self._demand_room(entries, bodies, silence)
+                self._commit(durable=durable)
+        except BaseException:
+            self._withdraw(added)
+            raise
+
+    @property
+    def is_full(self) -> bool:
+        """Say whether the disk is full: no new intent is taken."""
+        return self._is_full
+
+    def _demand_room(
+        self, entries: Sequence[Entry], bodies: Sequence[_Formed], why: Unavailable | None = None
+    ) -> None:
+        """Refuse what may not use the reserve, unless the disk has room again."""
+        if self._is_full and self._clock.monotonic_ns() - self._refilled_ns >= _REFILL_NS:
+            self._refilled_ns = self._clock.monotonic_ns()
+            if self._reserve.fill():
+                self._set_full(False)
+        refused = [
+            entry.kind
+            for entry, (_, body) in zip(entries, bodies, strict=True)
+            if not self._may_use_reserve(entry, body)
+        ]
+        if not self._is_full or not refused:
+            return
+        raise Unavailable(
+            f"the disk of {self.place} is full: nothing new is begun",
+            code=LEDGER_FULL,
+            found=f"{refused[0]} refused, the reserve is kept for exits" + (f": {why.found}" if why else ""),
+            allowed="exits, and what follows the bytes that are out",
+            fix="free space on the disk: new intents are taken again within seconds",
+        ) from why
+
+    def _set_full(self, is_full: bool) -> None:
+        self._is_full = is_full
+        self._refilled_ns = self._clock.monotonic_ns()
+        if is_full:
+            self._reserve.release()
+        self._writing.save_space(is_full=is_full)
+        if self._on_full is not None:
+            self._on_full(is_full)
+
+    def _may_use_reserve(self, entry: Entry, body: Body | None) -> bool:
+        is_of_exit = False
+        if isinstance(body, IntentBody):
+            is_of_exit = body.intent.operation.is_exit
+        elif entry.correlation_id:
+            attempt = self._projector.attempt(self._writing.connection, entry.correlation_id)
+            is_of_exit = attempt is not None and attempt.operation.is_exit
+        return may_use_reserve(entry.kind, is_of_exit=is_of_exit)
+
+    def _commit_if_due(self) -> None:
+        """Commit the open group if it is old enough; a failure is left to whoever adds next."""
+        with self._lock:
+            if self._group and self._group_is_due() and not self._is_closed:
+                with suppress(TidegateError):
+                    self._commit_taken(durable=False)
 
     def flush(self) -> None:
         """Put every record so far on disk."""
         with self._lock:
             if self._group or not self._is_on_disk:
-                self._commit(durable=True)
+                self._commit_taken(durable=True)
 
     def close(self) -> None:
         """Flush, give the lease back and let go of the file. Doing so twice is harmless."""
@@ -231,6 +324,8 @@ class Journal(JournalReader):
             if self._is_closed:
                 return
             self._is_closed = True
+        self._timer.end()
+        with self._lock:
             try:
                 self.flush()
             finally:
@@ -252,11 +347,11 @@ class Journal(JournalReader):
         """Commit the open group, then read several things as they stood at one moment."""
         with self._lock:
             if self._group:
-                self._commit(durable=False)
+                self._commit_taken(durable=False)
         with super().snapshot(doing) as connection:
             yield connection
 
-    def _chained(self, entries: Sequence[Entry], bodies: Sequence[tuple[str, Body | None]]) -> list[Record]:
+    def _chained(self, entries: Sequence[Entry], bodies: Sequence[_Formed]) -> list[Record]:
         """Return the entries as records that follow the head, which stays where it is."""
         seq, last_hash, at_ms = self._seq, self._hash, self._clock.now_ms()
         records = []
@@ -279,6 +374,16 @@ class Journal(JournalReader):
     def _group_is_due(self) -> bool:
         age_ns = self._clock.monotonic_ns() - self._group_since_ns
         return len(self._group) >= GROUP_RECORDS or age_ns >= GROUP_AGE_NS
+
+    def _commit_taken(self, *, durable: bool) -> None:
+        """Commit what was taken before; it may use the reserve, whatever it is."""
+        try:
+            self._commit(durable=durable)
+        except Unavailable as silence:
+            if silence.code != LEDGER_FULL or self._is_full:
+                raise
+            self._set_full(True)
+            self._commit(durable=durable)
 
     def _commit(self, *, durable: bool) -> None:
         begun_ns = self._clock.monotonic_ns()
@@ -306,6 +411,8 @@ class Journal(JournalReader):
         """Take back records whose commit failed, unless they are in the store after all."""
         if self._group and self._group[-1] is added[-1]:
             del self._group[-len(added) :]
+            for record in added:
+                self._bodies.pop(record.seq, None)
             self._seq, self._hash = added[0].seq - 1, added[0].prev_hash
 
 

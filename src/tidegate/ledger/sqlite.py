@@ -21,6 +21,11 @@ _MAGIC = b"SQLite format 3\0"
 _BUSY_S = 5.0
 _CHECKPOINT_PAGES = 4_000  # 16 MiB of log: moving it into the file costs two more trips to the disk
 
+_SAVING = {
+    True: ("PRAGMA wal_autocheckpoint=64", "PRAGMA wal_checkpoint(RESTART)"),  # the log's room is used again
+    False: (f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}",),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SqlitePlace:
@@ -97,6 +102,7 @@ class SqlitePlace:
                 durable="PRAGMA synchronous=FULL",
                 lazy="PRAGMA synchronous=NORMAL",
                 begin="BEGIN IMMEDIATE",
+                saving=_SAVING,
             )
         resources.callback(writing.close)
         return writing

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Engine, Insert, Row, Select, Update
@@ -31,12 +31,23 @@ class Writing:
         The statements that make commits from then on wait for the disk, or not.
     begin
         The statement that begins a transaction which will write.
+    saving
+        What is said to the store when its disk is full (True), and when it has room again (False).
     """
 
-    def __init__(self, engine: Engine, *, durable: str, lazy: str, begin: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        durable: str,
+        lazy: str,
+        begin: str,
+        saving: Mapping[bool, Sequence[str]] | None = None,
+    ) -> None:
         self._engine = engine
         self._modes = {True: durable, False: lazy}
         self._begin = begin
+        self._saving = saving or {}
         self._connection = engine.connect()
         self._is_durable: bool | None = None
 
@@ -53,6 +64,17 @@ class Writing:
         except BaseException:
             self._connection.connection.rollback()
             raise
+
+    @property
+    def connection(self) -> Connection:
+        """Return the connection, for reads between transactions by whoever writes."""
+        return self._connection
+
+    def save_space(self, *, is_full: bool) -> None:
+        """Let the store's own files grow as little as they can, or as is fastest; a failure is none."""
+        for statement in self._saving.get(is_full, ()):
+            with suppress(DBAPIError, sqlite3.Error):
+                tell(self._connection, statement)
 
     def close(self) -> None:
         """Let go of the store."""
