@@ -32,6 +32,14 @@ class Stand:
     def state(self, name: str) -> EndpointState:
         return next(report.state for report in self.pool.report if report.name == name)
 
+    def sizes(self, index: int) -> list[int]:
+        """Return how many calls each exchange held, but for those that asked who answers."""
+        proxy = self.proxies[index]
+        found = list(proxy.batches)
+        for _ in range(proxy.methods["eth_chainId"]):
+            found.remove(1)
+        return sorted(found)
+
     def forget_counts(self) -> None:
         for proxy in self.proxies:
             proxy.requests = 0

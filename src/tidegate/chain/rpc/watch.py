@@ -170,10 +170,11 @@ class Watch:
 
     async def _compare(self, number: int) -> None:
         """Quarantine whoever has another block than the majority at a depth that no reorg reaches."""
-        voices = [lane for lane in self._lanes if lane.health.is_usable and number in lane.hashes]
-        if len({lane.hashes[number] for lane in voices}) < 2:
+        voices = [lane for lane in self._lanes if lane.health.is_usable]
+        if len({lane.hashes[number] for lane in voices if number in lane.hashes}) < 2:
             return
-        # A reorg may have come between two answers: all are asked again before anyone is judged.
+        # A reorg may have come between two answers, and not all were asked yet: before anyone is
+        # judged, everybody is asked at once.
         again = await asyncio.gather(
             *(self._hash_at(lane, number) for lane in voices), return_exceptions=True
         )
