@@ -3,7 +3,7 @@ import tidegate.sim
 
 def test_public_names() -> None:
     assert " ".join(tidegate.sim.__all__) == (
-        "CONTRACTS NOT_ON_TAPE AccountState Artifact Artifacts Build ExactWorld FastWorld Fault "
+        "CONTRACTS NOT_ON_TAPE AccountState Artifact Artifacts AttachedWorld Build ExactWorld FastWorld Fault "
         "FaultProxy Measured PinnedWorld PinnedWorlds Tape TapeBlock TapeRecorder TapeWorld TapeWorlds "
         "World WorldReverted WorldState anvil_binary cache_dir checkout_root compile_contract "
         "state_digest"

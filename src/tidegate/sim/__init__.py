@@ -6,6 +6,7 @@ May import ``chain`` and ``model``; venues, desks, the pipeline and tests may im
 """
 
 from tidegate.sim.artifacts import Artifact, Artifacts
+from tidegate.sim.attached import AttachedWorld
 from tidegate.sim.builds import Build, compile_contract
 from tidegate.sim.errors import WorldReverted
 from tidegate.sim.exact import ExactWorld
@@ -24,6 +25,7 @@ __all__ = [
     "AccountState",
     "Artifact",
     "Artifacts",
+    "AttachedWorld",
     "Build",
     "ExactWorld",
     "FastWorld",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 
@@ -31,6 +31,38 @@ class _Saved(msgspec.Struct, frozen=True):
     dump: bytes
 
 
+class Process(Protocol):
+    """What a world asks of its node's process; ``Node`` is one."""
+
+    @property
+    def url(self) -> str:
+        """Return where the node listens."""
+        ...
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        ...
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether the process runs."""
+        ...
+
+    @property
+    def printed(self) -> str:
+        """Return the last lines that it printed."""
+        ...
+
+    def has_ended(self, *, within_s: float) -> bool:
+        """Say whether it ends by itself within a time."""
+        ...
+
+    def close(self) -> None:
+        """Stop it, if it is ours."""
+        ...
+
+
 class NodeWorld:
     """Owns the node's process and one connection to it. ``ExactWorld`` adds what every world does."""
 
@@ -54,7 +86,7 @@ class NodeWorld:
         self._mining = "auto"  # as the node starts
         # A base fee of zero stays zero: asking for it before each transaction would be in vain.
         self._is_free = fork_url is None and genesis.base_fee_wei == 0
-        self._node = Node(
+        self._node: Process = Node(
             node_arguments(
                 chain_id=chain_id,
                 genesis=genesis,

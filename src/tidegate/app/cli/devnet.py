@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.cli.devnet_grant import grant
+from tidegate.app.cli.devnet_life import allow, market
 from tidegate.app.devnet import (
     DEFAULT_CHAINS,
     NodeStatus,
@@ -115,7 +116,9 @@ def export(
     )
 
 
+app.command()(allow)
 app.command()(grant)
+app.command()(market)
 
 
 def _folder() -> Path:

@@ -47,6 +47,12 @@ class Crowd:
         self._world.set_base_fee(base_fee_wei)
         return self._world.mine()
 
+    def move(self, market: Market) -> int:
+        """Send the moves of the next block to a node that mines by itself; return how many they are."""
+        moves = market.moves(self._world, self._world.block().number + 1)
+        self._send(moves, _MAX_FEE_WEI)
+        return len(moves)
+
     def _send(self, moves: Iterable[Move], max_fee_wei: int) -> None:
         nonces: dict[Address, int] = {}
         for move in moves:
