@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from tests.chain.heads.fakechain import CONTRACT, FakeChain
@@ -139,3 +141,29 @@ def test_a_node_without_blooms_is_asked_for_each_block_by_hash() -> None:
     catch_up(follower(chain), fold)
     assert set(fold.logs) == chain.keys()
     assert chain.asked["block_logs"] == 40
+
+
+def test_blooms_that_are_not_true_are_not_asked() -> None:
+    chain, fold = FakeChain(40), Fold()
+    chain.by_hash = {
+        block_hash: (msgspec.structs.replace(header, logs_bloom=b"\x5a" * 256), logs)
+        for block_hash, (header, logs) in chain.by_hash.items()
+    }
+    catch_up(follower(chain, has_blooms=False), fold)
+    assert set(fold.logs) == chain.keys()
+    assert chain.asked["block_logs"] == 40
+    stuck = follower(chain)
+    assert catch_up(stuck) == []
+    assert stuck.health.gap_why == "logs_missing"
+
+
+def test_a_deadline_that_hits_before_any_block_was_asked_for_narrows_nothing() -> None:
+    chain = FakeChain(200)
+    following = follower(chain, span_max=64)
+
+    async def silent() -> None:
+        await asyncio.Event().wait()
+
+    chain.head = silent
+    assert asyncio.run(following.step(deadline_s=0.01)) == ()
+    assert (following.span, following.health.gap_why) == (64, "deadline")

@@ -44,7 +44,7 @@ def test_a_reorg_rolls_back_from_the_head_to_the_common_ancestor_and_then_adds_t
     fold.take(batch)
     assert shown(batch) == ["-5", "-4", "-3", "+3", "+4", "+5", "+6"]
     assert set(fold.logs) == chain.keys()
-    assert recorder.values[Metric.REORG_DEPTH, "test"] == 3
+    assert recorder.values[Metric.REORG_DEPTH, "1"] == 3
 
 
 def test_a_rollback_names_the_keys_that_it_withdraws() -> None:

@@ -8,6 +8,7 @@ from tidegate.chain.heads.changes import Added, BlockState, Change, Confirmed, F
 from tidegate.chain.heads.cursors import Cursor, CursorStore, JournalCursors, MemoryCursors
 from tidegate.chain.heads.follower import HeadFollower, Progress
 from tidegate.chain.heads.health import ChainHealth, GapAlert
+from tidegate.chain.heads.hints import pass_on
 from tidegate.chain.heads.marks import Mark
 from tidegate.chain.heads.source import BlockSource, LogFilter, NodeBlocks
 from tidegate.chain.mined import Header, LogKey, MinedLog
@@ -34,4 +35,5 @@ __all__ = [
     "NodeBlocks",
     "Progress",
     "RolledBack",
+    "pass_on",
 ]

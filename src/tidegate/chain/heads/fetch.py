@@ -38,13 +38,19 @@ class BlockFetcher:
         Which logs are kept.
     span_max
         How many blocks a span may have at most.
+    has_blooms
+        Whether the headers' blooms are true. If not, every block is asked for by its hash, and logs that
+        are late can not be told from none.
     """
 
-    def __init__(self, source: BlockSource, wanted: LogFilter, *, span_max: int) -> None:
+    def __init__(
+        self, source: BlockSource, wanted: LogFilter, *, span_max: int, has_blooms: bool = True
+    ) -> None:
         self.span = span_max
         self.fetched_to = -1
         self._source = source
         self._wanted = wanted
+        self._has_blooms = has_blooms
         self._span_max = span_max
         self._served = 0
         self._at_once = 1
@@ -139,13 +145,15 @@ class BlockFetcher:
         foreign = [log for log in logs if log.block_hash != header.hash or log.block_number != header.number]
         if foreign or any(log.index >= after.index for log, after in pairwise(logs)):
             raise NotYet(f"the logs of block {header.number} are not its own", code="logs_foreign")
-        if not is_explained(header.logs_bloom, logs):
+        if self._has_blooms and not is_explained(header.logs_bloom, logs):
             raise NotYet(f"block {header.number} has logs that are not there yet", code="logs_missing")
         return header, tuple(filter(self._wanted.wants, logs))
 
     async def _checked(self, header: Header, given: tuple[MinedLog, ...]) -> Complete:
         """Return a block of a span, from what the span gave for its hash or from the block itself."""
-        if self._wanted == LogFilter():
+        if not self._has_blooms:
+            is_whole = False
+        elif self._wanted == LogFilter():
             is_whole = bool(header.logs_bloom) and is_explained(header.logs_bloom, given)
         else:
             is_whole = bool(given) or not may_hold(header.logs_bloom, self._wanted)

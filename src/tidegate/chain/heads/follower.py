@@ -52,6 +52,8 @@ class HeadFollower:
         The first block where no cursor is kept yet; by default the head.
     span_max
         How many blocks a backfill asks for at once; it adapts below that.
+    has_blooms
+        False for a chain whose headers carry no true blooms: then late logs look like none.
     on_gap, on_progress
         Told when a block has been missing for three block times, and how far a backfill has come.
 
@@ -73,6 +75,7 @@ class HeadFollower:
         wanted: LogFilter | None = None,
         start_block: int | None = None,
         span_max: int = SPAN_MAX,
+        has_blooms: bool = True,
         on_gap: Callable[[GapAlert], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -83,13 +86,14 @@ class HeadFollower:
         self._start_block = start_block
         self._on_progress = on_progress
         self._health = HealthTracker(network, clock or SystemClock(), self._recorder, on_gap)
-        self._fetcher = BlockFetcher(source, wanted or LogFilter(), span_max=span_max)
+        self._fetcher = BlockFetcher(source, wanted or LogFilter(), span_max=span_max, has_blooms=has_blooms)
         self._machine = BlockMachine(
             network.chain_id,
             confirmations=network.confirmations,
             reorg_max_blocks=network.reorg_max_blocks,
         )
         self._is_resumed = False
+        self._is_fetching = False
         self._backfill_first: int | None = None
         self._announced = -1
         self._waiting: list[Change] = []
@@ -143,13 +147,14 @@ class HeadFollower:
         self._resume()
         if hint is not None:
             self.hint(hint)
-        why = ""
+        why, self._is_fetching = "", False
         try:
             async with asyncio.timeout(deadline_s):
                 await self._look()
         except TimeoutError:
-            self._fetcher.narrow()
             why = "deadline"
+            if self._is_fetching:
+                self._fetcher.narrow()
         except Unavailable as error:
             why = error.code
         except Divergence as error:
@@ -237,7 +242,7 @@ class HeadFollower:
         withdrawn = self._machine.roll_back_to(block)
         if withdrawn:
             self._waiting += withdrawn
-            self._recorder.set(Metric.REORG_DEPTH, len(withdrawn), chain=self._network.name)
+            self._recorder.set(Metric.REORG_DEPTH, len(withdrawn), chain=str(self._network.chain_id))
 
     async def _block_to_stand(self, head: Header) -> Header | None:
         """Return a block of the chain that must stand on what we hold, or none if there is none yet."""
@@ -256,6 +261,7 @@ class HeadFollower:
     async def _extend(self, head: Header) -> None:
         machine, reach = self._machine, self._network.reorg_max_blocks
         assert machine.next_number is not None
+        self._is_fetching = True
         while machine.next_number <= head.number:
             first, settled = machine.next_number, head.number - reach
             if first < settled:

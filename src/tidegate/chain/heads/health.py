@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -11,6 +12,8 @@ from tidegate.chain.networks import Network
 from tidegate.model import Clock, Metric, Recorder
 
 GAP_ALERT_BLOCK_TIMES = 3
+BLOCK_TIME_BLOCKS = 64
+"""Over how many blocks the block time is averaged."""
 
 
 class GapAlert(msgspec.Struct, frozen=True):
@@ -59,7 +62,7 @@ class HealthTracker:
         self._gap_at: int | None = None
         self._gap_blocks = 0
         self._is_told = False
-        self._handed: tuple[Header, Header] | None = None
+        self._handed: deque[Header] = deque(maxlen=BLOCK_TIME_BLOCKS)
 
     def saw_head(self, head: Header) -> None:
         """Note the newest head."""
@@ -70,10 +73,9 @@ class HealthTracker:
 
     def handed_out(self, block: Header) -> None:
         """Note a block that consumers are told of."""
-        first, last = self._handed or (block, block)
-        if block.number <= last.number or block.number - first.number > 2 * self._network.reorg_max_blocks:
-            first = block if block.number <= first.number else last
-        self._handed = (first, block)
+        while self._handed and self._handed[-1].number >= block.number:
+            self._handed.pop()
+        self._handed.append(block)
 
     def looked(self, next_number: int | None, *, why: str) -> None:
         """Note the end of a look at the chain; ``why`` says what stopped it, empty if nothing did.
@@ -82,7 +84,7 @@ class HealthTracker:
         """
         head = -1 if self._head is None else self._head.number
         self._gap_blocks = 0 if next_number is None else max(head + 1 - next_number, 0)
-        self._recorder.set(Metric.BLOCK_GAP, self._gap_blocks, chain=self._network.name)
+        self._recorder.set(Metric.BLOCK_GAP, self._gap_blocks, chain=str(self._network.chain_id))
         now_ns = self._clock.monotonic_ns()
         limit_ns = round(GAP_ALERT_BLOCK_TIMES * self._network.block_time_s * 1e9)
         since_ns = now_ns
@@ -118,7 +120,7 @@ class HealthTracker:
         )
 
     def _block_time_s(self) -> float:
-        if self._handed is None or self._handed[1].number == self._handed[0].number:
+        if len(self._handed) < 2:
             return self._network.block_time_s
-        first, last = self._handed
+        first, last = self._handed[0], self._handed[-1]
         return (last.timestamp - first.timestamp) / (last.number - first.number)
