@@ -60,7 +60,7 @@ def read_witness_settings(
         raise ConfigError(
             f"{config} names no chain", found="no [chains.NAME]", allowed="at least one", fix="tidegate init"
         )
-    return WitnessSettings(loaded, home, socket, uids or frozenset({os.geteuid()}), quorum)
+    return WitnessSettings(loaded, home, socket, uids, quorum)
 
 
 def run_witness(settings: WitnessSettings, *, report: Callable[[dict[str, Any]], None]) -> None:

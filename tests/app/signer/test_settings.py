@@ -45,7 +45,7 @@ def test_the_commented_file_is_the_default(tmp_path: Path) -> None:
 def test_every_key_of_the_form_stands_in_the_commented_file() -> None:
     written = tomllib.loads(commented())
     assert {table: set(keys) for table, keys in written.items() if isinstance(keys, dict)} == {
-        "signer": {"socket", "admin_socket", "worker_uids", "admin_uids", "rate_per_s", "journal"},
+        "signer": {"socket", "admin_socket", "workers", "administrators", "rate_per_s", "journal"},
         "chains": {"public", "devnets"},
         "witness": {"socket", "age_max_s", "quorum"},
     }
@@ -60,7 +60,8 @@ def test_every_key_of_the_form_stands_in_the_commented_file() -> None:
         ("rate_per_s = 200", "rate_per_s = 10001", "1 to 10000"),
         ("rate_per_s = 200", 'rate_per_s = "200"', "Expected `int`"),
         ("rate_per_s = 200", "rate = 200", "rate_per_s"),
-        ("worker_uids = []", "worker_uids = [-1]", "worker_uids"),
+        ("workers = []", "workers = [-1]", "workers"),
+        ("workers = []", 'workers = ["no-such-user"]', "no user"),
         ("public = []", 'public = ["arbitrun"]', "did you mean arbitrum?"),
         ("devnets = [31337]", "devnets = [1]", "ethereum, a mainnet"),
         ('password = "fd:3"', 'password = "hunter2"', "credential:NAME"),
@@ -80,6 +81,11 @@ def test_what_it_can_not_say_is_a_config_error_with_what_is_allowed(
     told = f"{refused.value.found} {refused.value.allowed} {refused.value.fix} {refused.value}"
     assert said in told or (said == "TOML" and refused.value.code == "config_syntax")
     assert "hunter2" not in told
+
+
+def test_users_are_named_or_numbered(tmp_path: Path) -> None:
+    read = settings(tmp_path, changed("workers = []", 'workers = ["root", 12]'))
+    assert read.worker_uids == {0, 12}
 
 
 def test_a_missing_file_names_the_command_that_writes_one(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tidegate.custody import SignerClient, SignerConnection
 from tidegate.custody.capability import Capability, Price, Purpose, Target, make_capability
-from tidegate.custody.envelope import issue
+from tidegate.custody.envelope import sign_capability
 from tidegate.custody.keys import KeyFile, KeyKind, Password
 from tidegate.ledger import JournalReader, Record
 from tidegate.model import ZERO_ADDRESS, Address, Stage, UnsignedTransaction, sha256_hex
@@ -97,7 +97,7 @@ class Ground:
         return self.capability_in_force
 
     def envelope(self, capability: Capability) -> bytes:
-        return issue(capability, self.issuer)
+        return sign_capability(capability, self.issuer)
 
     def write_config(self, *, password: str, signer: str = "", witness: str = "") -> None:
         issuer = self.issuer.public_key().public_bytes_raw().hex()

@@ -202,7 +202,7 @@ def test_every_answer_yes_or_no_is_a_record(running: SignerProcess) -> None:
 
 def test_a_wrong_uid_is_closed_counted_and_journaled(tmp_path: Path) -> None:
     other = os.geteuid() + 1
-    with SignerProcess(Ground(tmp_path / "s"), signer=f"worker_uids = [{other}]") as process:
+    with SignerProcess(Ground(tmp_path / "s"), signer=f"workers = [{other}]") as process:
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(20)
             peer.connect(str(process.ground.socket))

@@ -22,6 +22,7 @@ from tidegate.app.signer import (
     prepare_devnet_signer,
     read_signer_settings,
     run_signer,
+    uids_of,
 )
 from tidegate.custody import SignerConnection
 from tidegate.custody.requests import Done, Freeze, Revoke, StatusAnswer, Unfreeze
@@ -85,8 +86,9 @@ def witness(
         Path, typer.Option("--config", help="Chains and endpoints, in the form of tidegate.toml.")
     ] = Path("witness.toml"),
     socket: Socket = None,
-    uids: Annotated[
-        list[int] | None, typer.Option("--uid", help="A user that may ask: the signer's. Else our own.")
+    users: Annotated[
+        list[str] | None,
+        typer.Option("--user", help="A user, by name or uid, that may ask: the signer's. Else our own."),
     ] = None,
     quorum: Annotated[int, typer.Option(min=1, max=16, help="How many operators must agree.")] = 2,
     as_json: JsonFlag = False,
@@ -96,7 +98,11 @@ def witness(
 
     place = socket or home() / "witness" / "witness.sock"
     chosen = read_witness_settings(
-        config, home=home(), socket=place, uids=frozenset(uids or ()), quorum=quorum
+        config,
+        home=home(),
+        socket=place,
+        uids=uids_of([int(one) if one.isdigit() else one for one in users or ()]),
+        quorum=quorum,
     )
 
     def report(facts: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ runs as little code as it can. Its witness is another process (``app.witness``).
 
 from tidegate.app.signer.prepare import Prepared, commented, devnet_issuer, prepare_devnet_signer
 from tidegate.app.signer.process import open_keys, run_signer
-from tidegate.app.signer.settings import SignerSettings, read_signer_settings
+from tidegate.app.signer.settings import SignerSettings, read_signer_settings, uids_of
 
 __all__ = [
     "Prepared",
@@ -17,4 +17,5 @@ __all__ = [
     "prepare_devnet_signer",
     "read_signer_settings",
     "run_signer",
+    "uids_of",
 ]

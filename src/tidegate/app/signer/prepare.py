@@ -106,8 +106,8 @@ def commented(key_name: str = "operator", chain_id: int = 31337, issuer: str = "
 [signer]
 socket = "signer.sock"          # workers ask here: mode 0600, in a folder of mode 0700
 admin_socket = "admin.sock"     # unfreeze and revoke are asked here alone
-worker_uids = []                # users who may ask for signatures; empty is the signer's own user
-admin_uids = []                 # users who may unfreeze and revoke; empty is the signer's own user
+workers = []                    # users, by name or uid, who may ask for signatures; empty is the signer's own
+administrators = []             # users who may unfreeze and revoke; empty is the signer's own
 rate_per_s = 200                # requests a second and connection, 1 to 10000
 journal = "journal.sqlite"      # every answer is in here before it leaves; if it is lost, all is refused
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import pwd
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -22,7 +24,8 @@ from tidegate.model import ConfigError
 _T = TypeVar("_T", bound=msgspec.Struct)
 _BYTES_MAX = 1_048_576
 
-Uid = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 2)]
+User = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 2)] | Annotated[str, msgspec.Meta(min_length=1)]
+"""A user of this machine, by uid or name."""
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -58,8 +61,8 @@ class SignerTable(_Table, frozen=True):
 
     socket: str = "signer.sock"
     admin_socket: str = "admin.sock"
-    worker_uids: tuple[Uid, ...] = ()
-    admin_uids: tuple[Uid, ...] = ()
+    workers: tuple[User, ...] = ()
+    administrators: tuple[User, ...] = ()
     rate_per_s: int = 200
     journal: str = "journal.sqlite"
 
@@ -83,7 +86,7 @@ class SignerFile(_Table, frozen=True):
 
 
 class SignerSettings(msgspec.Struct, frozen=True):
-    """``signer.toml``, with its paths absolute and its users resolved. Empty uids are our own."""
+    """``signer.toml``, with its paths absolute and its users resolved. No users are our own one."""
 
     file: SignerFile
     folder: Path
@@ -111,12 +114,12 @@ class SignerSettings(msgspec.Struct, frozen=True):
     @property
     def worker_uids(self) -> frozenset[int]:
         """Return who may ask for signatures."""
-        return frozenset(self.file.signer.worker_uids or (os.geteuid(),))
+        return uids_of(self.file.signer.workers)
 
     @property
     def admin_uids(self) -> frozenset[int]:
         """Return who may unfreeze and revoke."""
-        return frozenset(self.file.signer.admin_uids or (os.geteuid(),))
+        return uids_of(self.file.signer.administrators)
 
     @property
     def issuers(self) -> tuple[Issuer, ...]:
@@ -163,8 +166,32 @@ def read_signer_settings(path: Path) -> SignerSettings:
                 fix=f"did you mean {near[0]}?" if near else "a chain of your own belongs into chains.devnets",
             )
     settings = SignerSettings(file, path.absolute().parent)
-    _ = settings.networks  # a devnet with a public network's id is an error of the file
+    # What can only be resolved now is an error of the file, not of the moment when it is first used.
+    _ = settings.networks, settings.worker_uids, settings.admin_uids
     return settings
+
+
+def uids_of(users: Iterable[int | str]) -> frozenset[int]:
+    """Return the uids of users; our own if there are none.
+
+    Raises
+    ------
+    ConfigError
+        ``unknown_user`` if the machine has no user of a name.
+    """
+    uids: set[int] = set()
+    for user in users:
+        try:
+            uids.add(user if isinstance(user, int) else pwd.getpwnam(user).pw_uid)
+        except KeyError:
+            raise ConfigError(
+                f"this machine has no user {user!r}",
+                code="unknown_user",
+                found=str(user)[:64],
+                allowed="a name or uid of /etc/passwd",
+                fix=f"useradd --system {user}",
+            ) from None
+    return frozenset(uids or {os.geteuid()})
 
 
 def read_table(path: Path, kind: type[_T], *, missing: str) -> _T:
