@@ -17,7 +17,7 @@ from tidegate.app.runtime import Ground, Job
 from tidegate.chain import devnet_network
 from tidegate.custody import Issuer, IssuerKind, SignerCore
 from tidegate.custody.capability import Capability, Purpose
-from tidegate.custody.envelope import issue
+from tidegate.custody.envelope import sign_capability
 from tidegate.custody.requests import LoadCapability, SignTransaction
 from tidegate.custody.transactions import encode_unsigned
 from tidegate.desks.atomic import parse_strategy, template_text
@@ -113,7 +113,9 @@ def answer(capability: Capability, plan: Plan, now_s: int):
         plan_digest=plan.digest,
         unsigned=encode_unsigned(unsigned),
     )
-    return core.handle([LoadCapability(envelope=issue(capability, ISSUER)), request], is_admin=False)[1]
+    return core.handle(
+        [LoadCapability(envelope=sign_capability(capability, ISSUER)), request], is_admin=False
+    )[1]
 
 
 @pytest.mark.parametrize("name", ["flash-arb", "leverage-open"])

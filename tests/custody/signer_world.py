@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tidegate.chain import NETWORKS, address, devnet_network, encode_call, keccak256
 from tidegate.custody.capability import Capability, Purpose, make_capability
 from tidegate.custody.core import SignerCore
-from tidegate.custody.envelope import Issuer, IssuerKind, issue
+from tidegate.custody.envelope import Issuer, IssuerKind, sign_capability
 from tidegate.custody.keys.local import SecpKey
 from tidegate.custody.orders import Order, OrderKind, sign_order
 from tidegate.custody.ports import CodeReading
@@ -174,7 +174,7 @@ def capability(*, by: Ed25519PrivateKey = DEVNET_ISSUER, **changes: Any) -> Capa
 
 
 def envelope(*, by: Ed25519PrivateKey = DEVNET_ISSUER, **changes: Any) -> bytes:
-    return issue(capability(by=by, **changes), by)
+    return sign_capability(capability(by=by, **changes), by)
 
 
 def transaction(**changes: Any) -> UnsignedTransaction:

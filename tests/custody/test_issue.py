@@ -17,7 +17,7 @@ from tests.custody.signer_world import (
 from tests.custody.test_executor_policy import TERMS
 
 from tidegate.chain import NETWORKS, devnet_network, selector
-from tidegate.custody.envelope import issue
+from tidegate.custody.envelope import sign_capability
 from tidegate.custody.issue import devnet_capability, executor_terms
 from tidegate.custody.policies import bind_policy
 from tidegate.custody.requests import LoadCapability
@@ -41,7 +41,7 @@ def give(network=DEVNET, *, is_throw_away=False, **changes):
 
 def test_a_devnet_capability_is_what_the_signer_loads_and_signs_by():
     world = SignerWorld()
-    loaded = world.ask(LoadCapability(envelope=issue(give(), DEVNET_ISSUER)))
+    loaded = world.ask(LoadCapability(envelope=sign_capability(give(), DEVNET_ISSUER)))
     assert is_signed(world.sign(loaded.capability_id))
 
 

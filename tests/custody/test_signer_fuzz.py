@@ -33,7 +33,7 @@ from tests.custody.signer_world import (
 from tidegate.chain import encode_call, selector
 from tidegate.custody import core
 from tidegate.custody.capability import Purpose
-from tidegate.custody.envelope import issue
+from tidegate.custody.envelope import sign_capability
 from tidegate.custody.requests import Freeze, LoadCapability, Revoke, Unfreeze
 from tidegate.model import Stage
 
@@ -90,7 +90,7 @@ class Attacker:
         match flaw:
             case "stranger":
                 fields = {**fields, "issued_by": key_id(STRANGER)}
-                return issue(capability(**fields), STRANGER)
+                return sign_capability(capability(**fields), STRANGER)
             case "expired":
                 fields = {**fields, "not_before": now_s - 100, "expires_at": now_s}
             case "serial":
@@ -101,7 +101,7 @@ class Attacker:
                 fields = {**fields, "key_address": FRIEND}
             case "mainnet":
                 fields = {**fields, "chain_id": 1, "typed_domains": ()}
-        raw = bytearray(issue(capability(**fields), DEVNET_ISSUER))
+        raw = bytearray(sign_capability(capability(**fields), DEVNET_ISSUER))
         if flaw == "tampered":
             place = raw.index(b'"payload":"') + 11 + self.dice.randrange(400)
             raw[place] = ord("A") if raw[place] != ord("A") else ord("B")

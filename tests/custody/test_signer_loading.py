@@ -30,9 +30,9 @@ from tidegate.custody.envelope import (
     CAPABILITY_TYPE,
     ORDER_TYPE,
     IssuerKind,
-    issue,
     pre_authentication,
     seal,
+    sign_capability,
 )
 from tidegate.custody.requests import Freeze, LoadCapability, Revoke
 from tidegate.model import ConfigError, RecordKind, Stage
@@ -113,7 +113,7 @@ def test_the_issuer_that_is_named_must_be_the_one_who_signed(world):
     both = seal(encode_capability(capability(by=GATE)), CAPABILITY_TYPE, DEVNET_ISSUER, GATE)
     assert load(world, both).capability_id == capability(by=GATE).id
     with pytest.raises(ConfigError, match="signed by the issuer that it names"):
-        issue(capability(by=GATE), DEVNET_ISSUER)
+        sign_capability(capability(by=GATE), DEVNET_ISSUER)
 
 
 def test_a_person_issues_no_capabilities(world):

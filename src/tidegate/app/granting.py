@@ -15,9 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tidegate.app.devnet import NodeRecord
 from tidegate.app.runtime import Job
 from tidegate.chain import decode_output, devnet_network, encode_call, keccak256
-from tidegate.custody.capability import Capability, Purpose
-from tidegate.custody.envelope import Issuer, IssuerKind
-from tidegate.custody.issue import devnet_capability, executor_terms
+from tidegate.custody import Capability, Issuer, IssuerKind, Purpose, devnet_capability, executor_terms
 from tidegate.desks.atomic import Assignment, complete_blinds, joint_policy
 from tidegate.model import (
     BPS,

@@ -7,10 +7,13 @@ at rest. Called by ``pipeline/`` (through the protocol) and built by ``app/``.
 """
 
 from tidegate.custody.asking import SignerRules
+from tidegate.custody.capability import Capability, Purpose
 from tidegate.custody.client import SignerClient, SignerConnection, denied
 from tidegate.custody.core import SignerCore
-from tidegate.custody.envelope import Issuer, IssuerKind
+from tidegate.custody.envelope import Issuer, IssuerKind, sign_capability
 from tidegate.custody.hardening import Confinement, confine
+from tidegate.custody.issue import devnet_capability, executor_terms
+from tidegate.custody.orders import Order, OrderKind, sign_order
 from tidegate.custody.rate import check_rate
 from tidegate.custody.server import Door, SignerServer
 from tidegate.custody.sockets import inherited, listen
@@ -18,10 +21,14 @@ from tidegate.custody.throwaway import ThrowAwayKey
 from tidegate.custody.witness import WitnessedChain, WitnessService, WitnessView
 
 __all__ = [
+    "Capability",
     "Confinement",
     "Door",
     "Issuer",
     "IssuerKind",
+    "Order",
+    "OrderKind",
+    "Purpose",
     "SignerClient",
     "SignerConnection",
     "SignerCore",
@@ -34,6 +41,10 @@ __all__ = [
     "check_rate",
     "confine",
     "denied",
+    "devnet_capability",
+    "executor_terms",
     "inherited",
     "listen",
+    "sign_capability",
+    "sign_order",
 ]

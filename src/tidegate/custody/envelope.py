@@ -79,7 +79,7 @@ def seal(payload: bytes, payload_type: str, *keys: Ed25519PrivateKey) -> bytes:
     return msgspec.json.encode(Envelope(_text(payload), payload_type, signatures))
 
 
-def issue(capability: Capability, key: Ed25519PrivateKey) -> bytes:
+def sign_capability(capability: Capability, key: Ed25519PrivateKey) -> bytes:
     """Return the envelope of ``capability``, signed by its issuer.
 
     Raises

@@ -52,8 +52,7 @@ def grant(
     from tidegate.app.granting import Holder, Limits, devnet_grant
     from tidegate.app.runtime import Job
     from tidegate.app.signer import devnet_issuer
-    from tidegate.custody.capability import Purpose
-    from tidegate.custody.envelope import issue
+    from tidegate.custody import Purpose, sign_capability
     from tidegate.custody.keys import Curve, KeyFile, KeyKind
     from tidegate.desks.atomic import load_blinds, load_strategy
 
@@ -91,7 +90,7 @@ def grant(
         issuer_key=issuer_key,
         now_ms=time.time_ns() // 1_000_000,
     )
-    envelope = issue(capability, issuer_key)
+    envelope = sign_capability(capability, issuer_key)
     path = output or home() / "signer" / f"{capability.desk}-{chain}-{capability.purpose.value}.capability"
     _write(path, envelope)
     if load:
