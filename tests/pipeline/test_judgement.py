@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from tests.pipeline.fakes import FakeChain, FakeDesk, intent
-from tests.pipeline.harness import kinds
+from tests.pipeline.harness import kinds, street_of
 
 from tidegate.chain import address
 from tidegate.ledger import Journal, OutcomeBody
@@ -188,3 +188,14 @@ def test_after_a_restart_no_block_judges_twice(journal, live, desk):
     assert ended.kind is OutcomeKind.LANDED
     assert [one.block_number for one in judgements(journal)] == [2, 3]
     assert live.sends == 0
+
+
+def test_what_a_shadow_left_open_no_other_stage_goes_on_with(journal, live, desk):
+    street, _ = shadow(journal, live, desk)
+    walk(live, street)
+    paper = street_of(journal, live, desk)
+    assert asyncio.run(recover(paper, journal, now_ms=0)) == []
+    assert paper.open_runs == ()
+    assert live.sends == 0
+    again, _ = shadow(journal, live, desk)
+    assert [run.intent.id for run in asyncio.run(recover(again, journal, now_ms=0))] == ["one"]

@@ -37,7 +37,7 @@ class Account:
 
 
 @dataclass(slots=True)
-class _Open:
+class _Run:
     subject: str
     block: int = 0
     value_usd_e6: int = 0
@@ -71,7 +71,7 @@ class Progress:
     refusals: Counter[str] = field(default_factory=Counter)
     recent: deque[Ended] = field(default_factory=lambda: deque(maxlen=10))
     seq: int = 0
-    _open: dict[str, _Open] = field(default_factory=dict)
+    _runs: dict[str, _Run] = field(default_factory=dict)
 
     @property
     def blocks(self) -> int:
@@ -88,22 +88,25 @@ class Progress:
                 case RecordKind.DECISION:
                     self._decision(DecisionBody.from_body(record.body))
                 case RecordKind.INTENT:
-                    subject = IntentBody.from_body(record.body).intent.subject
-                    self._open[record.correlation_id] = _Open(subject, self.block)
+                    self.expect(record.correlation_id, IntentBody.from_body(record.body).intent.subject)
                 case RecordKind.RECEIPT:
                     receipt = ReceiptBody.from_body(record.body)
-                    run = self._open[record.correlation_id]
+                    run = self._runs[record.correlation_id]
                     run.block = receipt.block_number
                     self.account(run.subject).gas_used += receipt.gas_used
                 case RecordKind.BOOKING:
                     value = BookingBody.from_body(record.body).value_usd_e6
-                    run = self._open[record.correlation_id]
+                    run = self._runs[record.correlation_id]
                     run.value_usd_e6 = value
                     self.account(run.subject).value_usd_e6 += value
                 case RecordKind.OUTCOME:
-                    self._outcome(self._open.pop(record.correlation_id), OutcomeBody.from_body(record.body))
+                    self._outcome(self._runs[record.correlation_id], OutcomeBody.from_body(record.body))
                 case _:
                     pass
+
+    def expect(self, intent_id: str, subject: str) -> None:
+        """Know a run by its intent, also one that began before the records that are taken here."""
+        self._runs[intent_id] = _Run(subject, self.block)
 
     def account(self, subject: str) -> Account:
         """Return a strategy's account, opened at its first mention."""
@@ -147,7 +150,7 @@ class Progress:
         if decision.reason is not None:
             self.reasons[decision.reason.value] += 1
 
-    def _outcome(self, run: _Open, outcome: OutcomeBody) -> None:
+    def _outcome(self, run: _Run, outcome: OutcomeBody) -> None:
         self.account(run.subject).outcomes[outcome.kind] += 1
         if outcome.kind is OutcomeKind.DENIED and outcome.reason is not None:
             self.refusals[outcome.reason.value] += 1

@@ -62,6 +62,8 @@ def _recall(street: Street, journal: Journal, now_ms: int) -> tuple[list[Run], l
     found: list[Run] = []
     watched: list[Run] = []
     for attempt in journal.unsettled(since_ms=now_ms - WEEK_S * 1000):
+        if not street.concerns(attempt):
+            continue  # another stage's, desk's or chain's: it is theirs to go on with
         run = read_run(journal.records(correlation_id=attempt.intent_id))
         if run is None:
             continue

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from tidegate.chain import Network, Sender, State, Tracked
 from tidegate.ledger import (
+    Attempt,
     AuthorisationBody,
     Body,
     IntentBody,
@@ -132,6 +133,11 @@ class Street:
     def watched_runs(self) -> tuple[Run, ...]:
         """Return the runs that have an outcome which a reorg may still take away, or a nonce to use up."""
         return tuple(self._watched.values())
+
+    def concerns(self, attempt: Attempt) -> bool:
+        """Say whether an attempt of the ledger is of this street's stage, desk and chain."""
+        is_here = self._network is None or attempt.chain_id == self._network.chain_id
+        return attempt.stage is self.rules.stage and attempt.desk == self._desk.name and is_here
 
     async def submit(self, intent: Intent) -> Outcome | None:
         """Walk the intent as far as sending.

@@ -29,6 +29,7 @@ ALL_BLOCKS, TIME_OVER, ONCE, ASKED = "all blocks", "time is over", "looked once"
 _BEAT_S = 1.0
 _POLL_S_MAX = 1.0
 _BLOCKS_TO_SETTLE = 5
+_WEEK_MS = 7 * 86_400_000
 
 Watch = Callable[[Progress], None]
 Trouble = Callable[[TidegateError], None]
@@ -230,6 +231,8 @@ class Runner:
             "stage": self.stage.value,
         }
         record = session.journal.append(RecordKind.SESSION, body, actor="run")
+        for attempt in session.journal.unsettled(since_ms=record.at_ms - _WEEK_MS):
+            self.progress.expect(attempt.intent_id, attempt.subject)
         self.progress.seq = record.seq
         self._world = f"world {record.seq}" if self.site.is_new else ""
 
