@@ -23,7 +23,7 @@ MARK = "devnet grant: worth nothing on any chain but a devnet, and in stage fork
 
 
 def grant(
-    chain: Annotated[str, typer.Argument(metavar="CHAIN", help="A chain that is up.")],
+    chain: Annotated[str, typer.Argument(metavar="CHAIN", help="A devnet that is up.")],
     strategies: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Strategies that it is for.")],
     key: Annotated[str, typer.Option("--key", help="The key that is to sign; tidegate keys list.")],
     stage: Annotated[Stage, typer.Option(help="canary, production, or fork.")] = Stage.CANARY,
