@@ -144,11 +144,11 @@ class Follower:
 
     async def _is_foreign_for_good(self, tracked: Tracked, view: View) -> bool:
         """Say whether the nonce is used as deep as confirmations count, and by none of our versions."""
-        depth = self._network.confirmations
-        if depth > 1:
-            settled = max(view.head.number - depth + 1, 0)
-            if await self._chain.nonce(self._hand.account, settled) <= _nonce_of(tracked):
-                return False
+        # Pinned to a block that was the head before the receipts were asked for: a node counts a transaction
+        # a moment before it gives its receipt.
+        settled = max(view.head.number - self._network.confirmations + 1, 0)
+        if await self._chain.nonce(self._hand.account, settled) <= _nonce_of(tracked):
+            return False
         again = await asyncio.gather(*(self._chain.receipt(one.hash) for one in tracked.versions))
         return all(receipt is None for receipt in again)
 

@@ -74,7 +74,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, intent: Intent, plan: Plan) -> Self:
-        """Return the work of a plan. Its gas at its own highest price is its budget."""
+        """Return the work of a plan."""
         return cls(
             intent_id=intent.id,
             desk=plan.desk,
@@ -85,7 +85,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             value_wei=plan.value_wei,
             gas_limit=plan.gas_limit,
             fees=Fees(plan.max_fee_wei, plan.max_priority_fee_wei),
-            gas_budget_wei=plan.gas_limit * plan.max_fee_wei,
+            gas_budget_wei=plan.gas_at_worst_wei,
             deadline_s=plan.deadline_s,
             operation=intent.operation,
         )

@@ -106,6 +106,7 @@ class PlanBody(Body, frozen=True, kw_only=True):
     flow_usd_e6: int
     prices_usd_e8: dict[str, int]
     notes: dict[str, Any] = msgspec.field(default_factory=dict)
+    gas_budget_wei: int = 0
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -136,6 +137,9 @@ class PlanBody(Body, frozen=True, kw_only=True):
         """Return the mapping, with amounts that may pass 2⁵³ as decimal text."""
         body = super().to_body()
         body["value_wei"] = str(self.value_wei)
+        budget_wei = body.pop("gas_budget_wei")
+        if budget_wei:
+            body["gas_budget_wei"] = str(budget_wei)
         for bound in body["bounds"]:
             bound["floor"] = str(bound["floor"])
         return body

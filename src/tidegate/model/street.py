@@ -145,6 +145,9 @@ class Plan(msgspec.Struct, frozen=True):
     changed between plan and signature are refused. Nonce and fees stay out of it, because a
     replacement changes them; fees are bounded by ``max_fee_wei``.
 
+    ``gas_budget_wei`` is the most that all its gas may cost at any price, replacements included: the bounds
+    were made for it. 0 means the gas limit at ``max_fee_wei``, so that nothing is left to raise.
+
     ``prices_usd_e8`` is the price of one whole token by symbol for every bound, and of the
     chain's own coin under ``native``, as the plan saw them: what a run earned is valued by them.
     """
@@ -166,6 +169,12 @@ class Plan(msgspec.Struct, frozen=True):
     flow_usd_e6: int
     prices_usd_e8: dict[str, int]
     notes: dict[str, Any] = {}
+    gas_budget_wei: int = 0
+
+    @property
+    def gas_at_worst_wei(self) -> int:
+        """Return the most that its gas may cost."""
+        return self.gas_budget_wei or self.gas_limit * self.max_fee_wei
 
     @property
     def digest(self) -> str:

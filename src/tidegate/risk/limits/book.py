@@ -301,7 +301,7 @@ def _at_worst(plan: Plan) -> dict[Measure, int]:
     """Return what a plan may lose, and pay for gas: its limit at its highest price, rounded up."""
     return {
         Measure.LOSS: plan.at_risk_usd_e6,
-        Measure.GAS: -(-plan.gas_limit * plan.max_fee_wei // _GWEI),
+        Measure.GAS: -(-plan.gas_at_worst_wei // _GWEI),
     }
 
 
