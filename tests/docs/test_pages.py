@@ -119,7 +119,7 @@ def test_the_index_names_every_page() -> None:
     assert pages - named == {index}
 
 
-@pytest.mark.parametrize("benchmark", ["atomic_gas", "simulate", "decode", "journal", "devnet"])
+@pytest.mark.parametrize("benchmark", ["atomic_gas", "simulate", "decode", "journal", "signer", "devnet"])
 def test_every_field_of_a_benchmark_is_explained(benchmark: str) -> None:
     page = (ROOT / "docs" / "reference" / "benchmarks.md").read_text(encoding="utf-8")
     source = ast.parse((ROOT / "bench" / f"{benchmark}.py").read_text(encoding="utf-8"))

@@ -27,6 +27,7 @@ _MEANINGS = {
     "simulate": "flash-arbitrage simulations a second, beside raw pyrevm and eth_call on anvil",
     "decode": "hot events decoded a second, in columns and as records, beside eth-abi",
     "journal": "durable records a second, beside raw sqlite commits in the same grouping",
+    "signer": "signatures a second with all checks and a durable journal, beside bare eth-account",
     "devnet": "seconds to a devnet that answers, beside bare anvil --load-state",
 }
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -26,12 +27,13 @@ from tidegate.app.signer import (
 )
 from tidegate.custody import SignerConnection
 from tidegate.custody.requests import Done, Freeze, Revoke, StatusAnswer, Unfreeze
-from tidegate.model import ConfigError, format_usd
+from tidegate.model import ConfigError, Unavailable, format_usd
 
 app = typer.Typer()
 
 Result = TypeVar("Result")
 _ENVELOPE_BYTES_MAX = 49_152
+_WAIT_S = 0.1
 
 Settings = Annotated[
     Path | None, typer.Option("--config", help="signer.toml; else the one in the home's folder signer.")
@@ -119,9 +121,24 @@ def witness(
 
 
 @app.command()
-def status(settings: Settings = None, socket: Socket = None, as_json: JsonFlag = False) -> None:
+def status(
+    settings: Settings = None,
+    socket: Socket = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait", help="Seconds to wait for a signer that is starting.")
+    ] = 0,
+    as_json: JsonFlag = False,
+) -> None:
     """Show keys, capabilities, what is used of them, and whether the signer is frozen. Exit 20 if so."""
-    answer = _ask(_worker_socket(settings, socket), lambda signer: signer.status())
+    place, until = _worker_socket(settings, socket), time.monotonic() + wait_s
+    while True:
+        try:
+            answer = _ask(place, lambda signer: signer.status())
+            break
+        except Unavailable:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(_WAIT_S)
     emit(
         {**msgspec.to_builtins(answer), "ok": not answer.is_frozen},
         as_json=as_json,
