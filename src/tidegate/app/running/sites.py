@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from tidegate.app.config import PaperConfig
 from tidegate.app.devnet import devnet_key
 from tidegate.app.market import PaperBlocks
+from tidegate.app.operate import let_operate
 from tidegate.app.paper import PaperMarket, prepare_market
 from tidegate.app.places import Place
-from tidegate.app.operate import let_operate
 from tidegate.app.runtime import BLOCK_TIME_S, Ground, Job, devnet_ground, forked
 from tidegate.chain import Network, devnet_network
 from tidegate.chain.rpc import Endpoint, PoolEvent, RpcPool
