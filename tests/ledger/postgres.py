@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -65,7 +66,12 @@ def running_server() -> Iterator[Server]:
         # Nothing here survives the test: without fsync initdb takes half a second instead of two.
         initdb = [programs / "initdb", "-D", data, "-U", _USER, "--auth=trust", "--no-sync", "--locale=C"]
         subprocess.run([*initdb, "--encoding=UTF8"], check=True, user=user, cwd=folder, capture_output=True)
-        settings = ["listen_addresses=", f"unix_socket_directories={folder}", "max_connections=40"]
+        settings = [
+            "listen_addresses=",
+            f"unix_socket_directories={folder}",
+            "max_connections=40",
+            "fsync=off",
+        ]
         options = [part for setting in settings for part in ("-c", setting)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
@@ -75,7 +81,7 @@ def running_server() -> Iterator[Server]:
             _wait_until_ready(process, folder)
             yield Server(folder, process, itertools.count())
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGQUIT)  # at once: nothing here is to be kept
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:

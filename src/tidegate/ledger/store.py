@@ -77,8 +77,9 @@ class Writing:
                 tell(self._connection, statement)
 
     def close(self) -> None:
-        """Let go of the store."""
-        self._connection.close()
+        """Let go of the store, also of one that was lost."""
+        with suppress(DBAPIError):
+            self._connection.close()
         self._engine.dispose()
 
 
