@@ -228,3 +228,23 @@ def folded(book: Path) -> set[str]:
         entry = json.loads(line)
         keys = keys | set(entry["add"]) if "add" in entry else keys - set(entry["take"])
     return keys
+
+
+def test_two_kills_in_a_row_forget_no_block_that_the_consumer_may_hold() -> None:
+    """The second start sees only the first of three blocks again; then those above it are replaced."""
+    chain, cursors, fold = FakeChain(20), MemoryCursors(), Fold(is_strict=False)
+    following = follower(chain, cursors)
+    catch_up(following, fold)
+    chain.grow(3)
+    fold.take(step(following))
+    chain.null.add(("logs", chain.block(21).hash))
+    batch = step(follower(chain, cursors))
+    assert [change.block.number for change in batch if isinstance(change, Added)] == [20]
+    fold.take(batch)
+    old = [chain.block(22).hash, chain.block(21).hash]
+    chain.null.clear()
+    chain.reorg(2)
+    batch = step(follower(chain, cursors))
+    assert [change.hash for change in batch if isinstance(change, RolledBack)] == old
+    fold.take(batch)
+    assert set(fold.logs) == chain.keys()
