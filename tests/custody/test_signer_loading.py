@@ -102,6 +102,16 @@ def test_what_is_no_envelope_is_refused(world, raw):
     assert refusal(load(world, raw)) == INVALID
 
 
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"payload":[', b'{"signatures":['])
+def test_deep_nesting_is_refused_in_envelope_payload_and_order(world, opening):
+    deep = opening + b"[" * 30_000
+    assert refusal(load(world, deep)) == INVALID
+    assert refusal(load(world, seal(deep, CAPABILITY_TYPE, DEVNET_ISSUER))) == INVALID
+    for order in (deep, seal(deep, ORDER_TYPE, ANN)):
+        hard = Freeze(reason="odd", by="ann", allow_exit=False, approvals=(order, order))
+        assert refusal(world.ask(hard, is_admin=True)) == ("two_people", "two_people")
+
+
 def test_a_payload_of_another_type_is_refused(world):
     raw = seal(encode_capability(capability()), ORDER_TYPE, DEVNET_ISSUER)
     assert refusal(load(world, raw)) == INVALID
