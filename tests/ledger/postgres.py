@@ -81,7 +81,7 @@ def running_server() -> Iterator[Server]:
             _wait_until_ready(process, folder)
             yield Server(folder, process, itertools.count())
         finally:
-            process.send_signal(signal.SIGQUIT)  # at once: nothing here is to be kept
+            process.send_signal(signal.SIGINT)  # at once, whoever is still connected
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
