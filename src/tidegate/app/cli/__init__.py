@@ -33,6 +33,7 @@ VERBS = {
     "safe": "Show, propose, sign, simulate and execute what a Safe does.",
     "stop": "Stop at once what a scope covers, over restarts, until people resume it.",
     "resume": "End a stop, a latched breaker or a halt: who, why, on what evidence.",
+    "drill": "Play a bad day through, timed, in a world of its own, and write it down.",
     "journal": "Read, verify, replay and export the hash-chained journal.",
     "backup": "Copy the ledger while it is written to, with digests, verified.",
     "restore": "Make a home out of a backup: verified, and stopped.",

@@ -1,0 +1,58 @@
+"""``tidegate drill``: play a bad day through, timed, in a world of its own; write down what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
+from tidegate.app.drills import drill_stop
+from tidegate.ledger import DrillBody, Journal
+from tidegate.model import SystemClock, TidegateError
+
+app = typer.Typer()
+
+ACTOR = "drill"
+Rounds = Annotated[int, typer.Option(min=1, max=1_000, help="How often; the worst of few is their p99.")]
+
+
+@app.command()
+def stop(
+    rounds: Rounds = 10,
+    rate: Annotated[int, typer.Option(min=1, max=1_000, help="Intents offered each second.")] = 50,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """From the command to the last signature, under load. The aim is less than a second."""
+    _play(drill_stop(rounds=rounds, offered_per_s=rate), ledger, as_json=as_json)
+
+
+def _play(drill: Coroutine[Any, Any, DrillBody], ledger: str | None, *, as_json: bool) -> None:
+    """Run a drill, write its record, print it; exit 1 if it did not hold."""
+    place = ledger_place(ledger)
+    body = asyncio.run(drill)
+    recorded = "yes"
+    try:
+        with Journal.open(place, clock=SystemClock()) as journal:
+            recorded = f"seq {journal.append(body.KIND, body, actor=ACTOR).seq} of {place}"
+    except TidegateError as error:
+        recorded = f"NO: {error}"
+    value = {"ok": body.passed, **msgspec.to_builtins(body), "recorded": recorded}
+    emit(value, as_json=as_json, render=lambda out: _render(out, body, recorded))
+    if not body.passed:
+        raise typer.Exit(1)
+
+
+def _render(out: Console, body: DrillBody, recorded: str) -> None:
+    out.print(f"drill {body.drill} on {body.world}: {'HELD' if body.passed else 'DID NOT HOLD'}")
+    for name, figure in body.figures.items():
+        out.print(f"  {name.replace('_', ' '):<36}{figure:>10,}")
+    if body.detail:
+        out.print(f"  {body.detail}")
+    out.print(f"  recorded: {recorded}")

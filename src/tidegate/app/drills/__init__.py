@@ -1,0 +1,10 @@
+"""Drills: what must hold on a bad day, played through on a good one, timed, and written down.
+
+Each runs in a world of its own, on a node that it starts and in a folder that it throws away: nothing of
+the project is touched but the ledger, which gets the record.
+"""
+
+from tidegate.app.drills.light import Light, light_street
+from tidegate.app.drills.stop import StopDrill, drill_stop
+
+__all__ = ["Light", "StopDrill", "drill_stop", "light_street"]
