@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
-from tidegate.app.drills import drill_stop
+from tidegate.app.drills import drill_restore, drill_rpc_failover, drill_stop
 from tidegate.ledger import DrillBody, Journal
 from tidegate.model import SystemClock, TidegateError
 
@@ -31,6 +31,26 @@ def stop(
 ) -> None:
     """From the command to the last signature, under load. The aim is less than a second."""
     _play(drill_stop(rounds=rounds, offered_per_s=rate), ledger, as_json=as_json)
+
+
+@app.command("rpc-failover")
+def rpc_failover(
+    seconds: Annotated[float, typer.Option(min=1, max=3_600, help="How long to read.")] = 3.0,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Three endpoints, two die one after the other: how many reads are lost. The aim is none."""
+    _play(drill_rpc_failover(seconds=seconds), ledger, as_json=as_json)
+
+
+@app.command()
+def restore(
+    intents: Annotated[int, typer.Option(min=8, max=100_000, help="How many the ledger holds.")] = 64,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Back up beside the writer, restore into an empty place, verify: head equal, and stopped."""
+    _play(drill_restore(intents=intents), ledger, as_json=as_json)
 
 
 def _play(drill: Coroutine[Any, Any, DrillBody], ledger: str | None, *, as_json: bool) -> None:
