@@ -337,6 +337,19 @@ def test_a_domain_of_another_form_is_malformed(world, domain):
     assert refusal(world.sign_typed(world.load(), typed(domain=domain))) == ("form", "malformed")
 
 
+def test_typed_data_that_would_hold_the_signer_for_long_is_refused_unhashed(world):
+    """Many structs of a type that names many others: the work grows with their product."""
+    held = world.load()
+    small = json.loads(typed())
+    many = {f"T{place}": [{"name": "a", "type": f"T{place + 1}[]"}] for place in range(16)}
+    wide = {**small, "types": {**small["types"], **many, "T16": []}}
+    long = {**small, "message": {**small["message"], "beside": "x" * 8_192}}
+    for content in (wide, long):
+        refused = world.sign_typed(held, json.dumps(content).encode())
+        assert refusal(refused) == ("form", "malformed")
+        assert "at most" in refused.found
+
+
 def test_a_permit_is_valued_as_what_it_allows(world):
     held = world.load()
     assert is_signed(world.sign_typed(held, typed(value=1_000 * USD)))

@@ -21,6 +21,12 @@ _DOMAIN_TYPES = {
 """The domain fields that a capability can list, in EIP-712's order; one more refuses."""
 
 
+TYPED_BYTES_MAX = 8_192
+TYPES_MAX = 16
+"""Each struct of a message hashes its type anew, with all types that it names: without bounds one request
+of 60 kB would hold the signer for ten seconds."""
+
+
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     types: dict[str, list[dict[str, str]]]
     primaryType: str  # noqa: N815 - EIP-712's own name
@@ -40,7 +46,11 @@ def decode_typed(raw: bytes) -> TypedContent:
     try:
         if not is_shallow(raw):
             raise ValueError("it nests too deep")
+        if len(raw) > TYPED_BYTES_MAX:
+            raise ValueError(f"{len(raw)} bytes, at most {TYPED_BYTES_MAX} are allowed")
         document = msgspec.json.decode(raw, type=_Document)
+        if len(document.types) > TYPES_MAX:
+            raise ValueError(f"{len(document.types)} types, at most {TYPES_MAX} are allowed")
         domain = _domain(document)
         if any(set(field) != {"name", "type"} for fields in document.types.values() for field in fields):
             raise ValueError("a field that has more or less than name and type")
