@@ -9,8 +9,9 @@ from tests.chain.heads.fakechain import CONTRACT, OTHER_TOPIC, TOPIC, FakeChain
 from tests.chain.heads.fold import Fold
 from tests.chain.heads.following import catch_up, follower, network, step
 
+from tidegate.chain import RangeTooWide
 from tidegate.chain.heads import Added, BlockState, Confirmed, Finalised, LogFilter, MemoryCursors
-from tidegate.model import Unavailable
+from tidegate.model import Divergence, Unavailable
 
 
 def added(batch) -> list[int]:
@@ -315,3 +316,50 @@ def test_an_empty_step_writes_no_cursor() -> None:
     for _ in range(5):
         step(following)
     assert len(cursors.cursors) == kept
+
+
+def test_no_answer_about_what_is_final_calls_nothing_final_and_is_no_gap() -> None:
+    chain = FakeChain(30)
+    chain.down.add("finalised")
+    following = follower(chain)
+    changes = catch_up(following, quiet=3)
+    assert [change for change in changes if isinstance(change, Finalised)] == []
+    assert following.health.gap_why == ""
+    chain.down.clear()
+    chain.grow()
+    assert Finalised(22) in step(following)
+
+
+def test_a_node_that_refuses_a_blocks_logs_is_a_gap() -> None:
+    chain, fold = FakeChain(6), Fold()
+    honest, too_large = chain.block_logs, chain.block(3).hash
+
+    async def refuses(block_hash: bytes):
+        if block_hash == too_large:
+            raise RangeTooWide("query returned more than 10000 results")
+        return await honest(block_hash)
+
+    chain.block_logs = refuses
+    following = follower(chain)
+    catch_up(following, fold, quiet=3)
+    assert max(fold.blocks) == 2
+    assert following.health.gap_why == "range"
+    chain.block_logs = honest
+    catch_up(following, fold)
+    assert set(fold.logs) == chain.keys()
+
+
+def test_a_broken_answer_is_a_gap_and_does_not_halt_for_ever() -> None:
+    chain, fold = FakeChain(6), Fold()
+    following = follower(chain)
+    honest = chain.block_logs
+
+    async def broken(block_hash: bytes):
+        raise Divergence("the node's log is not one", code="node_answer")
+
+    chain.block_logs = broken
+    catch_up(following, fold, quiet=2)
+    assert following.health.gap_why == "node_answer"
+    chain.block_logs = honest
+    catch_up(following, fold)
+    assert set(fold.logs) == chain.keys()

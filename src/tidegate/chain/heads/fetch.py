@@ -10,7 +10,7 @@ from tidegate.chain.heads.bloom import is_explained, may_hold
 from tidegate.chain.heads.source import BlockSource, LogFilter
 from tidegate.chain.jsonrpc import RangeTooWide
 from tidegate.chain.mined import Header, MinedLog
-from tidegate.model import Unavailable
+from tidegate.model import Rejected, Unavailable
 
 Complete = tuple[Header, tuple[MinedLog, ...]]
 
@@ -100,7 +100,7 @@ class BlockFetcher:
                 complete += await _first_of(map(self._checked, headers, given))
                 newest = complete[-1][0]
                 first, parent_hash = newest.number + 1, newest.hash
-        except Unavailable:
+        except (Unavailable, Rejected):
             if not complete:
                 raise
         else:
@@ -171,7 +171,7 @@ async def _first_of(blocks: Iterable[Awaitable[Complete]]) -> list[Complete]:
     complete: list[Complete] = []
     for found in await asyncio.gather(*blocks, return_exceptions=True):
         if isinstance(found, BaseException):
-            if not complete or not isinstance(found, Unavailable):
+            if not complete or not isinstance(found, Unavailable | Rejected):
                 raise found
             break
         complete.append(found)

@@ -16,7 +16,17 @@ from tidegate.chain.heads.marks import Mark
 from tidegate.chain.heads.source import BlockSource, LogFilter
 from tidegate.chain.mined import Header
 from tidegate.chain.networks import Network
-from tidegate.model import Clock, Divergence, Metric, NullRecorder, Recorder, SystemClock, Unavailable
+from tidegate.model import (
+    Clock,
+    Divergence,
+    Metric,
+    NullRecorder,
+    Recorder,
+    Rejected,
+    SystemClock,
+    TidegateError,
+    Unavailable,
+)
 
 SPAN_MAX = 2_000
 _POLLS_PER_BLOCK = 4
@@ -155,7 +165,7 @@ class HeadFollower:
             why = "deadline"
             if self._is_fetching:
                 self._fetcher.narrow()
-        except Unavailable as error:
+        except (Unavailable, Rejected) as error:
             why = error.code
         except Divergence as error:
             if error.code != "node_answer":
@@ -211,10 +221,10 @@ class HeadFollower:
         if self._machine.next_number is None:
             self._machine.begin(head.number if self._start_block is None else self._start_block)
         await self._leave_orphans(head)
-        missing: Unavailable | None = None
+        missing: TidegateError | None = None
         try:
             await self._extend(head)
-        except Unavailable as error:
+        except (Unavailable, Rejected) as error:
             missing = error
         await self._ask_what_is_final()
         if missing is not None:
@@ -224,8 +234,12 @@ class HeadFollower:
         tip = self._machine.tip
         if tip is None or tip == self._final_asked_at:
             return
-        final = self._machine.finalise(await self._source.finalised())
         self._final_asked_at = tip
+        try:
+            newest = await self._source.finalised()
+        except Unavailable:
+            return  # nothing is called final on no answer; the next block asks again
+        final = self._machine.finalise(newest)
         if final is not None:
             self._waiting.append(final)
 

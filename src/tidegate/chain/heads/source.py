@@ -8,7 +8,7 @@ import msgspec
 
 from tidegate.chain.mined import Header, MinedLog
 from tidegate.chain.wire import header_of, hex_data, mined_logs_of, quantity
-from tidegate.model import Address, Log, Rejected
+from tidegate.model import Address, Log, Rejected, Unavailable
 
 
 class LogFilter(msgspec.Struct, frozen=True):
@@ -84,14 +84,23 @@ class NodeBlocks:
         return await self._by_number("latest")
 
     async def finalised(self) -> Header | None:
-        """Return the newest final block's header, or none where the chain does not say."""
+        """Return the newest final block's header, or none where nodes do not know the word.
+
+        Raises
+        ------
+        Unavailable
+            If they know it and name no block: no answer is not an answer.
+        """
         if not self._tells_final:
             return None
         try:
-            return await self._by_number("finalized")
+            found = await self._by_number("finalized")
         except Rejected:
             self._tells_final = False  # a chain that does not know the word does not learn it
             return None
+        if found is None:
+            raise Unavailable("the chain names no final block yet", code="block_missing")
+        return found
 
     async def header(self, reference: int | bytes) -> Header | None:
         """Return a header by number or by hash, or none while the node does not have it."""
