@@ -59,8 +59,7 @@ def command(
 def _print(out: Console, done: Restored) -> None:
     out.print(Text.assemble(("restored", "bold green"), f": {counted(done.seq, 'record')}, head {done.hash}"))
     out.print(f"  {done.place}", style="dim")
-    out.print(
-        f"  stopped; when books and chain agree: TIDEGATE_HOME={done.home} tidegate resume --scope global"
-    )
+    out.print(f"  stopped until a person has looked: export TIDEGATE_HOME={done.home}")
+    out.print("  then: tidegate resume --scope global --reason WHY --evidence WHERE")
     if done.place != str(done.home / LEDGER):
         out.print("  set ledger.url in tidegate.toml to the database", style="dim")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ from tidegate.chain.rpc import ANY, Keep, Priority
 from tidegate.desks.atomic import TokenTables, load_blinds, load_strategy
 from tidegate.ledger import Journal
 from tidegate.ledger import Place as LedgerPlace
-from tidegate.model import Address, Block, ConfigError, Plan, Recorder, Stage, SystemClock
+from tidegate.model import Address, Block, ConfigError, Plan, Recorder, Stage, SystemClock, Unavailable
 from tidegate.pipeline import NodeChain, Rehearsal, rules_of
 from tidegate.venues import NATIVE, AddressBook
 
@@ -73,7 +73,9 @@ async def run_desk(
     splits = Splits(clock)
     tools = Tools(clock, recorder, splits)
     async with AsyncExitStack() as stack:
-        journal = stack.enter_context(Journal.open(settings.ledger, clock=clock))
+        journal = stack.enter_context(
+            Journal.open(settings.ledger, clock=clock, recorder=recorder, on_full=_full_told(hooks))
+        )
         site = await stack.enter_async_context(_site(settings, tools))
         safety = Safety.open(
             table=limit_table(settings.loaded.config, settings.stage, site.network, settings.chain),
@@ -107,6 +109,23 @@ async def run_desk(
             stack.enter_context(ended_node_named(site.world, fix="run it again"))
         runner = Runner(settings.stage, site, desk, safety, heads, settings.until, hooks)
         return await runner.run(stop)
+
+
+def _full_told(hooks: Hooks) -> Callable[[bool], None]:
+    """Tell of a full disk as of any trouble: nothing new begins, exits go on while the reserve lasts."""
+
+    def tell(is_full: bool) -> None:
+        if is_full:
+            hooks.trouble(
+                Unavailable(
+                    "the ledger's disk is full: nothing new is begun",
+                    code="ledger_full",
+                    allowed="exits, as long as the reserve of 1 MiB lasts",
+                    fix="free space: new intents are taken again within seconds",
+                )
+            )
+
+    return tell
 
 
 def load_jobs(loaded: LoadedConfig, tables: TokenTables) -> tuple[Job, ...]:
