@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tidegate.app.devnet import NodeRecord
 from tidegate.app.runtime import Job
-from tidegate.chain import decode_output, devnet_network, encode_call, keccak256
+from tidegate.chain import decode_output, devnet_network, encode_call, keccak256, selector
 from tidegate.custody import Capability, Issuer, IssuerKind, Purpose, devnet_capability, executor_terms
 from tidegate.desks.atomic import Assignment, complete_blinds, joint_policy
 from tidegate.model import (
@@ -35,7 +35,7 @@ from tidegate.venues.executor import Change
 DESK = "atomic"
 PRICE_MARGIN_BPS = 1_000
 """Ceiling prices stand a tenth above the feeds' answers."""
-EXECUTE = "0x09c5eabe"
+EXECUTE = "0x" + selector("execute(bytes)").hex()
 
 
 @dataclass(frozen=True, slots=True)
