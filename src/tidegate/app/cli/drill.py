@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated
 
 import msgspec
 import typer
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
-from tidegate.app.drills import drill_restore, drill_rpc_failover, drill_stop
+from tidegate.app.drills import drill_kill, drill_restore, drill_rpc_failover, drill_stop
 from tidegate.ledger import DrillBody, Journal
 from tidegate.model import SystemClock, TidegateError
 
@@ -30,7 +30,18 @@ def stop(
     as_json: JsonFlag = False,
 ) -> None:
     """From the command to the last signature, under load. The aim is less than a second."""
-    _play(drill_stop(rounds=rounds, offered_per_s=rate), ledger, as_json=as_json)
+    _play(lambda: asyncio.run(drill_stop(rounds=rounds, offered_per_s=rate)), ledger, as_json=as_json)
+
+
+@app.command()
+def kill(
+    schedules: Annotated[int, typer.Option(min=1, max=10_000, help="How many kill schedules.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of the schedules: the same seed, the same kills.")] = 7,
+    ledger: LedgerOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Kill a worker at random records of its journal: nothing may be doubled or lost."""
+    _play(lambda: drill_kill(schedules=schedules, seed=seed), ledger, as_json=as_json)
 
 
 @app.command("rpc-failover")
@@ -40,7 +51,7 @@ def rpc_failover(
     as_json: JsonFlag = False,
 ) -> None:
     """Three endpoints, two die one after the other: how many reads are lost. The aim is none."""
-    _play(drill_rpc_failover(seconds=seconds), ledger, as_json=as_json)
+    _play(lambda: asyncio.run(drill_rpc_failover(seconds=seconds)), ledger, as_json=as_json)
 
 
 @app.command()
@@ -50,13 +61,13 @@ def restore(
     as_json: JsonFlag = False,
 ) -> None:
     """Back up beside the writer, restore into an empty place, verify: head equal, and stopped."""
-    _play(drill_restore(intents=intents), ledger, as_json=as_json)
+    _play(lambda: asyncio.run(drill_restore(intents=intents)), ledger, as_json=as_json)
 
 
-def _play(drill: Coroutine[Any, Any, DrillBody], ledger: str | None, *, as_json: bool) -> None:
+def _play(drill: Callable[[], DrillBody], ledger: str | None, *, as_json: bool) -> None:
     """Run a drill, write its record, print it; exit 1 if it did not hold."""
     place = ledger_place(ledger)
-    body = asyncio.run(drill)
+    body = drill()
     recorded = "yes"
     try:
         with Journal.open(place, clock=SystemClock()) as journal:

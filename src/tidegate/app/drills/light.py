@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tidegate.app.devnet import devnet_key, start_devnet
+from tidegate.app.devnet import Devnet, devnet_key, start_devnet
 from tidegate.chain import ChainClient, Sender, devnet_network
 from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import LEDGER, Journal
@@ -34,7 +34,7 @@ from tidegate.risk import LimitBook, LimitTable, RunLimits, StopBook
 
 DESK = "drill"
 _GAS_LIMIT = 30_000
-_DEADLINE_S = 10**9
+_DEADLINE_S = 2**32
 _MANY = 10**9
 
 
@@ -139,16 +139,16 @@ class Light:
     signer: TimedSigner
     count: int = 0
 
-    def intent(self, operation: Operation = Operation.OPEN) -> Intent:
-        """Return another intent."""
+    def intent(self, operation: Operation = Operation.OPEN, *, name: str = "") -> Intent:
+        """Return another intent, or the one called ``name``."""
         self.count += 1
         return Intent(
-            id=f"drill {self.count}",
+            id=name or f"drill {self.count}",
             desk=DESK,
             chain_id=self.chain_id,
             subject=DESK,
             reason="a drill",
-            deadline_s=int(time.time()) + _DEADLINE_S,
+            deadline_s=_DEADLINE_S,
             notional_usd_e6=1,
             body={},
             operation=operation,
@@ -165,24 +165,30 @@ async def light_street(home: Path) -> AsyncIterator[Light]:
         If anvil or the canonical contracts are not installed.
     """
     world, devnet = start_devnet()
-    clock = SystemClock()
+    with world, Journal.open(home / LEDGER, clock=SystemClock()) as journal:
+        async with light_street_on(world.url, devnet, home, journal) as light:
+            yield light
+
+
+@asynccontextmanager
+async def light_street_on(url: str, devnet: Devnet, home: Path, journal: Journal) -> AsyncIterator[Light]:
+    """Put a street on a node that runs, with a ledger that is open."""
     signer = TimedSigner(devnet_key("operator", chain_id=devnet.chain_id))
-    with world, Journal.open(home / LEDGER, clock=clock) as journal:
-        async with ChainClient(world.url, devnet.chain_id) as client:
-            network = devnet_network(devnet.chain_id)
-            chain = NodeChain(client, client.send_raw, network)
-            stops = StopBook.open(home, clock=clock, journal=journal)
-            street = Street(
-                stage=Stage.PAPER,
-                desk=LightDesk(devnet.accounts["treasury"]),
-                chain=chain,
-                sender=Sender(signer=signer, chain=chain, journal=journal, network=network),
-                journal=journal,
-                limits={DESK: RunLimits(max_runs_per_hour=_MANY, max_in_flight=_MANY)},
-                book=LimitBook(LimitTable(stage=Stage.PAPER, allowed=dict.fromkeys(_COUNTED, _MANY))),
-                stops=(stops,),
-            )
-            yield Light(home, devnet.chain_id, street, stops, journal, signer)
+    async with ChainClient(url, devnet.chain_id) as client:
+        network = devnet_network(devnet.chain_id)
+        chain = NodeChain(client, client.send_raw, network)
+        stops = StopBook.open(home, clock=SystemClock(), journal=journal)
+        street = Street(
+            stage=Stage.PAPER,
+            desk=LightDesk(devnet.accounts["treasury"]),
+            chain=chain,
+            sender=Sender(signer=signer, chain=chain, journal=journal, network=network),
+            journal=journal,
+            limits={DESK: RunLimits(max_runs_per_hour=_MANY, max_in_flight=_MANY)},
+            book=LimitBook(LimitTable(stage=Stage.PAPER, allowed=dict.fromkeys(_COUNTED, _MANY))),
+            stops=(stops,),
+        )
+        yield Light(home, devnet.chain_id, street, stops, journal, signer)
 
 
 _COUNTED = ("open_intents", "open_transactions", "orders_per_minute", "gas_per_day_gwei")
