@@ -38,7 +38,7 @@ class AttachedWorld(ExactWorld):
 
     def __init__(self, url: str, *, chain_id: int, timeout_s: float = 60.0) -> None:
         self._chain_id = chain_id
-        self._gas_limit = BLOCK_GAS_LIMIT
+        self._gas_limit = BLOCK_GAS_LIMIT // 3  # others use these blocks too
         self._block_time_s = 1
         self._snapshots = []
         self._mining = "interval"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -28,15 +29,16 @@ def allow(
 ) -> None:
     """Have the executor's owner let an account operate it, with exactly what the strategies need.
 
-    The account gets ether for gas, the executor some WETH. Only on a devnet: its owner needs no key.
+    The account gets ether for gas, the executor some WETH, and the chain's clock is set to ours, by which a
+    signer judges deadlines. Only on a devnet: its owner needs no key.
     """
-    from tidegate.app.operate import let_operate
+    from tidegate.app.operate import let_operate, set_to_now
     from tidegate.app.running.sites import assignments_of
     from tidegate.app.running.start import tables_of
     from tidegate.app.runtime import INVENTORY_WETH, Job
     from tidegate.desks.atomic import load_blinds, load_strategy
     from tidegate.sim import AttachedWorld
-    from tidegate.venues.tokens import transfer
+    from tidegate.venues.tokens import balance_of, transfer
 
     record = running(chain)
     book, devnet = read_book(home() / "devnet", chain), read_devnet(home() / "devnet", chain)
@@ -49,9 +51,13 @@ def allow(
     operator = _operator(key, account)
     assignments = assignments_of(book, jobs, operator)
     with AttachedWorld(record.url, chain_id=record.chain_id) as world:
+        set_to_now(world, devnet, int(time.time()))
         let_operate(world, assignments, operator)
         for executor in sorted({one.executor for one in assignments}):
-            transfer(world, devnet.weth, executor, INVENTORY_WETH, holder=devnet.accounts["trader"])
+            held = balance_of(world, devnet.weth, executor)
+            if held < INVENTORY_WETH:
+                missing = INVENTORY_WETH - held
+                transfer(world, devnet.weth, executor, missing, holder=devnet.accounts["trader"])
     value = {"chain": chain, "account": operator, "strategies": [job.strategy.name for job in jobs]}
     names = ", ".join(job.strategy.name for job in jobs)
     emit(value, as_json=as_json, render=lambda out: out.print(f"{operator} may run {names} on {chain}"))
