@@ -67,6 +67,35 @@ journal.close()
 print(json.dumps(result))
 """
 
+_STARTED_ON_A_FULL_DISK = """
+import json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from ledger.test_disk_full import an_exit, exit_run
+from ledger.walks import an_intent, landed, write, write_runs
+from tidegate.ledger import Journal
+from tidegate.model import ManualClock, Unavailable
+
+place, said = Path(sys.argv[1]), []
+with Journal.open(place / "ledger.sqlite", clock=ManualClock(1)) as journal:
+    write_runs(journal, 3)
+try:
+    with open(place / "filler", "wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+except OSError:
+    pass
+journal = Journal.open(place / "ledger.sqlite", clock=ManualClock(1), on_full=said.append)
+try:
+    write(journal, an_intent(9), landed(an_intent(9), nonce=9))
+except Unavailable as error:
+    code = error.code
+write(journal, an_exit(10), exit_run(10))
+outcome = journal.attempts(intent_id=an_exit(10).id)[0].outcome
+journal.close()
+print(json.dumps({"code": code, "said": said, "outcome": outcome}))
+"""
+
 
 def an_exit(number: int):  # type: ignore[no-untyped-def]
     return msgspec.structs.replace(an_intent(number), operation=Operation.CLOSE)
@@ -110,6 +139,11 @@ def test_on_a_full_disk_no_intent_begins_exits_go_on_and_it_is_said(tmp_path: Pa
     assert found["reserve_is_back"] == RESERVE_BYTES
     assert found["code_at_the_end"] == "landed"
     assert found["is_whole"]
+
+
+def test_a_start_on_a_full_disk_goes_on_with_exits(tmp_path: Path) -> None:
+    found = tiny_disk(_STARTED_ON_A_FULL_DISK, tmp_path / "disk")
+    assert found == {"code": "ledger_full", "said": [True], "outcome": "landed"}
 
 
 def page_limit(journal: Journal, *, free: bool) -> None:

@@ -18,6 +18,7 @@ from tidegate.ledger import (
     Journal,
     OutcomeBody,
     SentBody,
+    StandingBody,
     rebuild,
 )
 from tidegate.model import (
@@ -29,7 +30,7 @@ from tidegate.model import (
     Stage,
 )
 
-from .walks import WETH, a_plan, an_intent, decision, denied, landed, write
+from .walks import WETH, a_plan, an_intent, decision, denied, landed, what_stands, write
 
 
 def test_an_attempt_tells_the_whole_run(journal: Journal, clock: ManualClock) -> None:
@@ -163,6 +164,8 @@ def prefixes(number: int) -> st.SearchStrategy[list[Body]]:
 def scripts(draw: st.DrawFn) -> list[tuple[str, Body | None]]:
     """Interleave several runs, with commits (None) at arbitrary places between."""
     queues = [[(an_intent(n).id, body) for body in draw(prefixes(n))] for n in range(draw(st.integers(1, 5)))]
+    names = draw(st.lists(st.tuples(st.sampled_from(["a", "b"]), st.booleans()), max_size=3))
+    queues += [[("", body) for body in what_stands(name, is_over=is_over)] for name, is_over in names]
     script: list[tuple[str, Body | None]] = []
     while queues:
         queue = draw(st.sampled_from(queues))
@@ -171,6 +174,15 @@ def scripts(draw: st.DrawFn) -> list[tuple[str, Body | None]]:
             script.append(("", None))
         queues = [left for left in queues if left]
     return script
+
+
+def last_of_each_name(script: list[tuple[str, Body | None]]) -> set[tuple[str, str]]:
+    """Return what stands at the end, found the slow way."""
+    stands: dict[tuple[str, str], bool] = {}
+    for _, body in script:
+        if isinstance(body, StandingBody):
+            stands |= {(body.TOPIC, name): body.stands for name in body.names}
+    return {key for key, still in stands.items() if still}
 
 
 @given(script=scripts())
@@ -187,8 +199,26 @@ def test_a_rebuild_equals_the_live_tables(script: list[tuple[str, Body | None]])
             intents = {intent_id for intent_id, _ in script if intent_id}
         assert report.differences == ()
         assert report.rows["attempts"] == len(intents)
+        assert report.rows["standing"] == len(last_of_each_name(script))
         assert report.rows["pnl"] == sum(
             len(body.deltas) + (body.gas_cost_wei != 0) + 1
             for _, body in script
             if isinstance(body, BookingBody)
         )
+
+
+def test_what_stands_is_the_newest_of_its_name_until_it_is_ended(journal: Journal) -> None:
+    for name in ("one", "two"):
+        for body in what_stands(name):
+            journal.append(body.KIND, body, actor="x")
+    assert [one.name for one in journal.standing("cursor")] == ["10:one", "10:two"]
+    assert [one.name for one in journal.standing("stop")] == ["stop one", "stop two"]
+    assert [one.body["level"] for one in journal.standing("breaker")] == [1, 1]
+    (lease,) = journal.standing("lease")  # of one key on one chain there is one
+    assert (lease.body["holder"], lease.kind, lease.at_ms) == ("two", RecordKind.LEASE, 1_700_000_000_000)
+    for body in what_stands("one", is_over=True):
+        journal.append(body.KIND, body, actor="x")
+    assert [one.name for one in journal.standing("stop")] == ["stop two"]
+    assert [one.name for one in journal.standing("halt")] == ["desk:two"]
+    assert journal.standing("lease") == []
+    assert [one.name for one in journal.standing("cursor")] == ["10:one", "10:two"]

@@ -155,19 +155,30 @@ class Journal(JournalReader):
         """
         place = place_of(where, notes=notes)
         place.refuse_what_is_none()
+        try:
+            return cls._open(place, clock, recorder or NullRecorder(), on_full)
+        except Unavailable as silence:
+            if silence.code != LEDGER_FULL:
+                raise
+            Reserve(place.reserve).release()  # a start on a full disk needs some of it already
+            return cls._open(place, clock, recorder or NullRecorder(), on_full)
+
+    @classmethod
+    def _open(
+        cls, place: Place, clock: Clock, recorder: Recorder, on_full: Callable[[bool], None] | None
+    ) -> Journal:
         with ExitStack() as resources:
             writing = place.take(resources)
             with failures_named(str(place), "opening"), writing.transaction(durable=True) as connection:
                 head = _open_tables(connection, place)
-            note = _note_of(place, head, resources)
             return cls(
                 place,
                 clock,
                 writing=writing,
-                note=note,
+                note=_note_of(place, head, resources),
                 head=head,
                 resources=resources.pop_all(),
-                recorder=recorder or NullRecorder(),
+                recorder=recorder,
                 on_full=on_full,
             )
 
