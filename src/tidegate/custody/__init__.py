@@ -8,14 +8,16 @@ at rest. Called by ``pipeline/`` (through the protocol) and built by ``app/``.
 
 from tidegate.custody.asking import SignerRules
 from tidegate.custody.capability import Capability, Purpose
-from tidegate.custody.client import SignerClient, SignerConnection, denied
+from tidegate.custody.channel import SignerConnection, denied
+from tidegate.custody.client import SignerClient
+from tidegate.custody.connection import Door
 from tidegate.custody.core import SignerCore
 from tidegate.custody.envelope import Issuer, IssuerKind, sign_capability
 from tidegate.custody.hardening import Confinement, confine
 from tidegate.custody.issue import devnet_capability, executor_terms
 from tidegate.custody.orders import Order, OrderKind, sign_order
 from tidegate.custody.rate import check_rate
-from tidegate.custody.server import Door, SignerServer
+from tidegate.custody.server import SignerServer
 from tidegate.custody.sockets import inherited, listen
 from tidegate.custody.throwaway import ThrowAwayKey
 from tidegate.custody.witness import WitnessedChain, WitnessService, WitnessView

@@ -31,6 +31,7 @@ class Offence(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     NOT_YOUR_TURN = "not_your_turn"  # bytes before the answer to the last frame
     TOO_SLOW = "too_slow"  # a frame that was begun and not finished
+    NOT_READING = "not_reading"  # asks on and lets its answers lie
     TOO_MANY_CONNECTIONS = "too_many_connections"
 
 

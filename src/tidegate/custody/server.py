@@ -8,7 +8,6 @@ is counted and journaled.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,24 +15,19 @@ from typing import Protocol
 
 import msgspec
 
+from tidegate.custody.connection import FRAME_S, Connection, Door
 from tidegate.custody.frames import (
     PAYLOAD_BYTES_MAX,
-    BrokenFrame,
-    FrameBuffer,
     Offence,
-    decode_requests,
     encode_frame,
     encode_size,
 )
 from tidegate.custody.rate import RateLimit
 from tidegate.custody.requests import REQUESTS_MAX, Answer, Freeze, Refused, Request, StatusAnswer
-from tidegate.custody.sockets import peer_uid
 from tidegate.custody.witness import Subject, WitnessView
 from tidegate.model import Clock, Reason
 
 CONNECTIONS_MAX = 128
-FRAME_S = 5.0
-"""How long a frame may take from its first byte to its last."""
 
 
 class Core(Protocol):
@@ -52,15 +46,6 @@ class Core(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Door:
-    """A listening socket, and who may come through it."""
-
-    listener: socket.socket
-    uids: frozenset[int]
-    is_admin: bool
-
-
 class SignerServer:
     """Reads frames, asks the core, writes answers.
 
@@ -72,6 +57,8 @@ class SignerServer:
         For the monotonic time of the rate.
     rate_per_s
         Requests a second and connection, 1 to 10,000; what comes faster is refused (``rate_limit``).
+    connections_max, frame_s
+        How many connections may be open, and how long a frame may take from first byte to last.
     witness
         Asked, before the core is, about targets of which nothing fresh is known.
     """
@@ -83,14 +70,18 @@ class SignerServer:
         clock: Clock,
         rate_per_s: int = 200,
         witness: WitnessView | None = None,
+        connections_max: int = CONNECTIONS_MAX,
+        frame_s: float = FRAME_S,
     ) -> None:
         self._core = core
         self._clock = clock
         self._rate_per_s = rate_per_s
         self._witness = witness
+        self._connections_max = connections_max
+        self.frame_s = frame_s
         self._waiting: deque[_Frame] = deque()
         self._is_scheduled = False
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._asking: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
         self._defect: BaseException | None = None
@@ -111,7 +102,7 @@ class SignerServer:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self._trip(context.get("exception")))
         servers = [
-            await loop.create_unix_server(lambda door=door: _Connection(self, door), sock=door.listener)  # type: ignore[misc]
+            await loop.create_unix_server(lambda door=door: Connection(self, door), sock=door.listener)  # type: ignore[misc]
             for door in doors
         ]
         try:
@@ -132,16 +123,16 @@ class SignerServer:
         """Return a new connection's rate limit."""
         return RateLimit(self._rate_per_s, self._clock)
 
-    def admit(self, connection: _Connection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Take in a connection, unless there are too many."""
         self._connections.add(connection)
-        return len(self._connections) <= CONNECTIONS_MAX
+        return len(self._connections) <= self._connections_max
 
-    def forget(self, connection: _Connection) -> None:
+    def forget(self, connection: Connection) -> None:
         """Let a closed connection go."""
         self._connections.discard(connection)
 
-    def submit(self, connection: _Connection, requests: list[Request]) -> None:
+    def submit(self, connection: Connection, requests: list[Request]) -> None:
         """Queue a frame; it is answered when the loop has read what else is there."""
         frame = _Frame(connection, requests)
         missing = set() if self._witness is None else self._witness.missing(self._core.questions(requests))
@@ -236,99 +227,9 @@ class SignerServer:
 
 @dataclass
 class _Frame:
-    connection: _Connection
+    connection: Connection
     requests: list[Request]
     allowed: int = 0
-
-
-class _Connection(asyncio.Protocol):
-    """One peer: at most one frame in flight, and nothing that breaks the form."""
-
-    def __init__(self, server: SignerServer, door: Door) -> None:
-        self._server = server
-        self._door = door
-        self._buffer = FrameBuffer()
-        self._limit = server.limit()
-        self._transport: asyncio.Transport | None = None
-        self._uid = -1
-        self._is_waiting = False
-        self._is_over = False
-        self._slow: asyncio.TimerHandle | None = None
-
-    @property
-    def peer(self) -> tuple[bool, int]:
-        """Return whether it came through the administrators' door, and which user it is."""
-        return self._door.is_admin, self._uid
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Look who it is."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._uid = peer_uid(transport.get_extra_info("socket"))
-        if not self._server.admit(self):
-            self._close_for(Offence.TOO_MANY_CONNECTIONS, f"at most {CONNECTIONS_MAX}")
-        elif self._uid not in self._door.uids:
-            self._close_for(Offence.WRONG_UID, "not a user that the configuration names")
-
-    def data_received(self, octets: bytes) -> None:
-        """Collect a frame; hand it over when it is whole."""
-        if self._is_over:
-            return
-        try:
-            if self._is_waiting:
-                raise BrokenFrame(Offence.NOT_YOUR_TURN, "bytes before the answer")
-            payload = self._buffer.feed(octets)
-            if payload is None:
-                self._expect_the_rest()
-                return
-            requests = decode_requests(payload)
-        except BrokenFrame as broken:
-            self._close_for(broken.offence, broken.detail)
-            return
-        self._expect_nothing()
-        self._is_waiting = True
-        self._server.submit(self, requests)
-
-    def connection_lost(self, _: Exception | None) -> None:
-        """Let go. What was asked is still answered on the record; nobody hears it."""
-        self._is_over = True
-        self._expect_nothing()
-        self._server.forget(self)
-
-    def take(self, wanted: int) -> int:
-        """Return how many of ``wanted`` requests the rate allows now."""
-        return self._limit.take(wanted)
-
-    def answer(self, octets: bytes) -> None:
-        """Send the answers to the frame in flight."""
-        self._is_waiting = False
-        if not self._is_over and self._transport is not None:
-            self._transport.write(octets)
-
-    def finish(self) -> None:
-        """Close, after what was written has left."""
-        self._is_over = True
-        self._expect_nothing()
-        if self._transport is not None:
-            self._transport.close()
-
-    def _close_for(self, offence: Offence, detail: str) -> None:
-        self._server.offend(offence, detail, self._uid)
-        self._is_over = True
-        self._expect_nothing()
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _expect_the_rest(self) -> None:
-        if self._slow is None:
-            self._slow = asyncio.get_running_loop().call_later(
-                FRAME_S, self._close_for, Offence.TOO_SLOW, f"no whole frame in {FRAME_S:g} s"
-            )
-
-    def _expect_nothing(self) -> None:
-        if self._slow is not None:
-            self._slow.cancel()
-            self._slow = None
 
 
 def _user(uid: int) -> str:
