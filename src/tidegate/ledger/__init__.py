@@ -12,32 +12,22 @@ from tidegate.ledger.attempts import Attempt
 from tidegate.ledger.backup import LEDGER, FileDigest, Manifest, back_up, read_backup
 from tidegate.ledger.bodies import (
     AuthorisationBody,
-    BlockMark,
     BookingBody,
     BoundsBody,
-    BreakerBody,
-    CursorBody,
     DecisionBody,
     Delta,
-    DrillBody,
     GuardsBody,
-    Held,
     IntentBody,
-    LimitsBody,
     Margin,
-    MarkBody,
     MarketBody,
     NonceBody,
     OutcomeBody,
     PlanBody,
     ReceiptBody,
     RecoveryBody,
-    ResumeBody,
     SentBody,
     SignatureBody,
     SimulationBody,
-    StopBody,
-    Used,
 )
 from tidegate.ledger.body import Body, StandingBody
 from tidegate.ledger.explaining import explain
@@ -58,6 +48,16 @@ from tidegate.ledger.reconcile import (
 )
 from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
 from tidegate.ledger.restore import Restored, restore
+from tidegate.ledger.safety import (
+    BreakerBody,
+    DrillBody,
+    Held,
+    LimitsBody,
+    MarkBody,
+    ResumeBody,
+    StopBody,
+    Used,
+)
 from tidegate.ledger.schema import SCHEMA_VERSION
 from tidegate.ledger.sending import (
     AmbiguousBody,
@@ -69,7 +69,9 @@ from tidegate.ledger.sending import (
     WithdrawnBody,
 )
 from tidegate.ledger.states import (
+    BlockMark,
     Counted,
+    CursorBody,
     HaltBody,
     LeaseBody,
     ReconciliationBody,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tidegate.ledger.bodies import Body
+from tidegate.ledger.body import Body
 from tidegate.model import OutcomeKind, RecordKind
 
 

@@ -1,4 +1,4 @@
-"""More that stands: leases, halts, reconciliations; and what is read back of anything that stands.
+"""What stands: cursors, leases, halts, reconciliations; and what is read back of anything that stands.
 
 Examples
 --------
@@ -13,8 +13,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from tidegate.ledger.bodies import BreakerBody, CursorBody, MarkBody, ResumeBody, StopBody
 from tidegate.ledger.body import StandingBody
+from tidegate.ledger.safety import BreakerBody, MarkBody, ResumeBody, StopBody
 from tidegate.model import Address, RecordKind, Stage
 
 
@@ -27,6 +27,40 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     kind: RecordKind
     body: dict[str, Any]
+
+
+class BlockMark(msgspec.Struct, frozen=True, array_like=True):
+    """A block that was handed out: number, hash, and the indices of its logs as runs (first, last)."""
+
+    number: int
+    hash: str
+    log_runs: tuple[tuple[int, int], ...] = ()
+
+
+class CursorBody(StandingBody, frozen=True, kw_only=True):
+    """A ``cursor``: where one follower (``stream``) of a chain stands, written before it hands out.
+
+    The batch takes back the blocks ``withdrawn`` and then adds blocks ``first`` to ``number``, of which
+    ``added`` holds the newest: those that a reorg may still reach. ``hash`` is that of block
+    ``number``, ``parent_hash`` that of block ``first - 1``. Hashes here are bare hex.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.CURSOR
+    TOPIC: ClassVar[str] = "cursor"
+
+    chain_id: int
+    stream: str
+    first: int
+    number: int
+    hash: str
+    parent_hash: str
+    withdrawn: tuple[BlockMark, ...] = ()
+    added: tuple[BlockMark, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return ``chain:stream``: a follower stands at one place."""
+        return (f"{self.chain_id}:{self.stream}",)
 
 
 class LeaseBody(StandingBody, frozen=True, kw_only=True):
