@@ -13,6 +13,7 @@ from tidegate.app.cli.ledger_place import ledger_place
 from tidegate.app.stopping import Known, journaled_now, known_now, note_for, until_gone
 from tidegate.model import ConfigError, Halted
 from tidegate.risk import Scope, drop_note
+from tidegate.risk.stops.order import count_people
 
 _WAIT_S = 3.0
 _KEY = "key:"
@@ -45,7 +46,7 @@ def command(
         note = note_for(scope=wanted, who=who, reason=reason, evidence=evidence, at_ms=at_ms, **target)
         drop_note(home(), note)
     written = journaled_now(home(), place)
-    until_gone(lambda: not _still(known_now(home(), place), targets), seconds=0 if written else _WAIT_S)
+    until_gone(lambda: not _waiting(known_now(home(), place), targets), seconds=0 if written else _WAIT_S)
     known = known_now(home(), place)
     left = _still(known, targets)
     if left:
@@ -92,10 +93,16 @@ def _still(known: Known, targets: list[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
+def _waiting(known: Known, targets: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return what only waits for a running process: enough people have said that it may end."""
+    short = {stop.id for stop in known.stops if count_people(known.agreed[stop.id]) < stop.people_to_release}
+    return [target for target in _still(known, targets) if target.get("stop_id") not in short]
+
+
 def _still_in_force(scope: str, left: list[dict[str, str]], known: Known) -> Halted:
     for stop in known.stops:
         agreed = known.agreed[stop.id]
-        if {"stop_id": stop.id} in left and len(agreed) < stop.people_to_release:
+        if {"stop_id": stop.id} in left and count_people(agreed) < stop.people_to_release:
             return Halted(
                 f"the stop of {scope} forbids exits: another person must agree that it ends",
                 code="second_person_needed",

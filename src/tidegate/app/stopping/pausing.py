@@ -14,6 +14,7 @@ from tidegate.app.places import Place, place_of
 from tidegate.app.safes import key_of
 from tidegate.chain import ChainReads, encode_call
 from tidegate.chain.rpc import Keep, Priority, RpcPool
+from tidegate.custody.multisig import read_proposal
 from tidegate.custody.ports import KeyHandle
 from tidegate.custody.transactions import encode_unsigned, sign
 from tidegate.model import (
@@ -124,6 +125,12 @@ async def _pause(
 def _by_pack(place: Place, contract: str, home: Path, missing: ConfigError) -> Paused:
     pack = home / "packs" / place.name / f"{contract.partition('.')[2]}-pause.json"
     if pack.exists():
+        try:
+            read_proposal(pack)
+        except TidegateError as error:
+            return Paused(
+                place.name, contract, "pack damaged", str(error), f"tidegate safe packs --chain {place.name}"
+            )
         return Paused(
             place.name,
             contract,
