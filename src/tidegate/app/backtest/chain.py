@@ -99,8 +99,13 @@ class TapeChain:
         )
 
     async def data_fee_wei(self, plan: Plan, *, sender: Address) -> int:
-        """Return 0: what the parent chain took is in the gas that the tape recorded."""
-        return 0
+        """Refuse: a tape does not hold what the parent chain takes for data. Raises ``Denied``."""
+        raise Denied(
+            Reason.L1_FEE_UNKNOWN,
+            "a tape does not hold the parent chain's data fee",
+            found=f"a plan on chain {plan.chain_id} from {sender}",
+            allowed="chains that charge none",
+        )
 
     async def failure_data(self, transaction_hash: bytes) -> bytes:
         """Refuse: nothing was sent. Raises ``Denied``."""

@@ -14,6 +14,7 @@ from tidegate.app.config import LoadedConfig
 from tidegate.app.devnet import devnet_address
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.ended import ended_node_named
+from tidegate.app.gateway import reads_gateway
 from tidegate.app.metrics import PrometheusRecorder
 from tidegate.app.paper import blinds_salt
 from tidegate.app.places import place_of
@@ -176,12 +177,11 @@ async def _site(settings: RunSettings, tools: Tools) -> AsyncIterator[Site]:
         return
     place = place_of(settings.chain, settings.loaded, settings.home)
     jobs = load_jobs(settings.loaded, tables_of(place.require_book()))
-    worlds_url = place.endpoints[0].url
-    if stage is Stage.FORK:
-        async with fork_site(place, jobs, tools, worlds_url=worlds_url) as site:
-            yield site
-        return
     async with AsyncExitStack() as stack:
+        worlds_url = stack.enter_context(reads_gateway(place.network, place.endpoints))
+        if stage is Stage.FORK:
+            yield await stack.enter_async_context(fork_site(place, jobs, tools, worlds_url=worlds_url))
+            return
         signer = None
         if rules_of(stage).signs:
             signer = await stack.enter_async_context(
