@@ -1,8 +1,8 @@
 """The process behind one URL: blocking readers read through a pool, and never see an endpoint's own URL."""
 
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,17 +55,18 @@ def test_it_says_why_it_can_not_start_and_shows_no_url():
 
 
 def test_no_url_stands_in_the_command_line_or_environment_of_its_process(world):
-    before = set(os.listdir("/proc"))
-    with reads_gateway(NETWORK, [Endpoint("alive", world.url + "/secret-key-in-a-path")]):
-        for pid in set(os.listdir("/proc")) - before:
-            if not pid.isdigit():
-                continue
+    before = set(Path("/proc").iterdir())
+    with reads_gateway(NETWORK, [Endpoint("alive", world.url + "/?key=secret-key")]):
+        looked = 0
+        for process in set(Path("/proc").iterdir()) - before:
             for name in ("cmdline", "environ"):
                 try:
-                    content = open(f"/proc/{pid}/{name}", "rb").read()
+                    content = (process / name).read_bytes()
                 except OSError:
-                    continue
+                    continue  # it ended, or is no process of ours
                 assert b"secret-key" not in content
+                looked += b"tidegate.app.gateway" in content
+        assert looked, "its own command line was among them"
 
 
 def test_it_ends_with_its_parent_however_that_ended(world):
