@@ -30,8 +30,9 @@ from tidegate.ledger.bodies import (
     SimulationBody,
 )
 from tidegate.ledger.body import Body, StandingBody
+from tidegate.ledger.entry import Entry
 from tidegate.ledger.explaining import explain
-from tidegate.ledger.journal import Entry, Journal
+from tidegate.ledger.journal import Journal
 from tidegate.ledger.judgements import JudgementBody
 from tidegate.ledger.migrate import Migration, migrate
 from tidegate.ledger.place import Place, place_of

@@ -5,27 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from tidegate.ledger.anchor import (
-    HeadWriter,
-    note_named,
-    read_head,
-    refuse_empty_store,
-    refuse_missing_note,
-)
+from tidegate.ledger.anchor import HeadWriter, note_named
 from tidegate.ledger.bodies import IntentBody
 from tidegate.ledger.body import Body
+from tidegate.ledger.entry import Entry, Formed
+from tidegate.ledger.opening import note_of, open_tables
 from tidegate.ledger.place import Place, place_of
-from tidegate.ledger.projections import PROJECTED, Projector
+from tidegate.ledger.projections import Projector
 from tidegate.ledger.reader import JournalReader
-from tidegate.ledger.records import GENESIS_HASH, Record, chain_hash
-from tidegate.ledger.reserve import Reserve, may_use_reserve
-from tidegate.ledger.schema import check_version, create, head_table, records_table
+from tidegate.ledger.records import Record, chain_hash
+from tidegate.ledger.reserve import Reserve, Space, may_use_reserve, out_of_space
 from tidegate.ledger.store import LEDGER_FULL, Writing, failures_named
 from tidegate.ledger.tables import insert_records, move_head
 from tidegate.ledger.timer import GroupTimer
@@ -37,42 +31,13 @@ from tidegate.model import (
     NullRecorder,
     Recorder,
     RecordKind,
-    Tampered,
     TidegateError,
     Unavailable,
-    canonical_json,
 )
 
 GROUP_RECORDS = 256
 GROUP_AGE_NS = 2_000_000
 """A group is committed when it has so many records, or when its oldest is so old."""
-
-
-_REFILL_NS = 1_000_000_000
-_Formed = tuple[str, Body | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A record that is to be appended: what ``Journal.append`` takes, as one value."""
-
-    kind: RecordKind
-    body: Body | Mapping[str, Any]
-    actor: str
-    correlation_id: str = ""
-    causation_id: str = ""
-
-    def formed(self) -> _Formed:
-        """Return the canonical JSON of the body, and the body as its readers will find it.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If it has no canonical form, or not the form of its kind.
-        """
-        plain = self.body.to_body() if isinstance(self.body, Body) else dict(self.body)
-        typed = PROJECTED[self.kind].from_body(plain) if self.kind in PROJECTED else None
-        return canonical_json(plain).decode(), typed
 
 
 class Journal(JournalReader):
@@ -111,12 +76,7 @@ class Journal(JournalReader):
         self._is_closed = False
         self._lock = threading.RLock()
         self._timer = GroupTimer(self._commit_if_due, GROUP_AGE_NS / 1e9)
-        self._on_full = on_full
-        self._reserve = Reserve(place.reserve)
-        self._is_full = False
-        self._refilled_ns = self._clock.monotonic_ns()
-        if not self._reserve.fill():
-            self._set_full(True)
+        self._space = Space(place.reserve, clock, writing, on_full)
 
     @classmethod
     def open(  # type: ignore[override]
@@ -170,12 +130,12 @@ class Journal(JournalReader):
         with ExitStack() as resources:
             writing = place.take(resources)
             with failures_named(str(place), "opening"), writing.transaction(durable=True) as connection:
-                head = _open_tables(connection, place)
+                head = open_tables(connection, place)
             return cls(
                 place,
                 clock,
                 writing=writing,
-                note=_note_of(place, head, resources),
+                note=note_of(place, head, resources),
                 head=head,
                 resources=resources.pop_all(),
                 recorder=recorder,
@@ -236,7 +196,7 @@ class Journal(JournalReader):
         with self._lock:
             if self._is_closed:
                 raise Unavailable(f"the journal {self.place} was closed", fix="open it again")
-            if self._is_full:
+            if self._space.is_full:
                 self._demand_room(entries, bodies)
             is_new_group = not self._group
             if is_new_group:
@@ -254,16 +214,16 @@ class Journal(JournalReader):
             return added
 
     def _commit_added(
-        self, added: list[Record], entries: Sequence[Entry], bodies: Sequence[_Formed], *, durable: bool
+        self, added: list[Record], entries: Sequence[Entry], bodies: Sequence[Formed], *, durable: bool
     ) -> None:
         """Commit what was just added with all before it, or take it back."""
         try:
             try:
                 self._commit(durable=durable)
             except Unavailable as silence:
-                if silence.code != LEDGER_FULL or self._is_full:
+                if silence.code != LEDGER_FULL or self._space.is_full:
                     raise
-                self._set_full(True)
+                self._space.ran_out()
                 self._demand_room(entries, bodies, silence)
                 self._commit(durable=durable)
         except BaseException:
@@ -273,39 +233,17 @@ class Journal(JournalReader):
     @property
     def is_full(self) -> bool:
         """Say whether the disk is full: no new intent is taken."""
-        return self._is_full
+        return self._space.is_full
 
     def _demand_room(
-        self, entries: Sequence[Entry], bodies: Sequence[_Formed], why: Unavailable | None = None
+        self, entries: Sequence[Entry], bodies: Sequence[Formed], why: Unavailable | None = None
     ) -> None:
         """Refuse what may not use the reserve, unless the disk has room again."""
-        if self._is_full and self._clock.monotonic_ns() - self._refilled_ns >= _REFILL_NS:
-            self._refilled_ns = self._clock.monotonic_ns()
-            if self._reserve.fill():
-                self._set_full(False)
-        refused = [
-            entry.kind
-            for entry, (_, body) in zip(entries, bodies, strict=True)
-            if not self._may_use_reserve(entry, body)
-        ]
-        if not self._is_full or not refused:
+        if self._space.has_room_again():
             return
-        raise Unavailable(
-            f"the disk of {self.place} is full: nothing new is begun",
-            code=LEDGER_FULL,
-            found=f"{refused[0]} refused, the reserve is kept for exits" + (f": {why.found}" if why else ""),
-            allowed="exits, and what follows the bytes that are out",
-            fix="free space on the disk: new intents are taken again within seconds",
-        ) from why
-
-    def _set_full(self, is_full: bool) -> None:
-        self._is_full = is_full
-        self._refilled_ns = self._clock.monotonic_ns()
-        if is_full:
-            self._reserve.release()
-        self._writing.save_space(is_full=is_full)
-        if self._on_full is not None:
-            self._on_full(is_full)
+        for entry, (_, body) in zip(entries, bodies, strict=True):
+            if not self._may_use_reserve(entry, body):
+                raise out_of_space(str(self.place), entry.kind, why) from why
 
     def _may_use_reserve(self, entry: Entry, body: Body | None) -> bool:
         is_of_exit = False
@@ -362,7 +300,7 @@ class Journal(JournalReader):
         with super().snapshot(doing) as connection:
             yield connection
 
-    def _chained(self, entries: Sequence[Entry], bodies: Sequence[_Formed]) -> list[Record]:
+    def _chained(self, entries: Sequence[Entry], bodies: Sequence[Formed]) -> list[Record]:
         """Return the entries as records that follow the head, which stays where it is."""
         seq, last_hash, at_ms = self._seq, self._hash, self._clock.now_ms()
         records = []
@@ -391,9 +329,9 @@ class Journal(JournalReader):
         try:
             self._commit(durable=durable)
         except Unavailable as silence:
-            if silence.code != LEDGER_FULL or self._is_full:
+            if silence.code != LEDGER_FULL or self._space.is_full:
                 raise
-            self._set_full(True)
+            self._space.ran_out()
             self._commit(durable=durable)
 
     def _commit(self, *, durable: bool) -> None:
@@ -425,41 +363,3 @@ class Journal(JournalReader):
             for record in added:
                 self._bodies.pop(record.seq, None)
             self._seq, self._hash = added[0].seq - 1, added[0].prev_hash
-
-
-def _open_tables(connection: Connection, place: Place) -> tuple[int, str]:
-    """Create the tables in an empty store; return the head of a store that has lost nothing."""
-    if not check_version(connection, str(place)):
-        refuse_empty_store(place)
-        create(connection)
-    seq, hash_ = connection.execute(select(head_table.c.seq, head_table.c.hash)).one()
-    _refuse_other_tail(connection, place, (seq, hash_))
-    refuse_missing_note(place, (seq, hash_))
-    return seq, hash_
-
-
-def _refuse_other_tail(connection: Connection, place: Place, head: tuple[int, str]) -> None:
-    newest = connection.execute(
-        select(records_table.c.seq, records_table.c.hash).order_by(records_table.c.seq.desc()).limit(1)
-    ).first()
-    last = (0, GENESIS_HASH) if newest is None else (newest[0], newest[1])
-    noted = read_head(place) or head
-    if last != head or noted[0] > head[0]:
-        raise Tampered(
-            f"the newest records of {place} do not fit its head",
-            code="journal_tampered",
-            found=f"the last record is seq {last[0]}, the head row says {head[0]}, the head file {noted[0]}",
-            fix="keep the file as evidence and run: tidegate journal verify",
-        )
-
-
-def _note_of(place: Place, head: tuple[int, str], resources: ExitStack) -> HeadWriter | None:
-    if place.note is None:
-        return None
-    with note_named(place):
-        is_new = head[0] == 0 or not place.note.exists()
-        note = HeadWriter(place.note)
-        resources.callback(note.close)
-        if is_new:
-            note.begin(*head)
-    return note

@@ -8,12 +8,15 @@ refused until the reserve could be filled again.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tidegate.model import RecordKind
+from tidegate.ledger.store import LEDGER_FULL, Writing
+from tidegate.model import Clock, RecordKind, Unavailable
 
 RESERVE_BYTES = 1_048_576
+_LOOK_AGAIN_NS = 1_000_000_000
 _CHUNK = bytes(65_536)
 
 _CHATTER = frozenset(
@@ -64,6 +67,66 @@ class Reserve:
             return path.stat().st_size == RESERVE_BYTES
         except OSError:
             return False
+
+
+class Space:
+    """Whether the disk of a ledger has room: holds the reserve, gives it up, and fills it again.
+
+    Parameters
+    ----------
+    path
+        Where the reserve lies, or None.
+    clock
+        By which the disk is looked at again, once a second.
+    writing
+        The store, which is told to save space.
+    on_full
+        Is told when the disk is full, and when it has room again.
+    """
+
+    def __init__(
+        self, path: Path | None, clock: Clock, writing: Writing, on_full: Callable[[bool], None] | None
+    ) -> None:
+        self._reserve = Reserve(path)
+        self._clock = clock
+        self._writing = writing
+        self._on_full = on_full
+        self._looked_ns = clock.monotonic_ns()
+        self.is_full = False
+        if not self._reserve.fill():
+            self.ran_out()
+
+    def ran_out(self) -> None:
+        """Give the reserve up: a commit found no space."""
+        self._looked_ns = self._clock.monotonic_ns()
+        self._reserve.release()
+        self._tell(is_full=True)
+
+    def has_room_again(self) -> bool:
+        """Fill the reserve again if there is room, and say whether there is; looks once a second."""
+        now_ns = self._clock.monotonic_ns()
+        if self.is_full and now_ns - self._looked_ns >= _LOOK_AGAIN_NS:
+            self._looked_ns = now_ns
+            if self._reserve.fill():
+                self._tell(is_full=False)
+        return not self.is_full
+
+    def _tell(self, *, is_full: bool) -> None:
+        self.is_full = is_full
+        self._writing.save_space(is_full=is_full)
+        if self._on_full is not None:
+            self._on_full(is_full)
+
+
+def out_of_space(where: str, refused: RecordKind, why: Unavailable | None) -> Unavailable:
+    """Return the refusal of a record that may not use the reserve."""
+    return Unavailable(
+        f"the disk of {where} is full: nothing new is begun",
+        code=LEDGER_FULL,
+        found=f"{refused} refused, the reserve is kept for exits" + (f": {why.found}" if why else ""),
+        allowed="exits, and what follows the bytes that are out",
+        fix="free space on the disk: new intents are taken again within seconds",
+    )
 
 
 def may_use_reserve(kind: RecordKind, *, is_of_exit: bool) -> bool:

@@ -13,12 +13,17 @@ from tidegate.model import Address, RecordKind
 
 
 class AmbiguousBody(Body, frozen=True, kw_only=True):
-    """Nobody confirmed the bytes known by ``hash`` (``ambiguous``): the chain is asked, nothing assumed."""
+    """Nobody confirmed the bytes known by ``hash`` (``ambiguous``): the chain is asked, nothing assumed.
+
+    ``is_refused``: every endpoint refuses them for good, but they may have been sent before by a process
+    that was killed. They are not sent again, and their nonce is used up.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.AMBIGUOUS
 
     hash: str
     detail: str
+    is_refused: bool = False
 
 
 class ReplacementBody(Body, frozen=True, kw_only=True):
