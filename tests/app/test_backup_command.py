@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.ledger import LEDGER, SCHEMA_VERSION, Journal, JournalReader
 from tidegate.model import ManualClock, RecordKind
 from tidegate.risk import StopFolder

@@ -45,7 +45,7 @@ def test_wrong_use_exits_2(arguments: list[str]) -> None:
 
 
 def test_an_error_is_one_json_object_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["bench", "nothing", "--json"]) == ConfigError.exit_code
+    assert cli.run_command(["bench", "nothing", "--json"]) == ConfigError.exit_code
     error = json.loads(capsys.readouterr().out)
     assert error["ok"] is False
     assert error["error"] == "ConfigError"

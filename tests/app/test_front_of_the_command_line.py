@@ -28,7 +28,7 @@ def commands(command: Any = None) -> Iterator[Any]:
 
 
 def test_data_never_becomes_markup_or_emoji(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["devnet", "up", "--chains", "[red]foo[/]"]) == 3
+    assert cli.run_command(["devnet", "up", "--chains", "[red]foo[/]"]) == 3
     error = capsys.readouterr().err
     assert "[red]foo[/]" in error
     assert "NAME:ID:SECONDS" in error
@@ -47,11 +47,11 @@ def test_help_shows_names_in_capitals_flags_without_types_and_verbs_in_one_order
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for words in (["strategy", "run"], ["journal", "show"], ["bench"], ["devnet", "down"]):
-        assert cli.run([*words, "--help"]) == 0
+        assert cli.run_command([*words, "--help"]) == 0
         shown = capsys.readouterr().out
         assert "{" not in shown
         assert "<bool>" not in shown
-    assert cli.run(["--help"]) == 0
+    assert cli.run_command(["--help"]) == 0
     shown = capsys.readouterr().out
     places = [shown.index(f" {verb} ") for verb in ORDER]
     assert places == sorted(places)
@@ -81,7 +81,7 @@ def test_options_that_write_a_file_are_called_output() -> None:
 def test_wrong_use_is_one_json_object(
     words: list[str], message: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.run([*words, "--json"]) == 2
+    assert cli.run_command([*words, "--json"]) == 2
     printed = capsys.readouterr()
     error = json.loads(printed.out)
     assert (error["ok"], error["error"], error["code"]) == (False, "UsageError", "usage")
@@ -91,14 +91,14 @@ def test_wrong_use_is_one_json_object(
 
 
 def test_wrong_use_shows_people_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["strategy", "check"]) == 2
+    assert cli.run_command(["strategy", "check"]) == 2
     error = capsys.readouterr().err
     assert "Missing argument 'FILE...'." in error
     assert "tidegate strategy check [OPTIONS] FILE..." in error
 
 
 def test_a_group_without_a_verb_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["strategy"]) == 2
+    assert cli.run_command(["strategy"]) == 2
     printed = capsys.readouterr()
     assert "simulate" in printed.out
     assert printed.err == ""
@@ -119,7 +119,7 @@ def defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_defect_is_named_and_its_traceback_kept(defect: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["doctor"]) == 1
+    assert cli.run_command(["doctor"]) == 1
     error = capsys.readouterr().err
     (path,) = (defect / "crash").iterdir()
     assert "this is a defect of Tidegate" in error
@@ -131,7 +131,7 @@ def test_a_defect_is_named_and_its_traceback_kept(defect: Path, capsys: pytest.C
 
 
 def test_a_defect_is_one_json_object(defect: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["doctor", "--json"]) == 1
+    assert cli.run_command(["doctor", "--json"]) == 1
     printed = capsys.readouterr()
     error = json.loads(printed.out)
     assert (error["ok"], error["error"], error["code"]) == (False, "ZeroDivisionError", "defect")
@@ -142,7 +142,7 @@ def test_a_traceback_is_printed_if_asked_for(
     defect: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIDEGATE_TRACEBACK", "1")
-    assert cli.run(["doctor", "--json"]) == 1
+    assert cli.run_command(["doctor", "--json"]) == 1
     printed = capsys.readouterr()
     assert "Traceback" in printed.err
     assert "hunter222" not in printed.err
@@ -155,14 +155,14 @@ def test_a_traceback_that_no_file_can_hold_is_printed(
 ) -> None:
     (defect / "file").write_text("")
     monkeypatch.setenv("TIDEGATE_HOME", str(defect / "file"))
-    assert cli.run(["doctor"]) == 1
+    assert cli.run_command(["doctor"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_bench_says_that_it_lists_without_a_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["bench", "--json"]) == 0
+    assert cli.run_command(["bench", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["ok"] is True
-    assert cli.run(["bench", "--help"]) == 0
+    assert cli.run_command(["bench", "--help"]) == 0
     assert "without a name" in " ".join(capsys.readouterr().out.split())
 
 

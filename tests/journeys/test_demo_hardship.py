@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.demo import Options, Progress, run_demo
 from tidegate.app.demo.place import Place, Settings, choose_place, open_journal
 from tidegate.ledger import JournalReader

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.cli import run as tidegate
+from tidegate.app.cli import run_command as tidegate
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.paper import PaperMarket, paper_session
 from tidegate.app.runtime import Job

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object]]:

@@ -29,7 +29,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def granted(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[int, dict[str, Any]]:
     capsys.readouterr()
-    code = cli.run(["devnet", "grant", "devnet", *words, "--json"])
+    code = cli.run_command(["devnet", "grant", "devnet", *words, "--json"])
     return code, json.loads(capsys.readouterr().out.splitlines()[-1])
 
 
@@ -39,11 +39,11 @@ def test_a_grant_is_written_signed_and_marked_and_what_it_may_not_give_is_refuse
     arb = str(home / "flash-arb.yaml")
     code, refused = granted(capsys, home, arb, "--key", "toy")
     assert (code, refused["code"]) == (3, "chain"), "nothing is up"
-    assert cli.run(["devnet", "up", "--chains", "devnet:31337:1"]) == 0
+    assert cli.run_command(["devnet", "up", "--chains", "devnet:31337:1"]) == 0
     try:
         _grants(home, capsys, arb)
     finally:
-        assert cli.run(["devnet", "down"]) == 0
+        assert cli.run_command(["devnet", "down"]) == 0
 
 
 def _grants(home: Path, capsys: pytest.CaptureFixture[str], arb: str) -> None:
@@ -69,5 +69,5 @@ def _grants(home: Path, capsys: pytest.CaptureFixture[str], arb: str) -> None:
         ((arb, "--key", "gone"), 3),
         ((arb,), 2),
     ):
-        assert cli.run(["devnet", "grant", "devnet", *words]) == code, words
+        assert cli.run_command(["devnet", "grant", "devnet", *words]) == code, words
     assert granted(capsys, home, arb, "--key", "toy", "--stage", "fork")[0] == 0

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.devnet import NodeRecord, cached_devnet, node_records, start_nodes, stop_nodes
 from tidegate.app.devnet.interrupts import Interrupts
 from tidegate.app.devnet.launch import take_ports

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.devnet import (
     ChainPlan,
     NodeRecord,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.drills import drill_stop
 from tidegate.app.drills.kill import _judge, drill_kill
 from tidegate.app.drills.stop import AIM_MS, StopDrill, worst

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 
 
 @pytest.mark.parametrize(

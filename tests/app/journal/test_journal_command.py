@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.replay import REPLAYERS
 from tidegate.ledger import Counted, DecisionBody, Journal, ReconciliationBody
 from tidegate.model import ZERO_ADDRESS, ManualClock, Reason, RecordKind, Stage

@@ -12,7 +12,7 @@ import pytest
 from eth_account import Account
 from tests.custody.process.ground import Ground, SignerProcess
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.devnet import node_records, parse_chains, read_book, start_nodes, stop_nodes
 from tidegate.chain import Connection, encode_call
 

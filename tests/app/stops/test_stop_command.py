@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.app.stopping import note_for, take_notes
 from tidegate.ledger import LEDGER, HaltBody, Journal
 from tidegate.model import Operation, SystemClock

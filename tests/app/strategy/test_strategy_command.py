@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tidegate.app.cli import run
+from tidegate.app.cli import run_command as run
 from tidegate.desks.atomic import TEMPLATES, json_schema, new_strategy
 
 GOOD = new_strategy("arb", "flash-arb")

@@ -48,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code that its contract states."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     have_output()
-    sys.exit(finish_output(run(words), as_json="--json" in words))
+    sys.exit(finish_output(run_command(words), as_json="--json" in words))
 
 
-def run(arguments: Sequence[str]) -> int:
+def run_command(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code."""
     as_json = "--json" in arguments
     try:
