@@ -3,11 +3,13 @@ import tidegate.pipeline
 
 def test_public_names() -> None:
     assert tidegate.pipeline.__all__ == [
+        "MAY_DIFFER",
         "STAGES",
         "THROW_AWAY",
         "BreakersPort",
         "ChainPort",
         "Desk",
+        "Difference",
         "Fate",
         "HaltBook",
         "Judge",
@@ -23,6 +25,7 @@ def test_public_names() -> None:
         "StreetSettings",
         "book",
         "drop_orphans",
+        "journal_differences",
         "read_run",
         "recover",
         "rules_of",

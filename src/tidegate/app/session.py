@@ -104,9 +104,10 @@ class Session:
 def block_event(block: Block, *, world: str = "") -> Event:
     """Return the event that says: this block came. A block of another history is another event.
 
-    ``world`` tells worlds apart that begin anew and may come to the very same blocks.
+    ``world`` names a world of ours, which begins anew and has one history: there the number says it all.
     """
-    return Event(id=f"{world} block {block.number} 0x{block.hash.hex()}".lstrip(), kind="block")
+    known = f"{world} block {block.number}" if world else f"block {block.number} 0x{block.hash.hex()}"
+    return Event(id=known, kind="block")
 
 
 def run_limits(desk: AtomicDesk, assignments: Iterable[Assignment]) -> dict[str, RunLimits]:

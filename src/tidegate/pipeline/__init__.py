@@ -7,6 +7,7 @@ exist only the chain decides it, and no second version is ever signed.
 """
 
 from tidegate.pipeline.chain import ChainPort, Rehearsal
+from tidegate.pipeline.compare import Difference, journal_differences
 from tidegate.pipeline.desk import Desk, PlanReader
 from tidegate.pipeline.halts import HaltBook
 from tidegate.pipeline.judgement import Judge
@@ -16,16 +17,18 @@ from tidegate.pipeline.recover import drop_orphans, recover
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.settings import StreetSettings
 from tidegate.pipeline.settle import book, value_usd_e6
-from tidegate.pipeline.stages import STAGES, THROW_AWAY, StageRules, rules_of
+from tidegate.pipeline.stages import MAY_DIFFER, STAGES, THROW_AWAY, StageRules, rules_of
 from tidegate.pipeline.street import Street
 from tidegate.pipeline.unsent import Fate
 
 __all__ = [
+    "MAY_DIFFER",
     "STAGES",
     "THROW_AWAY",
     "BreakersPort",
     "ChainPort",
     "Desk",
+    "Difference",
     "Fate",
     "HaltBook",
     "Judge",
@@ -41,6 +44,7 @@ __all__ = [
     "StreetSettings",
     "book",
     "drop_orphans",
+    "journal_differences",
     "read_run",
     "recover",
     "rules_of",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from tidegate.chain import NetworkKind, Sender
-from tidegate.model import Denied, Reason, Stage
+from tidegate.model import Denied, Reason, RecordKind, Stage
 
 THROW_AWAY = "a throw-away key"
 SIGNER = "the signer process"
@@ -78,6 +78,17 @@ _ROWS = (
         "canary evidence, sign-offs",
     ),
 )
+
+MAY_DIFFER: dict[RecordKind, frozenset[str]] = {
+    RecordKind.INTENT: frozenset({"stage"}),
+    RecordKind.AUTHORISATION: frozenset({"stage"}),
+    RecordKind.RECEIPT: frozenset({"block_hash"}),
+}
+"""The fields in which the walks of paper and of fork may differ for the same market, by kind of record.
+
+A fork's blocks have other parents, so their hashes differ; everything that was decided, planned, simulated,
+signed, sent, included and booked is the same to the byte.
+"""
 
 STAGES: dict[Stage, StageRules] = {row.stage: row for row in _ROWS}
 
