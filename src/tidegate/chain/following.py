@@ -113,11 +113,11 @@ class Follower:
         if tracked.state is State.EXPIRING and tracked.cancel is None:
             await self._hand.cancel(tracked, view.head, "the deadline is over")
             return
+        if tracked.waits_since is None:
+            tracked.waits_since = view.head.number
         newest = tracked.newest
         if await self._chain.knows(newest.hash):
             self._hand.accepted(tracked, newest)
-            if tracked.waits_since is None:
-                tracked.waits_since = view.head.number
             return
         await self._hand.send(tracked)
 

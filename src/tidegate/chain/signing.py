@@ -203,9 +203,12 @@ class Hand:
             async with asyncio.timeout(self._send_timeout_s):
                 await self._chain.send_raw(version.signed.raw)
         except Rejected as refusal:
-            if is_first and refusal.code not in _ASK_AGAIN:
+            is_about_bytes = refusal.code not in _ASK_AGAIN
+            if is_first and is_about_bytes:
                 raise
-            self._doubt(tracked, str(refusal))
+            # Signed by a process that was killed before it wrote what became of the first send.
+            is_refused = is_about_bytes and tracked.state is State.SIGNED and len(tracked.versions) == 1
+            self._doubt(tracked, str(refusal), is_refused=is_refused)
         except (Ambiguous, Unavailable, TimeoutError) as silence:
             self._doubt(tracked, str(silence) or "no answer in time")
         except Divergence as nonsense:
@@ -222,9 +225,10 @@ class Hand:
             return
         self.move(tracked, Event.ACCEPT, SentBody(hash="0x" + version.hash.hex()))
 
-    def _doubt(self, tracked: Tracked, detail: str) -> None:
+    def _doubt(self, tracked: Tracked, detail: str, *, is_refused: bool = False) -> None:
         if tracked.state in (State.SIGNED, State.SENT):
-            body = AmbiguousBody(hash="0x" + tracked.newest.hash.hex(), detail=detail)
+            hash_ = "0x" + tracked.newest.hash.hex()
+            body = AmbiguousBody(hash=hash_, detail=detail, is_refused=is_refused)
             self.move(tracked, Event.NO_ANSWER, body)
 
     def _replace(self, tracked: Tracked, event: Event, version: Version, why: str) -> None:

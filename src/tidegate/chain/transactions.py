@@ -15,6 +15,7 @@ import msgspec
 from tidegate.chain.fees import CANCEL_GAS, Fees
 from tidegate.chain.states import State
 from tidegate.ledger import (
+    AmbiguousBody,
     Body,
     ExpiringBody,
     NonceBody,
@@ -140,7 +141,7 @@ class Tracked:
 
     The last four fields are not in the journal and are learnt again; what is not known is taken at its
     worst. ``refusal`` is asked right before each signature, ``receipt`` has the logs, ``waits_since`` is
-    the head at which the newest version was first seen waiting in a mempool, ``may_be_signed`` whether the
+    the head since which the newest version waits for a block, ``may_be_signed`` whether the
     signer may have signed what we do not hold.
     """
 
@@ -151,6 +152,7 @@ class Tracked:
     accepted: set[bytes] = field(default_factory=set)
     included: ReceiptBody | None = None
     ended: OutcomeKind | None = None
+    is_refused: bool = False
     refusal: Refusal = nobody_says
     receipt: Receipt | None = None
     waits_since: int | None = None
@@ -184,7 +186,8 @@ class Tracked:
     def is_due_to_cancel(self, chain_time_s: int) -> bool:
         """Say whether its content must not be sent any more: too late, or ended, or cancelled already."""
         has_ended = self.ended in (OutcomeKind.DENIED, OutcomeKind.REJECTED)
-        return chain_time_s >= self.work.deadline_s or has_ended or self.cancel is not None
+        is_over = chain_time_s >= self.work.deadline_s or self.is_refused
+        return is_over or has_ended or self.cancel is not None
 
     def take(self, kind: RecordKind, body: Body | None) -> None:
         """Fold one record of the intent; kinds that say nothing of the transaction change nothing."""
@@ -200,6 +203,9 @@ class Tracked:
             case SentBody():
                 self.accepted.add(_octets(body.hash))
                 self.state = State.EXPIRING if self.state is State.EXPIRING else State.SENT
+            case AmbiguousBody():
+                self.state = State.AMBIGUOUS
+                self.is_refused = self.is_refused or body.is_refused
             case ExpiringBody():
                 self.state = State.EXPIRING
             case ReceiptBody():
@@ -215,8 +221,6 @@ class Tracked:
 
     def _take_kind(self, kind: RecordKind) -> None:
         match kind:
-            case RecordKind.AMBIGUOUS:
-                self.state = State.AMBIGUOUS
             case RecordKind.WITHDRAWN:
                 self.included = self.receipt = self.waits_since = None
                 self.state = State.SENT
@@ -233,6 +237,8 @@ class Tracked:
 
     def _end(self, kind: OutcomeKind) -> None:
         self.ended = kind
+        if self.included is not None:
+            return  # a cancel has used the nonce up
         if kind is OutcomeKind.DENIED:
             self.state = State.DENIED
         elif kind is OutcomeKind.REJECTED:

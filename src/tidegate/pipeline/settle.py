@@ -71,9 +71,10 @@ def book_cancel(run: Run, plan: Plan, receipt: ReceiptBody, *, write: Write) -> 
     """Book what it cost to use the nonce up; nothing else happened."""
     nothing = tuple(0 for _ in plan.bounds)
     _book(run, plan, nothing, receipt.gas_cost_wei, write, tuple(plan.to for _ in nothing))
+    is_refused = run.tracked is not None and run.tracked.is_refused
     return Outcome(
         intent_id=run.intent.id,
-        kind=OutcomeKind.DROPPED,
+        kind=OutcomeKind.REJECTED if is_refused else OutcomeKind.DROPPED,
         detail="its nonce was used up by a cancel: the bytes can not land any more",
         transaction_hash=bytes.fromhex(receipt.hash[2:]),
         block_number=receipt.block_number,
