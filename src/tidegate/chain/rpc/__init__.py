@@ -6,7 +6,7 @@ these, never a URL. URLs never show: an endpoint is ``name#tier (host hidden)``.
 """
 
 from tidegate.chain.rpc.endpoint import Endpoint, Feature, Tier
-from tidegate.chain.rpc.gateway import GatewayThread, RpcGateway
+from tidegate.chain.rpc.gateway import RpcGateway
 from tidegate.chain.rpc.health import Cause, EndpointState
 from tidegate.chain.rpc.pool import EndpointReport, PoolEvent, RpcPool
 from tidegate.chain.rpc.subscription import HeadHint, Hint, LogHint, LogsFilter, Subscription
@@ -22,7 +22,6 @@ __all__ = [
     "EndpointState",
     "Feature",
     "Fresh",
-    "GatewayThread",
     "HeadHint",
     "Hint",
     "Keep",

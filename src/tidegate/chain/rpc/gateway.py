@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import msgspec
@@ -28,11 +27,13 @@ _MISSING = {
     "block_missing": "header not found",
     "state_pruned": "missing trie node: the state is pruned on every endpoint",
 }
-_START_S = 30.0
 
 
 class RpcGateway:
     """Serves a pool's reads on loopback, under a path that nobody guesses. Same loop as the pool.
+
+    A reader that blocks this loop, or holds the interpreter while it waits as a fast world does, must be
+    in another process than the gateway.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ class RpcGateway:
     async def _answer(self, call: Any) -> dict[str, Any]:
         if not isinstance(call, dict) or not isinstance(call.get("method"), str):
             return _error(None, _INVALID, "the request is no call")
-        identity, method, params = call.get("id"), call["method"], call.get("params") or []
+        identity, method, params = call.get("id"), call["method"], call.get("params", [])
         if method not in READ_METHODS:
             return _error(identity, _NO_METHOD, f"the gateway serves reads alone, not {method}")
         if not isinstance(params, list):
@@ -89,64 +90,6 @@ class RpcGateway:
         except TidegateError as error:
             return {"jsonrpc": "2.0", "id": identity, "error": _as_json_rpc(error)}
         return {"jsonrpc": "2.0", "id": identity, "result": found}
-
-
-class GatewayThread:
-    """A gateway over a pool of its own, in a thread of its own, for readers that block.
-
-    A fast world reads while the caller's loop stands still: were the gateway in the same loop, the two
-    would wait for each other for ever. Used as ``with GatewayThread(make_pool) as url``.
-
-    Parameters
-    ----------
-    make_pool
-        Makes the pool; called in the thread.
-    policy
-        With which policy its readers read.
-
-    Raises
-    ------
-    Unavailable
-        On entering, if no endpoint answers.
-    """
-
-    def __init__(self, make_pool: Callable[[], RpcPool], *, policy: Policy = ANY) -> None:
-        self._make_pool = make_pool
-        self._policy = policy
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ended: asyncio.Event | None = None
-        self._ready = threading.Event()
-        self._url = ""
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="rpc-gateway", daemon=True)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        if not self._ready.wait(_START_S):
-            raise Unavailable("the gateway did not start", found=f"nothing in {_START_S:.0f} s")
-        if self._error is not None:
-            raise self._error
-        return self._url
-
-    def __exit__(self, *_: object) -> None:
-        if self._loop is not None and self._ended is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  the edge of a thread: told to whoever started it
-            self._error = error
-        finally:
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        async with self._make_pool() as pool, RpcGateway(pool, policy=self._policy) as gateway:
-            self._url = gateway.url
-            self._ready.set()
-            await self._ended.wait()
 
 
 def _as_json_rpc(error: TidegateError) -> Mapping[str, Any]:

@@ -18,6 +18,8 @@ from tidegate.model import Clock, Rejected, TidegateError, Unavailable
 
 _PAUSE_FIRST_S = 0.02
 _PAUSE_LONGEST_S = 0.5
+PATIENCE_S = 2.0
+"""How long a block that some do not have is looked for at endpoints that can not be asked just now."""
 MISSING = frozenset({"state_missing", "state_pruned", "block_missing"})
 """What a node says that does not have the block or its state: another may, and waiting does not help."""
 
@@ -29,8 +31,13 @@ class Course(Protocol):
         """Return the endpoints that may be asked now, the best first."""
         ...
 
+    @property
+    def how_many(self) -> int:
+        """Return how many endpoints there are, those that can not be asked now included."""
+        ...
+
     def none_left(self) -> None:
-        """Take note that no endpoint may be asked: whatever can be probed should be."""
+        """Take note that no endpoint answers: whatever can be probed should be."""
         ...
 
     def given_up(self, call: Call, errors: dict[str, TidegateError]) -> TidegateError:
@@ -42,8 +49,8 @@ class Race:
     """Asks one endpoint after the other until one answers, and a second beside one that is slow.
 
     A final error ends it at once: no other endpoint is asked. An endpoint that lacks the block or its
-    state is passed over, and when all do, so is the read. For everything else rounds go on until the
-    deadline.
+    state is passed over; when all say so the read ends, and when some say so and the others can not be
+    asked, it ends after a little patience. For everything else rounds go on until the deadline.
 
     Attributes
     ----------
@@ -72,6 +79,7 @@ class Race:
         self._may_carry = True
         self._carrying: Awaitable[None] | None = None
         self._deadline = self._loop.call_later(timeout_s, self._give_up)
+        self._patient_until = self._loop.time() + PATIENCE_S
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> Any:
@@ -160,12 +168,15 @@ class Race:
             self._waiting = deque(archives_first)
 
     def _round_over(self) -> None:
-        if self._nulls:
-            self.answer.set_result(None)
-        elif self._missing:
-            self._give_up()
-        else:
-            self._pause()
+        is_everyones = self._missing >= self._course.how_many
+        if self._missing and (is_everyones or self._loop.time() > self._patient_until):
+            if self._nulls:
+                self.answer.set_result(None)
+            else:
+                self._give_up()
+            return
+        self._course.none_left()
+        self._pause()
 
     def _pause(self) -> None:
         longest_s = min(_PAUSE_FIRST_S * 2 ** min(self._rounds - 1, 8), _PAUSE_LONGEST_S)

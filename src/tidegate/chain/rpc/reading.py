@@ -11,6 +11,7 @@ from tidegate.chain.networks import Network
 from tidegate.chain.rpc.attempt import Call
 from tidegate.chain.rpc.cache import ReadCache
 from tidegate.chain.rpc.endpoint import Feature, Tier
+from tidegate.chain.rpc.health import EndpointState
 from tidegate.chain.rpc.lane import Lane
 from tidegate.chain.rpc.methods import (
     BLOCK_BY_NUMBER,
@@ -271,6 +272,12 @@ class _Course:
                 lane for lane in lanes if oldest is not None and lane.head is not None and lane.head >= oldest
             ]
         return self._reading.ordered(lanes)
+
+    @property
+    def how_many(self) -> int:
+        """Return how many endpoints there are, those in quarantine left out: they do not come back."""
+        state = EndpointState.QUARANTINED
+        return sum(lane.health.state is not state for lane in self._reading.readable)
 
     def none_left(self) -> None:
         """Have whatever can be probed probed now."""

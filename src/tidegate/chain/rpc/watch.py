@@ -53,7 +53,7 @@ class Watch:
         # Endpoints are looked at one by one; a coarser height lets them be asked for the same block.
         self._stride = max(2 * round(self.every_s / network.block_time_s), 1)
         self._wakes = {lane: asyncio.Event() for lane in lanes}
-        self._is_last_resort = False
+        self._resorts: set[Lane] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._told_split = -1
 
@@ -91,9 +91,9 @@ class Watch:
 
     def last_resort(self) -> None:
         """Probe what cools, because no endpoint is left to ask."""
-        self._is_last_resort = True
         for lane in self._lanes:
             if lane.health.may_probe(is_last_resort=True):
+                self._resorts.add(lane)
                 self._wakes[lane].set()
 
     async def look(self, lane: Lane) -> None:
@@ -145,9 +145,9 @@ class Watch:
             wake.clear()
             if lane.health.is_usable:
                 await self.look(lane)
-            elif lane.health.may_probe(is_last_resort=self._is_last_resort):
-                self._is_last_resort = False
+            elif lane.health.may_probe(is_last_resort=lane in self._resorts):
                 await self.probe(lane)
+            self._resorts.discard(lane)
 
     def _rest_s(self, lane: Lane) -> float | None:
         state = lane.health.state
