@@ -53,7 +53,7 @@ def test_a_backup_while_the_ledger_is_written_to(call: Call, home: Path) -> None
 def test_a_backup_for_people_says_what_to_keep_elsewhere(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["backup", "--out", str(tmp_path / "b")]) == 0
+    assert run(["backup", "--output", str(tmp_path / "b")]) == 0
     with JournalReader.open(home / LEDGER) as reader:
         seq, hash_ = reader.head()
     assert f"keep elsewhere: {seq}:{hash_}" in capsys.readouterr().out
@@ -66,14 +66,14 @@ def test_a_backup_with_stops_and_the_signers_journal(call: Call, home: Path, tmp
     with Journal.open(home / "signer" / "journal.sqlite", clock=ManualClock(1)) as journal:
         journal.append(RecordKind.ANSWER, {}, actor="signer")
     (home / "signer" / "operator.json").write_text("a key that no backup holds")
-    code, value = call("backup", "--with", "signer", "--with", "stops", "--out", str(tmp_path / "b"))
+    code, value = call("backup", "--with", "signer", "--with", "stops", "--output", str(tmp_path / "b"))
     assert code == 0
     assert set(value["files"]) >= {"signer/journal.sqlite", "stop.d/halt"}
     assert not any("operator" in name for name in value["files"])
 
 
 def test_a_restored_home_is_whole_and_stopped(call: Call, home: Path, tmp_path: Path) -> None:
-    _, made = call("backup", "--out", str(tmp_path / "b"))
+    _, made = call("backup", "--output", str(tmp_path / "b"))
     kept = f"{made['seq']}:{made['hash']}"
     code, value = call("restore", str(tmp_path / "b"), "--into", str(tmp_path / "new"), "--checkpoint", kept)
     assert (code, value["stopped"], value["seq"]) == (0, True, 3)
@@ -87,13 +87,13 @@ def test_a_restored_home_is_whole_and_stopped(call: Call, home: Path, tmp_path: 
 def test_restoring_into_a_place_that_is_not_empty_is_a_wrong_argument(
     call: Call, home: Path, tmp_path: Path
 ) -> None:
-    call("backup", "--out", str(tmp_path / "b"))
+    call("backup", "--output", str(tmp_path / "b"))
     code, value = call("restore", str(tmp_path / "b"), "--into", str(home))
     assert (code, value["code"]) == (3, "restore_place")
 
 
 def test_a_backup_that_was_changed_exits_13(call: Call, tmp_path: Path) -> None:
-    call("backup", "--out", str(tmp_path / "b"))
+    call("backup", "--output", str(tmp_path / "b"))
     with (tmp_path / "b" / LEDGER).open("ab") as file:
         file.write(b"x")
     code, value = call("restore", str(tmp_path / "b"), "--into", str(tmp_path / "new"))

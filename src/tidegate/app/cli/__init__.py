@@ -16,30 +16,9 @@ from typer.exceptions import TyperException
 from tidegate import __version__
 from tidegate.app.cli.common import report_error, usage_error
 from tidegate.app.cli.crash import report_crash
-from tidegate.app.cli.shape import Verb, Verbs
+from tidegate.app.cli.shape import VERBS, Verb, Verbs
 from tidegate.app.cli.system import finish_output, have_output, report_refused
 from tidegate.model import TidegateError
-
-VERBS = {
-    "demo": "Run the desks in paper on the devnet: every block, every decision, profit after gas.",
-    "init": "Write a commented tidegate.toml and a strategy that run in paper at once.",
-    "config": "Show, check and explain the configuration.",
-    "devnet": "Start, show, stop and export local chains with canonical contracts.",
-    "strategy": "Write, check, explain, plan, simulate and run atomic strategies.",
-    "run": "Run the configured desk in any stage, block by block.",
-    "backtest": "Record a tape of states and decide on it again, offline.",
-    "signer": "Run the process that holds the keys, and its witness; load, freeze, revoke.",
-    "keys": "Make, import, list and check key files.",
-    "safe": "Show, propose, sign, simulate and execute what a Safe does.",
-    "stop": "Stop at once what a scope covers, over restarts, until people resume it.",
-    "resume": "End a stop, a latched breaker or a halt: who, why, on what evidence.",
-    "drill": "Play a bad day through, timed, in a world of its own, and write it down.",
-    "journal": "Read, verify, replay and export the hash-chained journal.",
-    "backup": "Copy the ledger while it is written to, with digests, verified.",
-    "restore": "Make a home out of a backup: verified, and stopped.",
-    "bench": "Measure, with the peer beside us in the same run.",
-    "doctor": "Find what is missing or wrong on this machine before you do.",
-}
 
 INTERRUPTED = 130
 

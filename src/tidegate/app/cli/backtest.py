@@ -77,7 +77,7 @@ def atomic(
     tape: Annotated[Path, typer.Option("--tape", help="What `tidegate backtest record` wrote.")],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE...]", help="Strategy files; by default those of the tape."),
+        typer.Argument(metavar="FILE...", help="Strategy files; by default those of the tape."),
     ] = None,
     latency: Annotated[
         int, typer.Option(min=0, max=LATENCY_MAX_BLOCKS, help="Blocks from decision to inclusion.")

@@ -28,7 +28,8 @@ class Also(StrEnum):
 
 def command(
     out: Annotated[
-        Path | None, typer.Option(help="A new folder; else one named by time below backups/ of the home.")
+        Path | None,
+        typer.Option("--output", help="A new folder; else one named by time below backups/ of the home."),
     ] = None,
     also: Annotated[
         list[Also] | None,
@@ -56,7 +57,7 @@ def _new_name(clock: SystemClock) -> Path:
             code="output",
             found=str(error),
             allowed="a folder that this user may write",
-            fix="name another place with --out",
+            fix="name another place with --output",
         ) from error
     now_ms = clock.now_ms()
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now_ms // 1000))

@@ -18,7 +18,7 @@ _IGNORED = ".tidegate/\nsecrets/\n"
 
 def command(
     folder: Annotated[
-        Path, typer.Argument(metavar="[FOLDER]", help="Where; made if it is not there.")
+        Path, typer.Argument(metavar="FOLDER", help="Where; made if it is not there.")
     ] = Path(),
     as_json: JsonFlag = False,
 ) -> None:

@@ -120,7 +120,7 @@ def list_keys(folder: Folder = None, as_json: JsonFlag = False) -> None:
 
 @app.command()
 def check(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One key; else all, unopened.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One key; else all, unopened.")] = None,
     password: Annotated[
         str | None, typer.Option("--password", help="Open it too: fd:N, credential:NAME or terminal.")
     ] = None,

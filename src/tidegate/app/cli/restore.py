@@ -20,7 +20,7 @@ from tidegate.risk import StopFolder, StopOrder
 
 
 def command(
-    backup: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that tidegate backup made.")],
+    backup: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that tidegate backup made.")],
     into: Annotated[
         Path, typer.Option(metavar="PLACE", help="The new home: a folder not there yet, or empty.")
     ],

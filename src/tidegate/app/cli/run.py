@@ -28,7 +28,7 @@ _COLOURS = {OutcomeKind.LANDED: "green", OutcomeKind.REVERTED: "red", OutcomeKin
 
 def command(
     stage: Annotated[Stage | None, typer.Option(help="Where to run; else run.stage.")] = None,
-    chain: Annotated[str | None, typer.Option(help="Which chain of [chains]; else run.chain.")] = None,
+    chain: Annotated[str | None, typer.Option(help="A chain of the configuration; else run.chain.")] = None,
     blocks: Annotated[int | None, typer.Option(min=1, help="End after so many blocks.")] = None,
     span: Annotated[
         str | None, typer.Option("--for", metavar="SPAN", help="End after so long: 30s, 10m, 8h, 1d.")

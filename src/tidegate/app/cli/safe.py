@@ -54,7 +54,7 @@ SafeName = Annotated[
     str | None, typer.Option("--safe", help="The Safe: an address or a name of the book; else safe.owner.")
 ]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A proposal.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Where to write the proposal.")]
+Out = Annotated[Path | None, typer.Option("--output", help="Where to write the proposal.")]
 PasswordSource = Annotated[
     str,
     typer.Option(
@@ -65,7 +65,7 @@ PasswordSource = Annotated[
 
 @app.command()
 def show(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A proposal.")] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="A proposal.")] = None,
     chain: ChainName = "devnet",
     safe: SafeName = None,
     config: ConfigFile = None,
@@ -168,7 +168,7 @@ def sign(
 @app.command()
 def simulate(
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE...]", help="Proposals; with --packs all packs.")
+        list[Path] | None, typer.Argument(metavar="FILE...", help="Proposals; with --packs all packs.")
     ] = None,
     packs: Annotated[bool, typer.Option("--packs", help="The emergency packs that are kept ready.")] = False,
     chain: ChainName = "devnet",
@@ -255,7 +255,7 @@ def execute(
 
 @app.command()
 def verify(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE...]", help="Proposals.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Proposals.")] = None,
     chain: ChainName = "devnet",
     safe: SafeName = None,
     config: ConfigFile = None,
@@ -322,7 +322,7 @@ def packs(
 @app.command("export")
 def export_command(
     file: File,
-    out: Annotated[Path, typer.Option("--out", help="Where to write the Transaction Builder's file.")],
+    out: Annotated[Path, typer.Option("--output", help="Where to write the Transaction Builder's file.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Write a proposal's calls as a file for the Transaction Builder of the Safe web interface."""

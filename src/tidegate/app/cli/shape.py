@@ -9,8 +9,27 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-ORDER = ("demo", "devnet", "strategy", "journal", "bench", "doctor")
-"""The verbs, as they stand in every list."""
+VERBS = {
+    "demo": "Run the desks in paper on the devnet: every block, every decision, profit after gas.",
+    "init": "Write a commented tidegate.toml and a strategy that run in paper at once.",
+    "doctor": "Find what is missing or wrong on this machine before you do.",
+    "config": "Show, check and explain the configuration.",
+    "devnet": "Start, show, stop and export local chains with canonical contracts.",
+    "strategy": "Write, check, explain, plan, simulate and run atomic strategies.",
+    "run": "Run the configured desk in any stage, block by block.",
+    "backtest": "Record a tape of states and decide on it again, offline.",
+    "stop": "Stop at once what a scope covers, over restarts, until people resume it.",
+    "resume": "End a stop, a latched breaker or a halt: who, why, on what evidence.",
+    "drill": "Play a bad day through, timed, in a world of its own, and write it down.",
+    "signer": "Run the process that holds the keys, and its witness; load, freeze, revoke.",
+    "keys": "Make, import, list and check key files.",
+    "safe": "Show, propose, sign, simulate and execute what a Safe does.",
+    "journal": "Read, verify, replay and export the hash-chained journal.",
+    "backup": "Copy the ledger while it is written to, with digests, verified.",
+    "restore": "Make a home out of a backup: verified, and stopped.",
+    "bench": "Measure, with the peer beside us in the same run.",
+}
+"""The verbs in the order of every list, with what they do."""
 
 
 class Verb(TyperCommand):
@@ -29,7 +48,7 @@ class Verb(TyperCommand):
 
 
 class Verbs(TyperGroup):
-    """A group of commands. The first verbs stand in ``ORDER``, others as they were written."""
+    """A group of commands. The first verbs stand as in ``VERBS``, verbs of a verb as they were written."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters, ``--help`` with them; a flag takes no value, so it shows no type."""
@@ -38,7 +57,9 @@ class Verbs(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the commands in the order in which people see them."""
         names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+        if self.name != "tidegate":
+            return names
+        return sorted(names, key=list(VERBS).index)
 
 
 def _without_flag_types(parameters: list[Any]) -> list[Any]:

@@ -95,7 +95,7 @@ def write_proposal(proposal: Proposal, path: Path) -> None:
         draft.replace(path)
     except OSError as error:
         raise Unavailable(
-            f"{path} can not be written", found=str(error), fix="choose another place with --out"
+            f"{path} can not be written", found=str(error), fix="choose another place with --output"
         ) from error
 
 
