@@ -235,6 +235,50 @@ def test_answers_longer_than_a_frame_are_refused_one_by_one_and_the_rest_arrive(
     place.run(act)
 
 
+def test_sixty_four_long_denials_keep_their_reasons(place: Place) -> None:
+    """Their texts are longer than a frame together; nothing may loop over that."""
+    long = Refused(
+        check="target",
+        reason=Reason.TARGET_NOT_ALLOWED,
+        message="m" * 400,
+        found="f" * 500,
+        allowed="a" * 500,
+    )
+
+    def deny(requests: Sequence[Request], **_: Any) -> list[Answer]:
+        return [long] * len(requests)
+
+    place.core.handle = deny  # type: ignore[method-assign, assignment]
+
+    async def act(place: Place) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(place.worker))
+        writer.write(encode_frame([Status()] * REQUESTS_MAX))
+        head = await reader.readexactly(LENGTH_BYTES)
+        answers = decode_answers(await reader.readexactly(int.from_bytes(head)))
+        assert len(answers) == REQUESTS_MAX
+        for answer in answers:
+            assert isinstance(answer, Refused)
+            assert (answer.check, answer.reason) == ("target", Reason.TARGET_NOT_ALLOWED)
+        assert long in answers
+        writer.close()
+
+    place.run(act)
+
+
+def test_workers_can_not_shut_administrators_out(tmp_path: Path) -> None:
+    place = Place(tmp_path, ScriptedCore(), connections_max=2)
+
+    async def act(place: Place) -> None:
+        peers = [await asyncio.open_unix_connection(str(place.worker)) for _ in range(3)]
+        assert await closed(peers[-1][0])
+        async with SignerConnection(place.admin) as administrator:
+            await administrator.ask(Status())
+        for _, writer in peers:
+            writer.close()
+
+    place.run(act)
+
+
 def test_a_status_says_what_was_closed(place: Place) -> None:
     async def act(place: Place) -> None:
         reader, writer = await asyncio.open_unix_connection(str(place.worker))

@@ -23,11 +23,21 @@ from tidegate.custody.frames import (
     encode_size,
 )
 from tidegate.custody.rate import RateLimit
-from tidegate.custody.requests import REQUESTS_MAX, Answer, Freeze, Refused, Request, StatusAnswer
+from tidegate.custody.requests import (
+    REQUESTS_MAX,
+    Answer,
+    Freeze,
+    Refused,
+    Request,
+    Signed,
+    SignedTyped,
+    StatusAnswer,
+)
 from tidegate.custody.witness import Subject, WitnessView
 from tidegate.model import Clock, Reason
 
 CONNECTIONS_MAX = 128
+_ARRAY_BYTES = 8
 
 
 class Core(Protocol):
@@ -58,7 +68,7 @@ class SignerServer:
     rate_per_s
         Requests a second and connection, 1 to 10,000; what comes faster is refused (``rate_limit``).
     connections_max, frame_s
-        How many connections may be open, and how long a frame may take from first byte to last.
+        How many connections a door may have, and how long a frame may take from first byte to last.
     witness
         Asked, before the core is, about targets of which nothing fresh is known.
     """
@@ -124,9 +134,10 @@ class SignerServer:
         return RateLimit(self._rate_per_s, self._clock)
 
     def admit(self, connection: Connection) -> bool:
-        """Take in a connection, unless there are too many."""
+        """Take in a connection, unless its door has too many: workers can not shut administrators out."""
         self._connections.add(connection)
-        return len(self._connections) <= self._connections_max
+        of_this_door = sum(one.peer[0] is connection.peer[0] for one in self._connections)
+        return of_this_door <= self._connections_max
 
     def forget(self, connection: Connection) -> None:
         """Let a closed connection go."""
@@ -237,23 +248,28 @@ def _user(uid: int) -> str:
 
 
 def _as_frame(answers: Sequence[Answer]) -> bytes:
-    """Return answers as one frame; what is too long for it, a signature never, is refused instead."""
+    """Return answers as one frame. Where they are too long for it, the longest lose their texts.
+
+    Signatures never do: a signed transaction is shorter than the request that it answers.
+    """
     fitting = list(answers)
     sizes = [encode_size(answer) for answer in fitting]
-    while sum(sizes) > PAYLOAD_BYTES_MAX - 8:
-        longest = max(range(len(sizes)), key=lambda index: _cuttable(fitting[index], sizes[index]))
-        fitting[longest] = _TOO_LONG
-        sizes[longest] = encode_size(_TOO_LONG)
+    whole = {place for place, answer in enumerate(fitting) if not isinstance(answer, Signed | SignedTyped)}
+    while sum(sizes) > PAYLOAD_BYTES_MAX - _ARRAY_BYTES:
+        longest = max(whole, key=lambda place: sizes[place])
+        whole.remove(longest)
+        fitting[longest] = _shortened(fitting[longest])
+        sizes[longest] = encode_size(fitting[longest])
     return encode_frame(fitting)
 
 
-def _cuttable(answer: Answer, size: int) -> int:
-    return size if isinstance(answer, StatusAnswer) else 0
-
-
-_TOO_LONG = Refused(
-    check="frame",
-    reason=Reason.OVERLOADED,
-    message="the answers to this frame are longer than a frame",
-    allowed="fewer requests in a frame",
-)
+def _shortened(answer: Answer) -> Answer:
+    """Return a denial with its check and reason alone, and a refusal in place of anything else."""
+    if isinstance(answer, Refused):
+        return Refused(check=answer.check, reason=answer.reason, message="refused; ask alone for the details")
+    return Refused(
+        check="frame",
+        reason=Reason.OVERLOADED,
+        message="the answers to this frame are longer than a frame",
+        allowed="fewer requests in a frame",
+    )

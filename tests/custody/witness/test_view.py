@@ -128,6 +128,22 @@ def test_without_a_witness_nothing_is_known_and_nothing_is_raised(tmp_path: Path
     asyncio.run(act())
 
 
+def test_who_waits_behind_a_silent_witness_is_not_made_to_wait_again(tmp_path: Path) -> None:
+    clock, chain = ManualClock(0), Scripted()
+
+    async def act(path: Path) -> None:
+        view = WitnessView(tmp_path / "nobody.sock", age_max_s=600, clock=clock)
+        await view.ensure([SUBJECT])
+        view._path = path  # it is back at once; who asked at the same moment has its answer already
+        await view.ensure([SUBJECT])
+        assert view.code(*SUBJECT) is None
+        clock.set_ms(1_000)
+        await view.ensure([SUBJECT])
+        assert view.code(*SUBJECT) is not None
+
+    serving(tmp_path, chain, act)
+
+
 @pytest.mark.parametrize(
     "answer",
     [b"\x00\x00\x00\x01\xc1", b"\xff\xff\xff\xff", encode_frame([]), encode_frame([{"type": "read"}]), b""],

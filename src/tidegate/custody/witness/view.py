@@ -23,6 +23,7 @@ ASK_S = 3.0
 """How long the witness may take; the signer's client waits longer."""
 RENEW_S = 5.0
 _HASH_BYTES = 32
+_SILENCE_NS = 1_000_000_000
 
 
 class WitnessView:
@@ -48,6 +49,7 @@ class WitnessView:
         self._readings: dict[Subject, CodeReading] = {}
         self._wanted: set[Subject] = set()
         self._asking = asyncio.Lock()
+        self._silent_until_ns = 0
 
     def code(self, chain_id: int, address: Address) -> CodeReading | None:
         """Return the newest reading, however old, or None if there is none."""
@@ -58,9 +60,13 @@ class WitnessView:
         return {one for one in subjects if self._age_ms(one) > self._age_max_ms}
 
     async def ensure(self, subjects: Iterable[Subject]) -> None:
-        """Ask about what is missing. Whatever fails stays missing: the core refuses then."""
+        """Ask about what is missing. Whatever fails stays missing: the core refuses then.
+
+        Who waits behind a question that the witness let lie is not made to wait for another one.
+        """
         async with self._asking:
-            await self._renew(self.missing(subjects))
+            if self._clock.monotonic_ns() >= self._silent_until_ns:
+                await self._renew(self.missing(subjects))
 
     async def keep_fresh(self) -> None:
         """Renew for ever what was asked for, at half of its age."""
@@ -77,6 +83,7 @@ class WitnessView:
             async with asyncio.timeout(ASK_S):
                 answers = await self._ask(ordered)
         except (OSError, EOFError, TimeoutError, BrokenFrame):
+            self._silent_until_ns = self._clock.monotonic_ns() + _SILENCE_NS
             return
         for subject, answer in zip(ordered, answers, strict=True):
             self._keep(subject, answer, asked_at_ms)
