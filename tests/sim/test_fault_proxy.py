@@ -168,7 +168,7 @@ def test_swallow_hands_on_and_says_nothing():
 
         async def conversation(proxy, post, ask):
             with pytest.raises(TimeoutError):
-                await post(call("eth_sendTransaction", {"from": ALICE, "to": BOB}))
+                await post(call("eth_sendTransaction", {"from": ALICE, "to": BOB, "gasPrice": "0x3b9aca00"}))
             assert world.nonce(ALICE) == 1, "it arrived"
 
         through(world, Fault.SWALLOW, conversation)

@@ -28,6 +28,7 @@ _MEANINGS = {
     "decode": "hot events decoded a second, in columns and as records, beside eth-abi",
     "journal": "durable records a second, beside raw sqlite commits in the same grouping",
     "signer": "signatures a second with all checks and a durable journal, beside bare eth-account",
+    "rpc": "reads a second through the pool, beside raw aiohttp and web3.py; reads lost while nodes die",
     "devnet": "seconds to a devnet that answers, beside bare anvil --load-state",
 }
 
