@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import StaticPool
 
 from tidegate.ledger.store import Writing, failures_named
-from tidegate.model import ConfigError, Unavailable
+from tidegate.model import ConfigError, Unavailable, sha256_hex
 
 _CONNECT_S = 5
 _LOCK = 0x7469_6465_6761_7465  # "tidegate"
@@ -64,8 +64,10 @@ class PostgresPlace:
 
     @property
     def note(self) -> Path | None:
-        """Return the note of this database in the folder of notes."""
-        return None if self.notes is None else self.notes / f"{self.url.database}-head"
+        """Return the note in the folder of notes; databases of one name on two servers have one each."""
+        if self.notes is None:
+            return None
+        return self.notes / f"ledger-{self.url.database}-{sha256_hex(str(self).encode())[:8]}-head"
 
     @property
     def must_have_note(self) -> bool:
