@@ -1,15 +1,14 @@
 """A street over the fakes, and what its journal says."""
 
+from collections.abc import Sequence
+
 from tests.pipeline.fakes import FakeChain, FakeDesk
 
-from tidegate.chain import Sender, devnet_network
+from tidegate.chain import Network, Sender, devnet_network
 from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import Journal
-from tidegate.model import (
-    RecordKind,
-    Stage,
-)
-from tidegate.pipeline import Street
+from tidegate.model import Recorder, RecordKind, Stage, TransactionSigner
+from tidegate.pipeline import BreakersPort, StopsPort, Street, StreetSettings
 from tidegate.risk import RunLimits
 
 WHOLE_STREET = [
@@ -30,9 +29,26 @@ WHOLE_STREET = [
 ]
 
 
-def street_of(journal: Journal, chain: FakeChain, desk: FakeDesk, **limits: int) -> Street:
-    key = key_of_tests()
-    sender = Sender(signer=key, chain=chain, journal=journal, network=devnet_network(31337))
+def street_of(
+    journal: Journal,
+    chain: FakeChain,
+    desk: FakeDesk,
+    *,
+    signer: TransactionSigner | None = None,
+    network: Network | None = None,
+    recorder: Recorder | None = None,
+    stops: Sequence[StopsPort] = (),
+    breakers: Sequence[BreakersPort] = (),
+    settings: StreetSettings | None = None,
+    **limits: int,
+) -> Street:
+    sender = Sender(
+        signer=signer or key_of_tests(),
+        chain=chain,
+        journal=journal,
+        network=network or devnet_network(31337),
+        recorder=recorder,
+    )
     return Street(
         stage=Stage.PAPER,
         desk=desk,
@@ -40,6 +56,10 @@ def street_of(journal: Journal, chain: FakeChain, desk: FakeDesk, **limits: int)
         sender=sender,
         journal=journal,
         limits={"strategy": RunLimits(**limits)},
+        stops=stops,
+        breakers=breakers,
+        settings=settings,
+        recorder=recorder,
     )
 
 
