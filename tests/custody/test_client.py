@@ -12,6 +12,7 @@ import pytest
 
 from tidegate.custody import SignerClient, SignerConnection, listen
 from tidegate.custody.frames import FrameBuffer, encode_frame
+from tidegate.custody.keys import SecpKey
 from tidegate.custody.requests import (
     AddressAnswer,
     AddressOf,
@@ -21,6 +22,8 @@ from tidegate.custody.requests import (
     SignTransaction,
     StatusAnswer,
 )
+from tidegate.custody.transactions import encode_unsigned
+from tidegate.custody.transactions import sign as sign_bytes
 from tidegate.model import (
     Address,
     Denied,
@@ -35,6 +38,12 @@ from tidegate.model import (
 ADDRESS = Address("0x00000000000000000000000000000000000000AA")
 TRANSACTION = UnsignedTransaction(31337, 0, ADDRESS, b"", 1, 21_000, 10**10, 10**9)
 Script = Callable[[list[dict[str, Any]]], Awaitable[list[Any] | bytes | None]]
+
+
+def signed_form(*, transaction: UnsignedTransaction = TRANSACTION, **changes: Any) -> Signed:
+    """Return a signature by some key, of a form that fits, then changed."""
+    signed = sign_bytes(encode_unsigned(transaction), SecpKey(b"\x11" * 32, is_throw_away=True))
+    return Signed(**{"hash": signed.hash, "raw": signed.raw, "sender": ADDRESS, **changes})
 
 
 def with_signer(
@@ -154,13 +163,26 @@ def test_an_answer_that_does_not_fit_is_unavailable(tmp_path: Path, answer: Any)
     with_signer(tmp_path, script, act)
 
 
+def test_bytes_that_were_asked_for_are_given(tmp_path: Path) -> None:
+    async def script(_: list[dict[str, Any]]) -> Any:
+        return [signed_form()]
+
+    async def act(connection: SignerConnection) -> None:
+        assert (await sign(connection)).raw == signed_form().raw
+
+    with_signer(tmp_path, script, act)
+
+
 @pytest.mark.parametrize(
     "signed",
     [
-        Signed(hash=b"\x00" * 32, raw=b"\x02", sender=ADDRESS),
-        Signed(hash=b"\x00" * 32, raw=b"\x02", sender=Address("0x00000000000000000000000000000000000000bb")),
+        signed_form(transaction=msgspec.structs.replace(TRANSACTION, value_wei=2)),
+        signed_form(hash=b"\x00" * 32),
+        signed_form(raw=b"\x02"),
+        signed_form(raw=b""),
+        signed_form(sender=Address("0x00000000000000000000000000000000000000bb")),
     ],
-    ids=["another hash", "another sender"],
+    ids=["another content", "another hash", "no transaction", "nothing", "another sender"],
 )
 def test_bytes_that_were_not_asked_for_are_a_divergence(tmp_path: Path, signed: Signed) -> None:
     async def script(_: list[dict[str, Any]]) -> Any:

@@ -18,7 +18,7 @@ from tidegate.custody.requests import (
     SignTransaction,
     SignTypedData,
 )
-from tidegate.custody.transactions import encode_unsigned
+from tidegate.custody.transactions import encode_unsigned, is_signed_form
 from tidegate.model import Address, Divergence, SignedTransaction, Stage, UnsignedTransaction
 
 
@@ -94,7 +94,8 @@ class SignerClient:
             unsigned=unsigned,
         )
         signed = await self._connection.demand(request, Signed)
-        if signed.sender != self._address or signed.hash != keccak256(signed.raw):
+        is_asked_for = is_signed_form(signed.raw, unsigned) and signed.hash == keccak256(signed.raw)
+        if signed.sender != self._address or not is_asked_for:
             _other_content(
                 f"hash 0x{signed.hash.hex()} from {signed.sender}", f"a signature of {self._address}"
             )

@@ -81,6 +81,15 @@ def sign(unsigned: bytes, key: KeyHandle) -> SignedTransaction:
     return SignedTransaction(hash=keccak256(raw), raw=raw, sender=key.address)
 
 
+def is_signed_form(raw: bytes, unsigned: bytes) -> bool:
+    """Say whether ``raw`` is ``unsigned`` with three numbers of a signature behind its fields."""
+    try:
+        fields, signed = _items(unsigned[1:]), _items(raw[1:])
+    except (ValueError, IndexError):
+        return False
+    return raw[:1] == unsigned[:1] == _TYPE and signed[:-3] == fields and len(fields) == _FIELDS
+
+
 def is_cancel(transaction: UnsignedTransaction, sender: Address) -> bool:
     """Say whether it only uses up its nonce: nothing, sent to the sender itself."""
     return transaction.to == sender and transaction.value_wei == 0 and not transaction.data
