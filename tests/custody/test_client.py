@@ -257,6 +257,20 @@ def test_a_request_longer_than_a_frame_is_denied_before_it_is_sent(tmp_path: Pat
     assert with_signer(tmp_path, script, act) == []
 
 
+def test_a_legacy_transaction_is_denied_and_never_signed_as_another_type(tmp_path: Path) -> None:
+    async def script(_: list[dict[str, Any]]) -> list[Any]:
+        return []
+
+    async def act(connection: SignerConnection) -> None:
+        legacy = msgspec.structs.replace(TRANSACTION, is_legacy=True)
+        with pytest.raises(Denied, match="EIP-1559 transactions alone"):
+            await client(connection).sign_transaction(
+                legacy, intent_id="i", plan_digest=legacy.content_digest
+            )
+
+    assert with_signer(tmp_path, script, act) == []
+
+
 def test_closing_tells_everyone_who_waits(tmp_path: Path) -> None:
     async def never(_: list[dict[str, Any]]) -> None:
         await asyncio.get_running_loop().create_future()

@@ -82,11 +82,11 @@ class SignerConnection:
         Unavailable
             If the signer does not answer. It may have signed; what is asked again must be the same.
         Denied
-            ``policy_refused`` if the request is longer than a frame.
+            ``malformed`` if the request is longer than a frame.
         """
         if encode_size(request) > PAYLOAD_BYTES_MAX - _ARRAY_BYTES:
             raise Denied(
-                Reason.POLICY_REFUSED,
+                Reason.MALFORMED,
                 "the request is longer than a frame of the signer",
                 found=f"{encode_size(request)} bytes",
                 allowed=f"{PAYLOAD_BYTES_MAX - _ARRAY_BYTES} bytes",

@@ -19,7 +19,7 @@ from tidegate.custody.requests import (
     SignTypedData,
 )
 from tidegate.custody.transactions import encode_unsigned, is_signed_form
-from tidegate.model import Address, Divergence, SignedTransaction, Stage, UnsignedTransaction
+from tidegate.model import Address, Denied, Divergence, Reason, SignedTransaction, Stage, UnsignedTransaction
 
 
 class SignerClient:
@@ -83,6 +83,14 @@ class SignerClient:
         Divergence
             If it answers with anything but the signed form of what was asked.
         """
+        if transaction.is_legacy:
+            raise Denied(
+                Reason.MALFORMED,
+                "the signer signs EIP-1559 transactions alone",
+                found=f"a legacy transaction for chain {transaction.chain_id}",
+                allowed="a chain that has a base fee",
+                fix="leave that chain to stages that sign with a throw-away key",
+            )
         unsigned = encode_unsigned(transaction)
         request = SignTransaction(
             key=self._key,
