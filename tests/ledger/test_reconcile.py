@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tidegate.ledger import (
     Body,
@@ -410,3 +413,47 @@ def test_positions_and_reconciliations_rebuild_to_the_same_tables(
         report = rebuild(reader, tmp_path / "copy")
         assert report.is_equal
         assert report.rows["positions"] == len(reader.positions()) > 1
+
+
+@given(
+    runs=st.lists(
+        st.tuples(st.integers(1, 40), st.integers(-(2**90), 2**90), st.sampled_from([WETH, USDC])), max_size=8
+    ),
+    opened_after=st.integers(0, 8),
+    block=st.integers(0, 45),
+)
+@settings(deadline=None, derandomize=True, max_examples=30)
+def test_positions_at_a_block_are_the_opening_and_every_booking_up_to_it(
+    runs: list[tuple[int, int, Address]], opened_after: int, block: int
+) -> None:
+    start = {WETH: 2**100, USDC: 7}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Journal.open(Path(folder) / "ledger.sqlite", clock=ManualClock(1)) as journal,
+    ):
+        for number, (landed_in, amount, token) in enumerate(runs):
+            if number == opened_after:
+                open_books(journal, start)
+            write(journal, an_intent(number), run(number, amount, landed_in, token=token))
+        if opened_after >= len(runs):
+            open_books(journal, start)
+        found = journal.positions_at(Stage.PAPER, "atomic", 31337, block)
+        for token, opening in start.items():
+            booked = sum(amount for at, amount, moved in runs if moved == token and at <= block)
+            assert found[EXECUTOR, token].amount == opening + booked
+
+
+def open_books(journal: Journal, start: dict[Address, int]) -> None:
+    """Open the books with what the chain had before any run."""
+    body = ReconciliationBody(
+        stage=Stage.PAPER,
+        desk="atomic",
+        chain_id=31337,
+        block_number=0,
+        block_hash="0x",
+        verdict="opened",
+        counted=tuple(
+            Counted(EXECUTOR, token, "T", 18, booked=0, found=amount) for token, amount in start.items()
+        ),
+    )
+    journal.append(body.KIND, body, actor="x")
