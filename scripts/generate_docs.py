@@ -15,10 +15,15 @@ from typer.main import get_command
 from tidegate.app.cli import application
 from tidegate.app.config import REQUIRED, KeyPage, describe_keys
 from tidegate.app.metrics import BEYOND, SECONDS_BUCKETS, SERIES_MAX
+from tidegate.chain import NETWORKS
 from tidegate.desks.atomic import json_schema
 from tidegate.model import Metric, Placement, Reason, errors, format_units
 from tidegate.pipeline import STAGES
+from tidegate.risk import Breaker, chain_breakers, desk_breakers, drawdown_breaker, oracle_breaker
 from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
+from tidegate.risk.limits import LIMITS, PAPER_DEFAULTS, RUN_LIMITS
+from tidegate.risk.limits.rows import LEAST_ATTEMPTS
+from tidegate.risk.limits.table import CAPITAL_SHARES_BPS, COUNTS
 from tidegate.venues import ActionSpec, Input, InputType, LimitKind, catalogue
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -50,6 +55,90 @@ def stages() -> str:
         "| stage | events from | plans run on | signs with | sends to | to enter |\n"
         f"|---|---|---|---|---|---|\n{rows}\n"
     )
+
+
+def limits() -> str:
+    """Return the page of the street's limits."""
+    rows = "\n".join(
+        f"| `{name}` | {', '.join(limit.over.value for limit in same)} | {same[0].measure.value} "
+        f"| {_window(same[0].window_s)} | {_allowance(name)} |"
+        for name in dict.fromkeys(limit.name for limit in LIMITS)
+        for same in [[limit for limit in LIMITS if limit.name == name]]
+    )
+    own = "\n".join(
+        f"| `{limit.name}` | {limit.measure.value} | {_window(limit.window_s)} |" for limit in RUN_LIMITS
+    )
+    return (
+        "# Limits\n\n"
+        "Every intent is held against all of these at once, before anything is planned and again with "
+        "its plan, and takes its place in each or in none. Counts roll by the time of each event and are "
+        "made again from the journal at a start. What an exit does is counted and never refused. Units are "
+        "the last part of a name: millionths of a dollar, gwei, hundredths of a percent; a count where "
+        "there is none.\n\n"
+        "| limit | kept for each | counts | window | allowed by default |\n"
+        f"|---|---|---|---|---|\n{rows}\n\n"
+        "Exposure and losses are shares of the capital that is allotted to the desk "
+        "(`desk.NAME.capital_usd`). Outside paper nothing is allowed until the configuration says so. A "
+        "plan counts as lost with all that it may lose until it has ended, marked losses stand beside "
+        "realised ones, and gains give nothing back. A failure is an attempt that was rejected or "
+        "reverted; one that was denied or dropped is none.\n\n"
+        "Beside them stand each strategy's own, out of its file:\n\n"
+        f"| limit | counts | window |\n|---|---|---|\n{own}\n"
+    )
+
+
+def _window(seconds: int) -> str:
+    names = {0: "-", 60: "a minute", 3_600: "an hour", 86_400: "a day", 604_800: "a week"}
+    return names[seconds]
+
+
+def _allowance(name: str) -> str:
+    if name in COUNTS:
+        after = f", from {LEAST_ATTEMPTS} attempts on" if name == "failed_share_bps" else ""
+        return f"{COUNTS[name]}{after}"
+    if name in CAPITAL_SHARES_BPS:
+        return f"{CAPITAL_SHARES_BPS[name] / 100:g} % of the capital"
+    return f"{getattr(PAPER_DEFAULTS, name):,} in paper, 0 elsewhere"
+
+
+def breakers() -> str:
+    """Return the page of the breakers that ship."""
+    shipped = (
+        *desk_breakers("NAME"),
+        drawdown_breaker("NAME"),
+        oracle_breaker("desk:NAME", heartbeat_s=3_600),
+        *chain_breakers(NETWORKS[1]),
+    )
+    rows = "\n".join(
+        f"| `{one.name}` | {one.scope} | `{one.input}` | {_levels(one)} | {_clear(one)} | {one.min_hold_s} s "
+        f"| {one.cooldown_s} s | {one.max_input_age_s} s |"
+        for one in shipped
+    )
+    return (
+        "# Breakers\n\n"
+        "A breaker watches one measure. It goes to a higher level at once, and steps down one level at a "
+        "time, only after the measure was clear of the level for the whole hold. A measure that is "
+        "missing, not a number, too old, or raises an error trips it to its highest level "
+        "(`breaker_blind`); so does silence for fifteen seconds (`breaker_silent`). A level that is "
+        "latched is left by a person alone: [stop and resume](../how-to/stop-and-resume.md). "
+        "No breaker can mask an exit.\n\n"
+        "Figures of a chain are Ethereum's. Levels that mask nothing are there for alerts.\n\n"
+        "| breaker | scope | measure | levels | clear below | hold | cool-down | oldest measure |\n"
+        f"|---|---|---|---|---|---|---|---|\n{rows}\n"
+    )
+
+
+def _levels(breaker: Breaker) -> str:
+    return "<br>".join(
+        f"{number}: {level.threshold:,} "
+        + (f"masks {', '.join(sorted(level.masks))}" if level.masks else "masks nothing")
+        + (", latched" if breaker.is_latched(number) else "")
+        for number, level in enumerate(breaker.levels, start=1)
+    )
+
+
+def _clear(breaker: Breaker) -> str:
+    return "<br>".join(f"{breaker.clear_of(number):,}" for number in range(1, breaker.highest + 1))
 
 
 def error_tree() -> str:
@@ -316,6 +405,8 @@ def metrics() -> str:
 FILES: dict[str, Callable[[], str]] = {
     "reasons.md": lambda: page(reasons),
     "stages.md": lambda: page(stages),
+    "limits.md": lambda: page(limits),
+    "breakers.md": lambda: page(breakers),
     "errors.md": lambda: page(error_tree),
     "command-line.md": lambda: page(command_line),
     "configuration.md": lambda: page(configuration),
