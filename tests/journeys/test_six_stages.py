@@ -1,0 +1,329 @@
+"""The atomic desk through all six stages: backtest, paper, fork, shadow, canary, production.
+
+The same strategies, the same street, the same journal; what differs is what the stage table says. The live
+chain is a node of ours whose next block comes when the run has looked at the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.custody.process.ground import Ground as SignerGround
+from tests.custody.process.ground import SignerProcess
+
+from tidegate.app import cli
+from tidegate.app.config import FILE_NAME, TEXT, LoadedConfig, load_config
+from tidegate.app.devnet import Devnet, NodeRecord, address_book, devnet_address, start_devnet, to_toml
+from tidegate.app.devnet.tables import token_tables
+from tidegate.app.granting import Holder, Limits, devnet_grant
+from tidegate.app.market import Crowd, Market
+from tidegate.app.operate import let_operate, set_to_now
+from tidegate.app.progress import Progress
+from tidegate.app.running import Hooks, RunSettings, Until, run_desk
+from tidegate.app.running.sites import assignments_of
+from tidegate.app.runtime import Job
+from tidegate.custody.capability import Purpose
+from tidegate.desks.atomic import new_strategy, parse_strategy
+from tidegate.ledger import JournalReader, JudgementBody, OutcomeBody, Record, place_of
+from tidegate.model import Denied, OutcomeKind, Reason, RecordKind, Stage
+from tidegate.pipeline import journal_differences
+from tidegate.sim import ExactWorld, Tape
+
+STRATEGIES = {"arb": "flash-arb", "reverse": "flash-arb-reverse"}
+USD = 10**6
+ENOUGH = {Stage.SHADOW: 1, Stage.CANARY: 2, Stage.PRODUCTION: 1}
+"""After how many outcomes a run on the live chain is asked to stop."""
+UP_TO_THE_SIGNATURE = ["intent", "limits", "plan", "guards", "simulation", "bounds", "authorisation"]
+WHOLE_STREET = [*UP_TO_THE_SIGNATURE, "nonce", "signature", "sent", "receipt", "guards", "booking", "outcome"]
+SIGNED = {RecordKind.NONCE, RecordKind.SIGNATURE, RecordKind.SENT}
+Run = Callable[..., tuple[dict[str, Any], list[Record]]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with both arbitrages, as ``tidegate init`` lays it down."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "strategies").mkdir()
+    files = []
+    for name, template in STRATEGIES.items():
+        files.append(f"strategies/{name}.yaml")
+        (folder / files[-1]).write_text(new_strategy(name, template), encoding="utf-8")
+    text = TEXT.replace('strategies = ["strategies/v2-v3-arb.yaml"]', f"strategies = {json.dumps(files)}")
+    (folder / FILE_NAME).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Run:
+    """Run a stage in a ledger of its own; return the summary and the journal."""
+
+    def one(
+        stage: Stage, *, hooks: Hooks | None = None, chain: str = "devnet", blocks: int = 30, **settings: str
+    ) -> Any:
+        loaded = load_config(folder / FILE_NAME, {key.replace("__", "."): v for key, v in settings.items()})
+        return started(folder, loaded, stage, chain, Until(blocks=blocks), hooks or Hooks())
+
+    return one
+
+
+def started(
+    folder: Path, loaded: LoadedConfig, stage: Stage, chain: str, until: Until, hooks: Hooks
+) -> tuple[dict[str, Any], list[Record]]:
+    stop, watch = asyncio.Event(), hooks.watch
+
+    def seen(progress: Progress) -> None:
+        watch(progress)
+        ended = sum(sum(one.outcomes.values()) for one in progress.accounts.values())
+        if ended >= ENOUGH.get(stage, 1_000):
+            stop.set()
+
+    hooks.watch = seen
+    ledger = place_of(folder / f"{stage.value}-{chain}.sqlite")
+    chosen = RunSettings(loaded, folder / "home", ledger, stage, chain, until)
+    summary = asyncio.run(run_desk(chosen, hooks, stop))
+    with JournalReader.open(ledger) as reader:
+        assert reader.verify().records > 0
+        return summary, list(reader.records())
+
+
+def walks(records: list[Record]) -> dict[str, list[str]]:
+    """Return the kinds of each intent's records by its id, up to its outcome."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        if record.kind is RecordKind.INTENT:
+            found[record.correlation_id] = []
+        kinds = found.get(record.correlation_id)
+        if kinds is not None and (not kinds or kinds[-1] != "outcome"):
+            kinds.append(record.kind.value)
+    return found
+
+
+def landed(records: list[Record]) -> list[str]:
+    return [
+        record.correlation_id
+        for record in records
+        if record.kind is RecordKind.OUTCOME and OutcomeBody.from_body(record.body).kind is OutcomeKind.LANDED
+    ]
+
+
+def kinds_of(records: list[Record]) -> set[RecordKind]:
+    return {record.kind for record in records}
+
+
+@dataclass
+class LiveChain:
+    """A chain of others, as far as the desk can tell: endpoints, a book, blocks that come by themselves."""
+
+    world: ExactWorld
+    devnet: Devnet
+    advance: Callable[[], object]
+    jobs: list[Job]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {
+            "chains__live__chain_id": "31337",
+            "chains__live__kind": "'devnet'",
+            "chains__live__block_time_s": "1.0",
+            "chains__live__book": "'addresses.toml'",
+            "chains__live__gas_per_day_wei": str(10**18),
+            "chains__live__endpoints": (
+                f"[{{name = 'one', url = '{self.world.url}', operator = 'one'}}, "
+                f"{{name = 'two', url = '{self.world.url}', operator = 'two'}}, "
+                "{name = 'dead', url = 'http://127.0.0.1:9', operator = 'three'}]"
+            ),
+        }
+
+    def hooks(self) -> Hooks:
+        return Hooks(watch=lambda _: self.advance())
+
+    def record(self) -> NodeRecord:
+        port = int(self.world.url.rpartition(":")[2])
+        return NodeRecord("devnet", 31337, 1, port, self.world.pid, "", 0, 0)
+
+
+@pytest.fixture(scope="module")
+def live(folder: Path, signer: SignerProcess) -> Iterator[LiveChain]:
+    world, devnet = start_devnet(block_time_s=1, order="fees")
+    with world:
+        set_to_now(world, devnet, int(time.time()))
+        book = address_book(devnet, world)
+        (folder / "addresses.toml").write_text(to_toml(book.as_mapping()), encoding="utf-8")
+        tables = token_tables()
+        jobs = [
+            Job(parse_strategy(new_strategy(name, template).encode(), f"{name}.yaml", tables))
+            for name, template in STRATEGIES.items()
+        ]
+        for operator in (devnet_address("operator"), signer.ground.address):
+            let_operate(world, assignments_of(book, jobs, operator), operator)
+        market = Market(devnet, seed=7, start_usd_e8=3_000 * 10**8)
+        crowd = Crowd(devnet, world, competes=False)
+        world.set_mining("manual")
+        for _ in range(12):
+            crowd.advance(market)
+        yield LiveChain(world, devnet, lambda: crowd.advance(market), jobs)
+
+
+@pytest.fixture(scope="module")
+def signer(folder: Path) -> Iterator[SignerProcess]:
+    with SignerProcess(SignerGround(folder / "home" / "signer")) as process:
+        yield process
+
+
+def granted(signer: SignerProcess, live: LiveChain, stage: Stage, notional_usd: int = 1_000_000) -> str:
+    """Have the signer load a capability for the strategies in ``stage``; return its id."""
+    limits = Limits(
+        notional_tx_usd_e6=notional_usd * USD,
+        notional_day_usd_e6=100 * notional_usd * USD,
+        at_risk_tx_usd_e6=1_000 * USD,
+        at_risk_day_usd_e6=100_000 * USD,
+        tx_day=100,
+        gas_limit_max=5_000_000,
+        max_fee_wei=200 * 10**9,
+        deadline_max_s=3_600,
+        life_s=3_600,
+    )
+    capability = devnet_grant(
+        live.record(),
+        address_book(live.devnet, live.world),
+        live.jobs,
+        holder=Holder(signer.ground.address, is_throw_away=True),
+        stage=stage,
+        purpose=Purpose.ACT,
+        limits=limits,
+        issuer_key=signer.ground.issuer,
+        now_ms=time.time_ns() // 10**6,
+    )
+
+    async def hand_over() -> None:
+        async with signer.connect() as connection:
+            await connection.load_capability(signer.ground.envelope(capability))
+
+    asyncio.run(hand_over())
+    return capability.id
+
+
+LIVE_LIMITS = {
+    "limits__notional_per_transaction_usd": "1000000",
+    "limits__notional_per_hour_usd": "100000000",
+    "limits__notional_per_day_usd": "100000000",
+}
+
+
+@pytest.fixture(scope="module")
+def paper(run: Run) -> tuple[dict[str, Any], list[Record]]:
+    return run(Stage.PAPER)
+
+
+def test_1_backtest_decides_on_a_recorded_tape_and_signs_nothing(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TIDEGATE_HOME", str(folder / "home"))
+    files = [f"strategies/{name}.yaml" for name in STRATEGIES]
+    assert (
+        cli.run_command(["backtest", "record", *files, "--output", "tape", "--blocks", "16", "--json"]) == 0
+    )
+    assert len(Tape.load(folder / "tape").blocks) == 16
+    assert cli.run_command(["backtest", "atomic", "--tape", "tape", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out.splitlines()[-1])
+    with JournalReader.open(Path(summary["ledger"])) as reader:
+        records = list(reader.records())
+    ended = landed(records)
+    assert ended
+    assert all(walks(records)[one] == [*UP_TO_THE_SIGNATURE, *WHOLE_STREET[-4:]] for one in ended)
+    assert not kinds_of(records) & SIGNED
+
+
+def test_2_paper_walks_the_whole_street_through_pool_and_sender(paper):
+    summary, records = paper
+    ended = landed(records)
+    assert ended
+    assert all(walks(records)[one] == WHOLE_STREET for one in ended)
+    assert summary["open"] == 0
+
+
+def test_3_fork_walks_the_same_and_its_journal_differs_only_where_the_stage_table_says(run, paper):
+    _, forked = run(Stage.FORK)
+    assert len(walks(forked)) >= 2
+    assert landed(forked)
+    assert journal_differences(paper[1], forked) == ()
+
+
+def test_3_a_difference_that_the_stage_table_does_not_list_is_found(paper):
+    _, records = paper
+    changed = [
+        record
+        if record.kind is not RecordKind.BOOKING
+        else Record(**{**fields(record), "body_json": record.body_json.replace("gas_cost_wei", "gas_cost")})
+        for record in records
+    ]
+    found = journal_differences(records, changed)
+    assert {one.field for one in found} == {"booking.gas_cost_wei", "booking.gas_cost"}
+    assert journal_differences(records, records[: len(records) // 2]) != ()
+
+
+def test_3_fork_runs_over_an_rpc_url_too_and_sends_nothing_to_it(run, live):
+    before = live.world.block().number, live.world.nonce(devnet_address("operator"))
+    settings = {**live.settings, "chains__live__kind": "'testnet'", "chains__live__confirmations": "1"}
+    summary, records = run(Stage.FORK, chain="live", blocks=3, **settings)
+    assert (summary["stage"], summary["blocks"]) == ("fork", 3)
+    assert {"decision", "session", "summary"} <= {record.kind.value for record in records}
+    assert (live.world.block().number, live.world.nonce(devnet_address("operator"))) == before
+
+
+def test_4_shadow_builds_and_simulates_on_the_head_is_judged_and_sends_nothing(run, live):
+    nonce = live.world.nonce(devnet_address("operator"))
+    _, records = run(Stage.SHADOW, hooks=live.hooks(), chain="live", **live.settings)
+    assert not kinds_of(records) & SIGNED
+    assert RecordKind.LEASE not in kinds_of(records), "it holds no key"
+    assert live.world.nonce(devnet_address("operator")) == nonce
+    judged = [JudgementBody.from_body(one.body) for one in records if one.kind is RecordKind.JUDGEMENT]
+    assert judged
+    ended = [kinds for kinds in walks(records).values() if kinds[-1] == "outcome"]
+    assert [*UP_TO_THE_SIGNATURE, "judgement", "outcome"] in ended
+    assert all(one.behind >= 1 for one in judged)
+
+
+def test_5_a_live_stage_without_a_capability_is_refused_before_anything(run, live, signer):
+    with pytest.raises(Denied) as caught:
+        run(Stage.CANARY, hooks=live.hooks(), chain="live", **live.settings, **LIVE_LIMITS, **at(signer))
+    assert caught.value.reason is Reason.CAPABILITY
+
+
+def test_5_live_limits_are_0_until_somebody_says_how_much(run, live, signer):
+    granted(signer, live, Stage.CANARY)
+    nonce = live.world.nonce(signer.ground.address)
+    summary, _ = run(Stage.CANARY, hooks=live.hooks(), chain="live", **live.settings, **at(signer))
+    assert set(summary["refusals"]) == {"limit"}
+    assert live.world.nonce(signer.ground.address) == nonce
+
+
+@pytest.mark.parametrize("stage", [Stage.CANARY, Stage.PRODUCTION])
+def test_6_canary_and_production_sign_in_the_signer_s_process_and_land(run, live, signer, paper, stage):
+    capability_id = granted(signer, live, stage)
+    nonce = live.world.nonce(signer.ground.address)
+    summary, records = run(
+        stage, hooks=live.hooks(), chain="live", **live.settings, **LIVE_LIMITS, **at(signer)
+    )
+    ended = landed(records)
+    assert ended, summary
+    assert all(walks(records)[one] == WHOLE_STREET for one in ended), "the walk of paper"
+    assert set(map(tuple, walks(paper[1]).values())) >= {tuple(WHOLE_STREET)}
+    authorised = [one.body for one in records if one.kind is RecordKind.AUTHORISATION]
+    assert {one["capability_id"] for one in authorised} == {capability_id}
+    assert {one["stage"] for one in authorised} == {stage.value}
+    assert live.world.nonce(signer.ground.address) >= nonce + len(ended)
+
+
+def at(signer: SignerProcess) -> dict[str, str]:
+    return {"signer__socket": f"'{signer.ground.socket}'"}
+
+
+def fields(record: Record) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__struct_fields__}
