@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tidegate.app.cli import run_command as run
-from tidegate.app.stopping import note_for, take_notes
+from tidegate.app.stopping.lifting import note_for, take_notes
 from tidegate.ledger import LEDGER, HaltBody, Journal
 from tidegate.model import Operation, SystemClock
 from tidegate.pipeline import HaltBook

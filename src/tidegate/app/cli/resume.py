@@ -10,7 +10,8 @@ from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, UsageError, emit, home, user_name
 from tidegate.app.cli.ledger_place import ledger_place
-from tidegate.app.stopping import Known, journaled_now, known_now, note_for, until_gone
+from tidegate.app.stopping.known import Known, journaled_now, known_now, until_gone
+from tidegate.app.stopping.lifting import note_for
 from tidegate.model import ConfigError, Halted
 from tidegate.risk import Scope, drop_note
 from tidegate.risk.stops.order import count_people

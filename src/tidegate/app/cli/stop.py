@@ -19,7 +19,7 @@ from tidegate.risk.scope import GLOBAL, Scope
 from tidegate.risk.stops.order import NO_EXIT_PEOPLE, StopOrder, count_people, drop_stop
 
 if TYPE_CHECKING:
-    from tidegate.app.stopping import Paused
+    from tidegate.app.stopping.pausing import Paused
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
@@ -131,7 +131,7 @@ def _freeze(order: StopOrder) -> str:
     """Return what became of the signer; a stop that does not cover everything leaves it alone."""
     if order.scope != GLOBAL:
         return "not asked: the stop is not global"
-    from tidegate.app.stopping import freeze_signer, signer_socket
+    from tidegate.app.stopping.freezing import freeze_signer, signer_socket
 
     try:
         socket = signer_socket(home())
@@ -145,7 +145,7 @@ def _freeze(order: StopOrder) -> str:
 
 def _journal() -> str:
     from tidegate.app.cli.ledger_place import ledger_place
-    from tidegate.app.stopping import journaled_now
+    from tidegate.app.stopping.known import journaled_now
 
     try:
         written = journaled_now(home(), ledger_place(None))
@@ -156,7 +156,7 @@ def _journal() -> str:
 
 def _pause(order: StopOrder, config: Path | None, guardian: str, password: str) -> tuple[Paused, ...]:
     from tidegate.app.cli.config import configured
-    from tidegate.app.stopping import pause_contracts
+    from tidegate.app.stopping.pausing import pause_contracts
 
     loaded = configured(config, None)
     scope = Scope.parse(order.scope)
@@ -171,7 +171,7 @@ def _code(value: dict[str, Any], paused: tuple[Paused, ...], *, on_chain: bool) 
 
 def _list(*, as_json: bool) -> None:
     from tidegate.app.cli.ledger_place import ledger_place
-    from tidegate.app.stopping import known_now
+    from tidegate.app.stopping.known import known_now
 
     known = known_now(home(), ledger_place(None))
     value = {

@@ -10,7 +10,7 @@ from rich.console import Console
 from tidegate.app.cli.common import home
 
 if TYPE_CHECKING:
-    from tidegate.app.stopping import Known
+    from tidegate.app.stopping.known import Known
 
 
 def render_stop(out: Console, value: dict[str, Any]) -> None:

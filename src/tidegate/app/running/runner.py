@@ -19,7 +19,7 @@ from tidegate.app.running.assemble import Assembled
 from tidegate.app.running.safety import Safety
 from tidegate.app.running.sites import Site
 from tidegate.app.session import block_event
-from tidegate.app.stopping import take_notes
+from tidegate.app.stopping.lifting import take_notes
 from tidegate.chain.heads import Added, Change, HeadFollower, RolledBack
 from tidegate.model import Block, Divergence, Halted, Intent, RecordKind, Stage, TidegateError, Unavailable
 

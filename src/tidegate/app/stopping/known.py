@@ -11,7 +11,6 @@ from pathlib import Path
 from tidegate.app.stopping.lifting import lift_halts
 from tidegate.ledger import BreakerBody, HaltBody, Journal, JournalReader, Place
 from tidegate.model import ConfigError, SystemClock, Unavailable
-from tidegate.pipeline import HaltBook
 from tidegate.risk import Stop, StopBook
 
 _LOOK_AGAIN_S = 0.05
@@ -60,7 +59,10 @@ def journaled_now(home: Path, ledger: Place) -> bool:
         JournalReader.open(ledger).close()  # where nothing was ever written, nothing is begun
         with Journal.open(ledger, clock=SystemClock()) as journal:
             book = StopBook.open(home, clock=SystemClock(), journal=journal)
-            lift_halts(book.folder, HaltBook(journal))
+            if any(note.halt for _, note in book.folder.notes()):
+                from tidegate.pipeline import HaltBook  # a second to load, and seldom needed
+
+                lift_halts(book.folder, HaltBook(journal))
             return True
     return False
 

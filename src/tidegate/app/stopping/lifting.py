@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tidegate.model import Unavailable
-from tidegate.risk import BreakerBook, ResumeNote, StopFolder
+from tidegate.risk.stops.order import ResumeNote
+
+if TYPE_CHECKING:
+    from tidegate.risk import BreakerBook, StopFolder
 
 
 class DeskHalts(Protocol):
