@@ -16,6 +16,7 @@ from tidegate.app.wording import utc as utc
 from tidegate.ledger import JournalReader, Record
 from tidegate.model import UINT256_MAX, RecordKind, format_units, format_usd
 
+_LIMITS_SHOWN = 3
 _GWEI = 9
 _PLACES = 6
 
@@ -106,7 +107,15 @@ def _intent(body: dict[str, Any]) -> str:
 
 
 def _limits(body: dict[str, Any]) -> str:
-    return " · ".join(_limit(item["limit"], item["used"], item["allowed"]) for item in body["checked"])
+    checked = body["checked"]
+    if len(checked) <= _LIMITS_SHOWN:
+        return " · ".join(_limit(item["limit"], item["used"], item["allowed"]) for item in checked)
+    used = [item for item in checked if item["used"]]
+    fullest = sorted(used, key=lambda item: -item["used"] / max(1, item["allowed"]))[:_LIMITS_SHOWN]
+    told = " · ".join(
+        f"{_limit(item['limit'], item['used'], item['allowed'])} ({item['scope']})" for item in fullest
+    )
+    return f"room in all {len(checked)} limits" + (f"; most used: {told}" if told else "")
 
 
 def _limit(name: str, used: int, allowed: int) -> str:

@@ -58,6 +58,17 @@ def guard(*, passed: bool) -> GuardResult:
         (MarketBody(block=7, prices={"v2": "2900.5"}, base_fee_wei=1), "market at block 7 v2 2900.5"),
         (LimitsBody(checked=(Used("open_intents", 1, 8),)), "open_intents 1 of 8"),
         (
+            LimitsBody(
+                checked=(
+                    Used("open_intents", 1, 8, "desk:atomic"),
+                    Used("orders_per_minute", 30, 60, "desk:atomic"),
+                    *(Used(f"unused_{number}", 0, 1, "global") for number in range(9)),
+                )
+            ),
+            "room in all 11 limits; most used: orders_per_minute 30 of 60 (desk:atomic) · "
+            "open_intents 1 of 8 (desk:atomic)",
+        ),
+        (
             GuardsBody(placement=Placement.PRE, results=(guard(passed=True), guard(passed=False))),
             "pre: max_gas FAILED: 31 of 30 gwei · 1 passed",
         ),
