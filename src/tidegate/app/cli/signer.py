@@ -14,7 +14,6 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.signer import (
@@ -301,29 +300,17 @@ def _status(out: Console, status: StatusAnswer) -> None:
     if not status.capabilities:
         out.print("no capability is loaded; next: tidegate signer load FILE")
         return
-    table = Table(box=None, pad_edge=False)
-    for title in (
-        "capability",
-        "desk",
-        "stage",
-        "chain",
-        "purpose",
-        "notional 24 h",
-        "at risk 24 h",
-        "count",
-    ):
-        table.add_column(title)
     for one in status.capabilities:
-        table.add_row(
-            one.id[:12] + (" (revoked)" if one.is_revoked else ""),
-            one.desk,
-            one.stage.value,
-            str(one.chain_id),
-            one.purpose,
-            f"{format_usd(one.notional_used_usd_e6)} of {format_usd(one.notional_day_usd_e6)}",
-            f"{format_usd(one.at_risk_used_usd_e6)} of {format_usd(one.at_risk_day_usd_e6)}",
-            f"{one.tx_used} of {one.tx_day}",
-        )
-    out.print(table)
+        until = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(one.expires_at))
+        ended = " (revoked or replaced)" if one.is_revoked else ""
+        scope = f"{one.desk} on {one.chain_id} in {one.stage.value}, {one.purpose}"
+        out.print(f"capability {one.id[:12]}{ended}: {scope}")
+        out.print(f"  until     {until}, serial {one.serial}")
+        for name, used, allowed in (
+            ("notional", format_usd(one.notional_used_usd_e6), format_usd(one.notional_day_usd_e6)),
+            ("at risk", format_usd(one.at_risk_used_usd_e6), format_usd(one.at_risk_day_usd_e6)),
+            ("count", one.tx_used, one.tx_day),
+        ):
+            out.print(f"  {name:<9} {used} of {allowed} in 24 h")
     for offence, count in status.closed_connections.items():
         out.print(f"connections closed, {offence}: {count}")
