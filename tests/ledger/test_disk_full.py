@@ -191,7 +191,7 @@ def test_an_exit_may_use_the_reserve_at_every_step(kind: str) -> None:
     assert may_use_reserve(RecordKind(kind), is_of_exit=True)
 
 
-def test_the_reserve_is_written_out_before_it_is_needed(path: Path, clock: ManualClock) -> None:
+def test_the_reserve_is_taken_from_the_disk_before_it_is_needed(path: Path, clock: ManualClock) -> None:
     with Journal.open(path, clock=clock):
         reserve = path.with_name(path.name + "-reserve")
         assert reserve.stat().st_size == RESERVE_BYTES

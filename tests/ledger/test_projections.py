@@ -186,7 +186,7 @@ def last_of_each_name(script: list[tuple[str, Body | None]]) -> set[tuple[str, s
 
 
 @given(script=scripts())
-@settings(deadline=None, derandomize=True, max_examples=40)
+@settings(deadline=None, derandomize=True, max_examples=20)
 def test_a_rebuild_equals_the_live_tables(script: list[tuple[str, Body | None]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         with Journal.open(Path(folder) / "ledger.sqlite", clock=ManualClock(1)) as journal:

@@ -422,7 +422,7 @@ def test_positions_and_reconciliations_rebuild_to_the_same_tables(
     opened_after=st.integers(0, 8),
     block=st.integers(0, 45),
 )
-@settings(deadline=None, derandomize=True, max_examples=30)
+@settings(deadline=None, derandomize=True, max_examples=15)
 def test_positions_at_a_block_are_the_opening_and_every_booking_up_to_it(
     runs: list[tuple[int, int, Address]], opened_after: int, block: int
 ) -> None:

@@ -1,6 +1,6 @@
 """One mebibyte beside the ledger that nobody uses, so that a full disk still has room for exits.
 
-It is written out, not only reserved in name, and given up at the first commit that finds no space. What
+Its blocks are taken from the disk, not only its name, and given up at the first commit that finds no space. What
 may be written from then on is what exits and the bytes that are already out need; new intents are
 refused until the reserve could be filled again.
 """
@@ -37,15 +37,13 @@ class Reserve:
         self._path = path
 
     def fill(self) -> bool:
-        """Write the reserve out if it is not there whole; say whether it is now."""
+        """Take the reserve from the disk if it is not there whole; say whether it is now."""
         if self._path is None or self._is_whole(self._path):
             return True
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                for at in range(0, RESERVE_BYTES, len(_CHUNK)):
-                    os.pwrite(descriptor, _CHUNK, at)
-                os.fsync(descriptor)
+                _allocate(descriptor)
             finally:
                 os.close(descriptor)
             if self._is_whole(self._path):
@@ -67,6 +65,15 @@ class Reserve:
             return path.stat().st_size == RESERVE_BYTES
         except OSError:
             return False
+
+
+def _allocate(descriptor: int) -> None:
+    """Take the blocks from the disk; where the system cannot be asked for them, by writing them."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+        return
+    for at in range(0, RESERVE_BYTES, len(_CHUNK)):
+        os.pwrite(descriptor, _CHUNK, at)
 
 
 class Space:
