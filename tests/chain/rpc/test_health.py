@@ -158,6 +158,15 @@ def test_429_cools_at_once_and_honours_retry_after():
     assert bench.health.may_probe()
 
 
+def test_a_retry_after_that_is_over_does_not_hold_back_a_last_resort():
+    bench = Bench()
+    for _ in range(6):
+        bench.health.rate_limited(2)
+        bench.pass_s(2)
+    assert not bench.health.may_probe()
+    assert bench.health.may_probe(is_last_resort=True)
+
+
 def test_a_refused_key_cools_at_once():
     bench = Bench()
     bench.health.auth_failed("HTTP 401")

@@ -78,23 +78,20 @@ class Courier:
         self._waiting.push(attempt, attempt.priority)
         self._plan_flush()
 
-    def submit_and_carry(self, attempt: Attempt) -> bool:
-        """Let a call wait; say whether the caller is to await ``carry`` for it and all that join it.
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing waits and nothing is under way."""
+        return not (self._under_way or self._is_closed or self._flush_handle is not None)
 
-        Who has nobody else to ask can as well make the exchange itself when the line is idle: a task of
-        its own would cost a tenth of a fast node's time.
+    async def carry(self, attempt: Attempt) -> None:
+        """Make an exchange for a call, and for all that join it in this turn of the loop.
+
+        For whoever finds the line idle and has nobody else to ask: a task of its own would cost a tenth
+        of a fast node's time.
         """
-        is_idle = self._under_way == 0 and self._flush_handle is None
-        if self._is_closed or not is_idle:
-            self.submit(attempt)
-            return False
         self._waiting.push(attempt, attempt.priority)
         self._is_leaving = True
         self._under_way += 1
-        return True
-
-    async def carry(self) -> None:
-        """Make the exchange that ``submit_and_carry`` promised, with all that joined in this turn."""
         try:
             await asyncio.sleep(0)
         except BaseException:

@@ -117,7 +117,7 @@ class Health:
         self._coolings = 0
         self._cool_until_ns = 0
         self._last_probe_ns = 0
-        self._is_told_to_wait = False
+        self._told_until_ns = 0
         self._is_probing = False
 
     @property
@@ -194,7 +194,7 @@ class Health:
         if self.state is EndpointState.QUARANTINED:
             self._enter(EndpointState.COOLING, Cause.RELEASED, "released by a person")
             self._cool_until_ns = self._clock.monotonic_ns()
-            self._is_told_to_wait = False
+            self._told_until_ns = 0
             self._coolings = 0
             self._is_probing = False
 
@@ -209,15 +209,16 @@ class Health:
         """Say whether the one probe call may be made now.
 
         A last resort is a call that no other endpoint can serve: then a probe is worth a try every
-        second, unless the endpoint itself said how long to wait.
+        second, but never before the time for which the endpoint itself asked.
         """
         due_s = self.probe_in_s
         if due_s is None:
             return False
         if due_s == 0:
             return True
-        since_ns = self._clock.monotonic_ns() - self._last_probe_ns
-        return is_last_resort and not self._is_told_to_wait and since_ns >= LAST_RESORT_EVERY_S * _NS
+        now_ns = self._clock.monotonic_ns()
+        next_ns = max(self._last_probe_ns + round(LAST_RESORT_EVERY_S * _NS), self._told_until_ns)
+        return is_last_resort and now_ns >= next_ns
 
     def begin_probe(self) -> None:
         """Take note that the probe call is on its way."""
@@ -271,7 +272,8 @@ class Health:
         is_cooling = self.state is EndpointState.COOLING
         until_ns = now_ns + round(wait_s * _NS)
         self._cool_until_ns = max(until_ns, self._cool_until_ns) if is_cooling else until_ns
-        self._is_told_to_wait = at_least_s is not None or (is_cooling and self._is_told_to_wait)
+        if at_least_s is not None:
+            self._told_until_ns = now_ns + round(at_least_s * _NS)
         self._coolings = min(self._coolings + 1, 16)
         self._last_probe_ns = now_ns
         if is_cooling:

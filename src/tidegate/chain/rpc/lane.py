@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tidegate.chain.jsonrpc import AlreadyKnown, RangeTooWide, decode_answer
@@ -14,7 +14,7 @@ from tidegate.chain.rpc.courier import Courier
 from tidegate.chain.rpc.endpoint import Endpoint
 from tidegate.chain.rpc.exchange import Exchange, NoAnswer, Trouble
 from tidegate.chain.rpc.health import Cause, Change, EndpointState, Health
-from tidegate.chain.rpc.methods import BLOCK_POSITIONS, logs_span, metric_label, pinned_hash
+from tidegate.chain.rpc.methods import BLOCK_POSITIONS, NULL_IS_MISSING, logs_span, metric_label, pinned_hash
 from tidegate.chain.rpc.terms import Priority
 from tidegate.chain.wire import hex_data, integer, octets
 from tidegate.model import (
@@ -79,6 +79,7 @@ class Lane:
         self._identified = -1
         self._identifying: asyncio.Task[None] | None = None
         self._pins_by_number = False
+        self._pins_by_hash = False
         self._errands: set[asyncio.Task[None]] = set()
         self._show_state()
 
@@ -111,13 +112,30 @@ class Lane:
         else:
             self._courier.submit(attempt)
 
-    def submit_and_carry(self, attempt: Attempt) -> Awaitable[None] | None:
-        """Send a call on its way; return what the caller is to await first, if it is to carry it."""
-        if self._pins_by_number and _is_pinned(attempt.call):
-            self.submit(attempt)
-        elif self._courier.submit_and_carry(attempt):
-            return self._courier.carry()
-        return None
+    async def ask_idle(self, call: Call, priority: Priority, timeout_s: float) -> tuple[Any] | None:
+        """Return one call's result in a tuple of one, None if it has to be asked for in a race.
+
+        The short way for a pool of one endpoint whose line is idle: the caller makes the exchange itself.
+        A final error is raised; whatever else went wrong is for the race, which tries again.
+        """
+        if not self._courier.is_idle or priority is Priority.BACKFILL:
+            return None  # who carries a batch must travel with it, and backfill travels apart
+        if not self._pins_by_hash and _is_pinned(call):
+            return None
+        heard: list[tuple[Any, TidegateError | None]] = []
+        ends_ns = self._clock.monotonic_ns() + round(timeout_s * 1e9)
+        attempt = Attempt(call, priority, ends_ns, lambda result, error: heard.append((result, error)))
+        try:
+            await self._courier.carry(attempt)
+        finally:
+            attempt.abandon()
+        if not heard:
+            return None
+        result, error = heard[0]
+        if isinstance(error, Rejected):
+            raise error
+        is_good = error is None and (result is not None or call.method not in NULL_IS_MISSING)
+        return (result,) if is_good else None
 
     async def ask(self, call: Call, priority: Priority, timeout_s: float) -> Any:
         """Return one call's result from this endpoint alone. Raises what it answers."""
@@ -222,6 +240,8 @@ class Lane:
                 self._erred(attempt, result)
             else:
                 self._count(attempt.call.method, "ok")
+                if not self._pins_by_hash and _is_pinned(attempt.call):
+                    self._pins_by_hash = True
                 attempt.settle(result)
         self.health.answered(seconds, calls=len(attempts), errors=faults)
         self._recorder.observe(Metric.RPC_SECONDS, seconds, chain=self._chain_label, endpoint=self.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable
 from functools import partial
 from typing import Any, Protocol
 
@@ -76,8 +75,6 @@ class Race:
         self._missing = 0
         self._nulls = 0
         self._rounds = 0
-        self._may_carry = True
-        self._carrying: Awaitable[None] | None = None
         self._deadline = self._loop.call_later(timeout_s, self._give_up)
         self._patient_until = self._loop.time() + PATIENCE_S
         self._timer: asyncio.TimerHandle | None = None
@@ -93,10 +90,7 @@ class Race:
             If no endpoint answered in time, with each one's last error.
         """
         self._round()
-        self._may_carry = False
         try:
-            if self._carrying is not None:
-                await self._carrying
             return await self.answer
         finally:
             self._deadline.cancel()
@@ -126,10 +120,7 @@ class Race:
             self._timer = None
         if self._waiting:
             self._timer = self._loop.call_later(lane.hedge_after_s, self._hedge)
-        if self._may_carry and not self._waiting:
-            self._carrying = lane.submit_and_carry(attempt)
-        else:
-            lane.submit(attempt)
+        lane.submit(attempt)
         return True
 
     def _hedge(self) -> None:

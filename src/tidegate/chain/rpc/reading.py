@@ -25,7 +25,7 @@ from tidegate.chain.rpc.methods import (
 )
 from tidegate.chain.rpc.quorum import agreed
 from tidegate.chain.rpc.race import Race, out_of_time
-from tidegate.chain.rpc.terms import Fresh, Keep, Policy, Priority, Quorum
+from tidegate.chain.rpc.terms import ANY, Fresh, Keep, Policy, Priority, Quorum
 from tidegate.chain.rpc.watch import Watch
 from tidegate.chain.wire import integer, quantity
 from tidegate.model import Clock, TidegateError, Unavailable
@@ -63,6 +63,7 @@ class Reading:
         self._deadline_s = deadline_s
         self._under_way: dict[tuple[Policy, str, bytes], _Shared] = {}
         self.readable = [lane for lane in lanes if lane.endpoint.tier is not Tier.PRIVATE]
+        self._only = self.readable[0] if len(self.readable) == 1 else None
 
     async def read(
         self, call: Call, *, policy: Policy, priority: Priority, keep: Keep, timeout_s: float | None
@@ -130,10 +131,18 @@ class Reading:
         return await self._first(key, call, policy, priority, limit_s)
 
     async def _asked(self, call: Call, policy: Policy, priority: Priority, limit_s: float) -> Any:
+        if policy is ANY and self._only is not None and self._only.health.is_usable and call.method != LOGS:
+            began_ns = self._clock.monotonic_ns()
+            found = await self._only.ask_idle(call, priority, limit_s)
+            if found is not None:
+                if call.method in _HEAD_METHODS:
+                    self._saw_head(self._only, call, found[0])
+                return found[0]
+            limit_s -= (self._clock.monotonic_ns() - began_ns) / 1e9
         if isinstance(policy, Quorum):
             return await self._agreed(call, policy.operators, priority, limit_s)
         course = _Course(self, call, policy)
-        race = Race(call, course, priority=priority, timeout_s=limit_s, clock=self._clock)
+        race = Race(call, course, priority=priority, timeout_s=max(limit_s, 0.001), clock=self._clock)
         answer = await race.run()
         if race.winner is not None and call.method in _HEAD_METHODS:
             self._saw_head(race.winner, call, answer)
