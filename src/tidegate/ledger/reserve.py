@@ -1,12 +1,13 @@
 """One mebibyte beside the ledger that nobody uses, so that a full disk still has room for exits.
 
-Its blocks are taken from the disk, not only its name, and given up at the first commit that finds no space. What
-may be written from then on is what exits and the bytes that are already out need; new intents are
-refused until the reserve could be filled again.
+Its blocks are taken from the disk, not only its name, and given up at the first commit that finds no
+space. What may be written from then on is what exits and the bytes that are already out need; new
+intents are refused until the reserve could be filled again.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,8 +71,12 @@ class Reserve:
 def _allocate(descriptor: int) -> None:
     """Take the blocks from the disk; where the system cannot be asked for them, by writing them."""
     if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
-        return
+        try:
+            os.posix_fallocate(descriptor, 0, RESERVE_BYTES)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
     for at in range(0, RESERVE_BYTES, len(_CHUNK)):
         os.pwrite(descriptor, _CHUNK, at)
 
