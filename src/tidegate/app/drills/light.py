@@ -34,6 +34,7 @@ from tidegate.risk import LimitBook, LimitTable, RunLimits, StopBook
 
 DESK = "drill"
 _GAS_LIMIT = 30_000
+_ACCOUNTS = 8
 _DEADLINE_S = 2**32
 _MANY = 10**9
 
@@ -152,6 +153,7 @@ class Light:
             notional_usd_e6=1,
             body={},
             operation=operation,
+            venues=(f"account {self.count % _ACCOUNTS}",),  # intents of one account wait for each other
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, StepNode, walk
 from tidegate.desks.atomic.machine.decide import BoundRule, DeskConfig
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.search import objective_of
@@ -43,4 +44,17 @@ def configure(job: Assignment, blinds_hash: str) -> DeskConfig:
         ),
         searched_blind="" if searched is None else searched.name,
         objective=objective_of(strategy).token if strategy.bounds else "",
+        venues=_venues(strategy.steps),
+        tokens=strategy.tokens,
     )
+
+
+def _venues(steps: tuple[StepNode, ...]) -> tuple[str, ...]:
+    """Return the adapters that the steps and named lenders use; none if a raw call may touch any."""
+    names: set[str] = set()
+    for step in walk(steps):
+        if isinstance(step, ActionStep):
+            names.add(step.use.partition(".")[0])
+        elif isinstance(step, FlashStep):
+            names |= {provider.partition(".")[0] for provider in step.providers}
+    return () if "raw" in names else tuple(sorted(names))

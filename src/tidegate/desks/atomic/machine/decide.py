@@ -34,7 +34,8 @@ class DeskConfig(msgspec.Struct, frozen=True):
     """What a person chose. Gas prices in wei, times in seconds of chain time.
 
     ``every_blocks`` 0 means that only a person's event starts a run. ``searched_blind`` is empty if no
-    size is searched; ``objective`` names the token whose change is worth acting for.
+    size is searched; ``objective`` names the token whose change is worth acting for. ``venues`` and
+    ``tokens`` are what its steps touch; no venues where a raw call may touch any.
     """
 
     subject: str
@@ -53,6 +54,8 @@ class DeskConfig(msgspec.Struct, frozen=True):
     bounds: tuple[BoundRule, ...]
     searched_blind: str = ""
     objective: str = ""
+    venues: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -228,6 +231,8 @@ def _weigh(inputs: DeskInputs, config: DeskConfig, outlook: Outlook) -> Decision
             "size": None if outlook.size is None else str(outlook.size),
             "strategy_digest": config.strategy_digest,
         },
+        venues=config.venues,
+        tokens=config.tokens,
     )
     accepted = Decision(True, None, intent.reason, intent=intent, size=outlook.size)
     return msgspec.structs.replace(accepted, **numbers)
