@@ -9,11 +9,15 @@ from tidegate.app.config import LoadedConfig, load_config
 from tidegate.app.doctor import look_at_chains, look_at_custody, look_at_state
 from tidegate.app.findings import Finding
 from tidegate.custody.keys import KeyFile, KeyKind, Password
-from tidegate.ledger import Journal
+from tidegate.ledger import LEDGER, Journal, Place, place_of
 from tidegate.model import ManualClock, SystemClock
 from tidegate.sim import ExactWorld
 
 CLOCK = SystemClock()
+
+
+def ledger_in(home: Path) -> Place:
+    return place_of(home / LEDGER)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +90,8 @@ def test_a_live_stage_needs_a_signer(tmp_path: Path, node: ExactWorld, stage: st
 
 
 def test_a_ledger_that_was_changed_is_found(tmp_path: Path) -> None:
-    assert all(finding.ok for finding in look_at_state(tmp_path, CLOCK))
+    assert all(finding.ok for finding in look_at_state(tmp_path, ledger_in(tmp_path), CLOCK))
     Journal.open(tmp_path / "ledger.sqlite", clock=CLOCK).close()
-    assert all(finding.ok for finding in look_at_state(tmp_path, CLOCK))
+    assert all(finding.ok for finding in look_at_state(tmp_path, ledger_in(tmp_path), CLOCK))
     (tmp_path / "ledger.sqlite").write_bytes(b"no ledger at all" * 64)
-    assert not by_check(look_at_state(tmp_path, CLOCK))["ledger"].ok
+    assert not by_check(look_at_state(tmp_path, ledger_in(tmp_path), CLOCK))["ledger"].ok

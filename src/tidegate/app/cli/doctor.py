@@ -7,9 +7,11 @@ import typer
 
 from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.cli.config import ConfigFile, Settings, configured
+from tidegate.app.cli.ledger_place import ledger_place
 from tidegate.app.config import check_config
 from tidegate.app.doctor import look_at_chains, look_at_custody, look_at_machine, look_at_state
 from tidegate.app.findings import Finding, render_findings, wrong
+from tidegate.ledger import LEDGER, place_of
 from tidegate.model import SystemClock, TidegateError
 
 
@@ -33,9 +35,14 @@ def look_at_everything(config: ConfigFile, settings: Settings) -> list[Finding]:
     try:
         loaded = configured(config, settings)
     except TidegateError as error:
-        return [*findings, wrong("configuration", error), *look_at_state(place, clock)]
+        ledger = place_of(place / LEDGER)
+        return [*findings, wrong("configuration", error), *look_at_state(place, ledger, clock)]
     if loaded.path is not None:
         findings += check_config(loaded)
     findings += look_at_chains(loaded, place, clock)
     findings += look_at_custody(loaded, place, clock)
-    return findings + look_at_state(place, clock)
+    try:
+        ledger = ledger_place(None)
+    except TidegateError as error:
+        return [*findings, wrong("ledger", error)]
+    return findings + look_at_state(place, ledger, clock)

@@ -6,29 +6,29 @@ from pathlib import Path
 
 from tidegate.app.findings import Finding, examine
 from tidegate.app.story import counted
-from tidegate.ledger import SCHEMA_VERSION, JournalReader
-from tidegate.model import Clock
+from tidegate.ledger import SCHEMA_VERSION, JournalReader, Place
+from tidegate.model import Clock, ConfigError
 from tidegate.risk.stops import StopBook, StopFolder
 
 
-def look_at_state(home: Path, clock: Clock) -> list[Finding]:
-    """Return how the ledger and the stops of a home stand."""
-    return examine({"ledger": lambda: _ledger(home), "stops": lambda: _stops(home, clock)})
+def look_at_state(home: Path, ledger: Place, clock: Clock) -> list[Finding]:
+    """Return how a ledger, and the stops of a home, stand."""
+    return examine({"ledger": lambda: _ledger(ledger), "stops": lambda: _stops(home, ledger, clock)})
 
 
-def _ledger(home: Path) -> str:
-    path = home / "ledger.sqlite"
-    if not path.exists():
-        return f"none yet ({path})"
-    with JournalReader.open(path) as journal:
+def _ledger(ledger: Place) -> str:
+    journal = _opened(ledger)
+    if journal is None:
+        return f"none yet ({ledger})"
+    with journal:
         report = journal.verify()
     return f"{counted(report.records, 'record')}, chain intact, layout {SCHEMA_VERSION}"
 
 
-def _stops(home: Path, clock: Clock) -> str:
-    path = home / "ledger.sqlite"
-    if path.exists():
-        with JournalReader.open(path) as journal:
+def _stops(home: Path, ledger: Place, clock: Clock) -> str:
+    journal = _opened(ledger)
+    if journal is not None:
+        with journal:
             stops = StopBook.watch(home, clock=clock, reader=journal).in_force()
     else:
         folder = StopFolder(home)
@@ -37,3 +37,12 @@ def _stops(home: Path, clock: Clock) -> str:
         return "none in force"
     told = "; ".join(f"{stop.scope} by {', '.join(stop.who) or stop.set_by}: {stop.reason}" for stop in stops)
     return f"{counted(len(stops), 'stop')} in force: {told}"
+
+
+def _opened(ledger: Place) -> JournalReader | None:
+    try:
+        return JournalReader.open(ledger)
+    except ConfigError as error:
+        if error.code == "no_ledger":
+            return None
+        raise
