@@ -13,6 +13,7 @@ from tidegate.custody.channel import SignerConnection
 from tidegate.custody.requests import (
     AddressAnswer,
     AddressOf,
+    CapabilityStatus,
     Signed,
     SignedTyped,
     SignTransaction,
@@ -20,6 +21,9 @@ from tidegate.custody.requests import (
 )
 from tidegate.custody.transactions import encode_unsigned, is_signed_form
 from tidegate.model import Address, Denied, Divergence, Reason, SignedTransaction, Stage, UnsignedTransaction
+
+Line = tuple[str, Stage, int, Address, str]
+"""Desk, stage, chain, key and purpose: what a capability and the one that renews it have in common."""
 
 
 class SignerClient:
@@ -38,6 +42,7 @@ class SignerClient:
         desk: str,
         stage: Stage,
         capability_id: str,
+        line: Line | None = None,
     ) -> None:
         self._connection = connection
         self._key = key
@@ -45,6 +50,7 @@ class SignerClient:
         self._desk = desk
         self._stage = stage
         self._capability_id = capability_id
+        self._line = line
 
     @classmethod
     async def bind(
@@ -52,8 +58,15 @@ class SignerClient:
     ) -> Self:
         """Ask the signer which account ``key`` controls, and return a signer for it."""
         answer = await connection.demand(AddressOf(key=key), AddressAnswer)
+        held = {one.id: one for one in (await connection.status()).capabilities}
         return cls(
-            connection, key=key, address=answer.address, desk=desk, stage=stage, capability_id=capability_id
+            connection,
+            key=key,
+            address=answer.address,
+            desk=desk,
+            stage=stage,
+            capability_id=capability_id,
+            line=line_of(held[capability_id]) if capability_id in held else None,
         )
 
     def __repr__(self) -> str:
@@ -68,6 +81,19 @@ class SignerClient:
     def capability_id(self) -> str:
         """Return the id of the capability that it signs under."""
         return self._capability_id
+
+    async def follow(self) -> bool:
+        """Bind to the capability that renews this one, if one is in force, and say whether.
+
+        Capabilities are renewed while a desk runs; under the old one nothing is signed any more.
+        """
+        held = (await self._connection.status()).capabilities
+        heirs = [one for one in held if not one.is_revoked and line_of(one) == self._line]
+        newest = max(heirs, key=lambda one: one.serial, default=None)
+        if newest is None or newest.id == self._capability_id:
+            return False
+        self._capability_id = newest.id
+        return True
 
     async def sign_transaction(
         self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
@@ -123,6 +149,11 @@ class SignerClient:
         if signed.signer != self._address:
             _other_content(f"a signature of {signed.signer}", f"one of {self._address}")
         return signed
+
+
+def line_of(one: CapabilityStatus) -> Line:
+    """Return what a capability and the one that renews it have in common."""
+    return one.desk, one.stage, one.chain_id, one.key_address, one.purpose
 
 
 def _other_content(found: str, allowed: str) -> NoReturn:
