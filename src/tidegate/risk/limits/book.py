@@ -9,38 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-import msgspec
-
 from tidegate.ledger import Held, MarkBody, Used
 from tidegate.model import (
-    Denied,
     Intent,
     Metric,
     NullRecorder,
     OutcomeKind,
     Plan,
-    Reason,
     Recorder,
     Stage,
-    format_usd,
 )
 from tidegate.risk.limits.meter import Attempts, Meter, total
 from tidegate.risk.limits.rows import LIMITS, RUN_LIMITS, Limit, Measure, Over
+from tidegate.risk.limits.slots import Slot, adding_of, at_worst, exceeds, no_room, scopes_of
 from tidegate.risk.limits.table import LimitTable, RunLimits
 
 _GWEI = 10**9
 _FAILED = (OutcomeKind.REJECTED, OutcomeKind.REVERTED)
 _AT_PLAN = frozenset({Measure.OPEN_TRANSACTIONS, Measure.LOSS, Measure.GAS})
 """What is only known, and taken, once there is a plan. Until then it must merely not be used up."""
-
-
-class _Place(msgspec.Struct, frozen=True):
-    """A limit in one of the scopes of an intent, and how much the intent would add to it."""
-
-    limit: Limit
-    scope: str
-    allowed: int
-    adding: int
 
 
 class LimitBook:
@@ -84,9 +71,9 @@ class LimitBook:
             ``limit``, naming the first limit without room; nothing is taken then.
         """
         with self._lock:
-            places = tuple(self._places(intent, run, at_plan=False))
-            checked = self._demand_room(intent, places, now_s)
-            self._take(intent, places, now_s)
+            slots = tuple(self._slots(intent, run, at_plan=False))
+            checked = self._demand_room(intent, slots, now_s)
+            self._take(intent, slots, now_s)
             return checked
 
     def commit(self, intent: Intent, plan: Plan, run: RunLimits, *, now_s: int) -> tuple[Used, ...]:
@@ -101,11 +88,11 @@ class LimitBook:
             ``limit`` with the figures; nothing is taken then.
         """
         with self._lock:
-            places = tuple(self._places(intent, run, at_plan=True, amounts=_at_worst(plan)))
-            checked = self._demand_room(intent, places, now_s)
-            for place in places:
-                self._meter(place.limit, place.scope).hold(intent.id, place.adding)
-                self._measure(place, now_s)
+            slots = tuple(self._slots(intent, run, at_plan=True, amounts=at_worst(plan)))
+            checked = self._demand_room(intent, slots, now_s)
+            for slot in slots:
+                self._meter(slot.limit, slot.scope).hold(intent.id, slot.adding)
+                self._measure(slot, now_s)
             return checked
 
     def close(
@@ -124,18 +111,18 @@ class LimitBook:
         """
         with self._lock:
             landed = kind is OutcomeKind.LANDED
-            for place in self._places(intent, RunLimits(), at_plan=None):
-                meter = self._meter(place.limit, place.scope)
+            for slot in self._slots(intent, RunLimits(), at_plan=None):
+                meter = self._meter(slot.limit, slot.scope)
                 held = meter.release(intent.id)
-                match place.limit.measure:
-                    case Measure.NOTIONAL if landed and place.limit.window_s:
+                match slot.limit.measure:
+                    case Measure.NOTIONAL if landed and slot.limit.window_s:
                         meter.happened.add(now_s, held)
                     case Measure.LOSS if value_usd_e6 < 0:
                         meter.happened.add(now_s, -value_usd_e6)
                     case Measure.GAS if gas_cost_wei > 0:
                         meter.happened.add(now_s, -(-gas_cost_wei // _GWEI))
                     case Measure.FAILED_SHARE if landed or kind in _FAILED:
-                        self._share(place.limit, place.scope).add(now_s, failed=not landed)
+                        self._share(slot.limit, slot.scope).add(now_s, failed=not landed)
                     case Measure.FAILED_STREAK if landed:
                         meter.happened.clear()
                     case Measure.FAILED_STREAK if kind in _FAILED:
@@ -144,18 +131,18 @@ class LimitBook:
                         pass
             if landed and intent.exposures:
                 self._change_held(intent)
-            for place in self._places(intent, RunLimits(), at_plan=None):
-                self._measure(place, now_s)
+            for slot in self._slots(intent, RunLimits(), at_plan=None):
+                self._measure(slot, now_s)
 
     def restore(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
         """Count an intent that the ledger knows, as open, without checking a limit. Counted once."""
         with self._lock:
             if self._meter_of("open_intents", f"desk:{intent.desk}", 0).held(intent.id):
                 return
-            self._take(intent, tuple(self._places(intent, RunLimits(), at_plan=False)), at_s)
+            self._take(intent, tuple(self._slots(intent, RunLimits(), at_plan=False)), at_s)
             if plan is not None:
-                for place in self._places(intent, RunLimits(), at_plan=True, amounts=_at_worst(plan)):
-                    self._meter(place.limit, place.scope).hold(intent.id, place.adding)
+                for slot in self._slots(intent, RunLimits(), at_plan=True, amounts=at_worst(plan)):
+                    self._meter(slot.limit, slot.scope).hold(intent.id, slot.adding)
 
     def mark(self, body: MarkBody) -> None:
         """Set all that a desk holds, and what it would lose by closing it now."""
@@ -194,56 +181,56 @@ class LimitBook:
             meter = self._meters.get((name, scope))
             return 0 if meter is None else meter.used(now_s)
 
-    def _demand_room(self, intent: Intent, places: tuple[_Place, ...], now_s: int) -> tuple[Used, ...]:
+    def _demand_room(self, intent: Intent, slots: tuple[Slot, ...], now_s: int) -> tuple[Used, ...]:
         checked = []
-        for place in places:
-            used = self._used(place, now_s) - self._meter(place.limit, place.scope).held(intent.id)
-            checked.append(Used(place.limit.name, used, place.allowed, place.scope))
-            if not intent.operation.is_exit and _exceeds(place, used):
-                raise _no_room(place, used)
+        for slot in slots:
+            used = self._used(slot, now_s) - self._meter(slot.limit, slot.scope).held(intent.id)
+            checked.append(Used(slot.limit.name, used, slot.allowed, slot.scope))
+            if not intent.operation.is_exit and exceeds(slot, used):
+                raise no_room(slot, used)
         return tuple(checked)
 
-    def _take(self, intent: Intent, places: tuple[_Place, ...], now_s: int) -> None:
-        for place in places:
-            meter = self._meter(place.limit, place.scope)
-            match place.limit.measure:
+    def _take(self, intent: Intent, slots: tuple[Slot, ...], now_s: int) -> None:
+        for slot in slots:
+            meter = self._meter(slot.limit, slot.scope)
+            match slot.limit.measure:
                 case Measure.ORDERS:
                     meter.happened.add(now_s, 1)
-                case Measure.NOTIONAL if place.limit.window_s:
-                    meter.hold(intent.id, place.adding)
+                case Measure.NOTIONAL if slot.limit.window_s:
+                    meter.hold(intent.id, slot.adding)
                 case Measure.OPEN_INTENTS | Measure.EXPOSURE:
-                    meter.hold(intent.id, place.adding)
+                    meter.hold(intent.id, slot.adding)
                 case _:
                     pass
-            self._measure(place, now_s)
+            self._measure(slot, now_s)
 
-    def _places(
+    def _slots(
         self,
         intent: Intent,
         run: RunLimits,
         *,
         at_plan: bool | None,
         amounts: dict[Measure, int] | None = None,
-    ) -> Iterator[_Place]:
-        """Yield the intent's places: at acceptance, at its plan, or (None) all of them."""
+    ) -> Iterator[Slot]:
+        """Yield the intent's slots: at acceptance, at its plan, or (None) all of them."""
         for limit in (*RUN_LIMITS, *LIMITS):
             if at_plan is True and limit.measure not in _AT_PLAN:
                 continue
-            for scope, change in _scopes(limit, intent):
+            for scope, change in scopes_of(limit, intent):
                 allowed = (
                     getattr(run, limit.name)
                     if limit.over is Over.STRATEGY
                     else self.table.allows(limit, scope)
                 )
                 adding = (amounts or {}).get(limit.measure)
-                yield _Place(
-                    limit, scope, allowed, _adding(limit, intent, change) if adding is None else adding
+                yield Slot(
+                    limit, scope, allowed, adding_of(limit, intent, change) if adding is None else adding
                 )
 
-    def _used(self, place: _Place, now_s: int) -> int:
-        if place.limit.measure is Measure.FAILED_SHARE:
-            return self._share(place.limit, place.scope).share_bps(now_s)
-        return self._meter(place.limit, place.scope).used(now_s)
+    def _used(self, slot: Slot, now_s: int) -> int:
+        if slot.limit.measure is Measure.FAILED_SHARE:
+            return self._share(slot.limit, slot.scope).share_bps(now_s)
+        return self._meter(slot.limit, slot.scope).used(now_s)
 
     def _change_held(self, intent: Intent) -> None:
         held = self._held.setdefault(intent.desk, {})
@@ -291,80 +278,7 @@ class LimitBook:
             attempts = self._attempts[limit.name, scope] = Attempts(limit.window_s)
         return attempts
 
-    def _measure(self, place: _Place, now_s: int) -> None:
-        used = self._used(place, now_s)
-        ratio = used / place.allowed if place.allowed else float(used > 0)
-        self._recorder.set(Metric.LIMIT_USED_RATIO, ratio, limit=place.limit.name, scope=place.scope)
-
-
-def _at_worst(plan: Plan) -> dict[Measure, int]:
-    """Return what a plan may lose, and pay for gas: its limit at its highest price, rounded up."""
-    return {
-        Measure.LOSS: plan.at_risk_usd_e6,
-        Measure.GAS: -(-plan.gas_at_worst_wei // _GWEI),
-    }
-
-
-def _exceeds(place: _Place, used: int) -> bool:
-    match place.limit.measure:
-        case Measure.FAILED_SHARE:
-            return used > place.allowed
-        case Measure.EXPOSURE if place.adding <= 0:
-            return False
-        case _:
-            return used + max(1, place.adding) > place.allowed
-
-
-def _scopes(limit: Limit, intent: Intent) -> Iterator[tuple[str, int]]:
-    """Yield the scopes of ``limit`` that the intent touches, with the exposure that it adds there."""
-    desk = f"desk:{intent.desk}"
-    match limit.over:
-        case Over.GLOBAL:
-            yield "global", 0
-        case Over.DESK:
-            yield desk, total(item.change_usd_e6 for item in intent.exposures)
-        case Over.CHAIN:
-            yield f"chain:{intent.chain_id}", 0
-        case Over.STRATEGY:
-            yield f"strategy:{intent.subject}", 0
-        case Over.VENUE:
-            yield from ((f"venue:{venue}", 0) for venue in dict.fromkeys(intent.venues))
-        case Over.TOKEN:
-            yield from ((f"token:{token}", 0) for token in dict.fromkeys(intent.tokens))
-        case Over.DESK_TOKEN:
-            for token in dict.fromkeys(item.token for item in intent.exposures):
-                changes = (item.change_usd_e6 for item in intent.exposures if item.token == token)
-                yield f"{desk},token:{token}", total(changes)
-        case Over.DESK_VENUE:
-            for venue in dict.fromkeys(item.venue for item in intent.exposures):
-                changes = (item.change_usd_e6 for item in intent.exposures if item.venue == venue)
-                yield f"{desk},venue:{venue}", total(changes)
-
-
-def _adding(limit: Limit, intent: Intent, change: int) -> int:
-    match limit.measure:
-        case Measure.NOTIONAL:
-            return max(
-                1, intent.notional_usd_e6
-            )  # where nothing may move, an intent that says 0 may not either
-        case Measure.EXPOSURE:
-            return change
-        case Measure.ORDERS | Measure.OPEN_INTENTS | Measure.OPEN_TRANSACTIONS:
-            return 1
-        case _:
-            return 0
-
-
-def _no_room(place: _Place, used: int) -> Denied:
-    name, own = place.limit.name, place.limit.over is Over.STRATEGY
-    shown = format_usd if name.endswith("_usd_e6") else str
-    where = place.scope.removeprefix("strategy:") if own else place.scope
-    more = f", and {shown(place.adding)} more" if place.adding > 1 else ""
-    return Denied(
-        Reason.LIMIT,
-        f"{name.removesuffix('_usd_e6')} of {where} has no room",
-        found=f"{shown(used)} used{more}",
-        allowed=shown(place.allowed),
-        fix="wait until it rolls off, or raise it under `limits` "
-        + ("in the strategy file" if own else "in tidegate.toml"),
-    )
+    def _measure(self, slot: Slot, now_s: int) -> None:
+        used = self._used(slot, now_s)
+        ratio = used / slot.allowed if slot.allowed else float(used > 0)
+        self._recorder.set(Metric.LIMIT_USED_RATIO, ratio, limit=slot.limit.name, scope=slot.scope)
