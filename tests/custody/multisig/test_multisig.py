@@ -218,9 +218,12 @@ def test_a_proposals_file_is_computed_anew_when_it_is_read(ground: Ground, tmp_p
         path.write_text(json.dumps({**whole, **change}), encoding="utf-8")
         with pytest.raises(ConfigError):
             read_proposal(path)
-    path.write_bytes(b"x" * (2**20 + 1))
-    with pytest.raises(ConfigError):
-        read_proposal(path)
+    for content in (b"x" * (2**20 + 1), b"[" * 100_000):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError):
+            read_proposal(path)
+        with pytest.raises(ConfigError):
+            import_batch(path, chain_id=1, safe=address(1))
 
 
 def test_builder_files_travel_both_ways_and_only_to_their_own_safe(tmp_path: Path) -> None:

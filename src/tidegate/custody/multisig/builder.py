@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tidegate.chain import address, hex_data, octets
+from tidegate.custody.nesting import is_shallow
 from tidegate.model import Address, ConfigError
 from tidegate.venues.safe import SafeCall
 
@@ -52,7 +53,8 @@ def import_batch(path: Path, *, chain_id: int, safe: Address) -> tuple[SafeCall,
     """
     try:
         content = path.read_bytes()
-        value: Any = msgspec.json.decode(content) if len(content) <= LARGEST_BYTES else None
+        is_sound = len(content) <= LARGEST_BYTES and is_shallow(content)
+        value: Any = msgspec.json.decode(content) if is_sound else None
         found_chain = int(value["chainId"])
         found_safe = (value.get("meta") or {}).get("createdFromSafeAddress") or safe
         calls = tuple(_call(item) for item in value["transactions"])

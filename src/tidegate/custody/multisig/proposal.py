@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from tidegate.chain import address, hex_data, octets
+from tidegate.custody.nesting import is_shallow
 from tidegate.model import Address, ConfigError, Tampered, Unavailable
 from tidegate.venues.safe import SafeTransaction, owner_of
 
@@ -155,7 +156,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST_BYTES + 1)
-        value = msgspec.json.decode(content) if len(content) <= LARGEST_BYTES else None
+        is_sound = len(content) <= LARGEST_BYTES and is_shallow(content)
+        value = msgspec.json.decode(content) if is_sound else None
     except OSError as error:
         raise ConfigError(
             f"there is no {path}",
