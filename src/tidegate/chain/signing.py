@@ -41,6 +41,9 @@ _ROLLUP_CANCEL_GAS = 2_000_000
 _ASK_AGAIN = frozenset({"nonce_too_low", "replacement_underpriced", "already_known"})
 """Refusals that say nothing against the bytes: the nonce is used or taken, by ours or by others."""
 
+_MAY_PASS = frozenset({"fee_below_base", "underpriced", "insufficient_funds"})
+"""Refusals of the moment: another price or balance, and the same bytes are taken."""
+
 
 class SendingChain(Protocol):
     """What a sender asks of a chain. Every call has a deadline and raises as ``chain`` does."""
@@ -207,7 +210,8 @@ class Hand:
             if is_first and is_about_bytes:
                 raise
             # Signed by a process that was killed before it wrote what became of the first send.
-            is_refused = is_about_bytes and tracked.state is State.SIGNED and len(tracked.versions) == 1
+            is_for_good = is_about_bytes and refusal.code not in _MAY_PASS
+            is_refused = is_for_good and tracked.state is State.SIGNED and len(tracked.versions) == 1
             self._doubt(tracked, str(refusal), is_refused=is_refused)
         except (Ambiguous, Unavailable, TimeoutError) as silence:
             self._doubt(tracked, str(silence) or "no answer in time")

@@ -153,6 +153,7 @@ class Tracked:
     included: ReceiptBody | None = None
     ended: OutcomeKind | None = None
     is_refused: bool = False
+    withdrawals: int = 0
     refusal: Refusal = nobody_says
     receipt: Receipt | None = None
     waits_since: int | None = None
@@ -223,6 +224,7 @@ class Tracked:
         match kind:
             case RecordKind.WITHDRAWN:
                 self.included = self.receipt = self.waits_since = None
+                self.withdrawals += 1
                 self.state = State.SENT
                 if self.ended not in (OutcomeKind.DENIED, OutcomeKind.REJECTED):
                     self.ended = None

@@ -54,7 +54,8 @@ _NEVER_INCLUDED = (OutcomeKind.DENIED, OutcomeKind.REJECTED)
 class Run:
     """An intent and how far it came. Everything here can be read back from the journal.
 
-    ``booking`` is what is booked of it now: None before, and again after a reorg was booked back.
+    ``booking`` is what is booked of it now: None before, and again after a reorg was booked back;
+    ``booked_after`` how many reorgs had withdrawn it when that was booked.
     """
 
     intent: Intent
@@ -66,6 +67,8 @@ class Run:
     written: set[RecordKind] = field(default_factory=set)
     is_judged_after: bool = False
     booking: BookingBody | None = None
+    booked_after: int = 0
+    seen_withdrawals: int = 0
     judged_block: int | None = None
 
     @property
@@ -83,6 +86,16 @@ class Run:
         """Return what is booked of it, in millionths of a dollar."""
         return 0 if self.booking is None else self.booking.value_usd_e6
 
+    @property
+    def is_booked_wrong(self) -> bool:
+        """Say whether what is booked comes from a block that a reorg has taken away since."""
+        return self.booking is not None and self.booked_after != self.withdrawals
+
+    @property
+    def withdrawals(self) -> int:
+        """Return how many reorgs have withdrawn it."""
+        return 0 if self.tracked is None else self.tracked.withdrawals
+
     def track(self, plan: Plan) -> Tracked:
         """Return its transaction, made from the plan if there is none yet."""
         if self.tracked is None:
@@ -91,6 +104,7 @@ class Run:
 
     def withdraw(self) -> None:
         """Open it again: a reorg took away the block that decided it."""
+        self.seen_withdrawals = self.withdrawals
         self.is_judged_after = False
         self.written -= {RecordKind.RECEIPT}
         if self.outcome is not None and self.outcome.kind not in _NEVER_INCLUDED:
@@ -126,6 +140,7 @@ def _take(run: Run, record: Record) -> None:
             run.withdraw()
         case RecordKind.BOOKING:
             run.booking = None if run.booking is not None else BookingBody.from_body(record.body)
+            run.booked_after = run.withdrawals
         case RecordKind.OUTCOME:
             run.outcome = _outcome(run, OutcomeBody.from_body(record.body))
         case _:

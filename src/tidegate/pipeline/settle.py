@@ -146,6 +146,7 @@ def _book(
     )
     write(run, booking)
     run.booking = booking
+    run.booked_after = run.withdrawals
 
 
 async def _judged_after(plan: Plan, receipt: Receipt, desk: Desk) -> tuple[GuardResult, ...]:

@@ -364,8 +364,12 @@ class Street:
         tracked = run.tracked
         assert tracked is not None
         assert self._sender is not None
+        if run.is_booked_wrong:
+            book_back(run, write=self._write)
+        if tracked.withdrawals > run.seen_withdrawals:
+            self._reopen(run)
         if tracked.included is None:
-            return self._reopen_or_give_up(run, tracked)
+            return self._given_up(run, tracked)
         if run.booking is None or run.outcome is None:
             settled = await self._steps.run("settle", self.settings.settle_s, self._settle(run, tracked))
             if run.outcome is None:
@@ -393,19 +397,19 @@ class Street:
         )
         return outcome
 
-    def _reopen_or_give_up(self, run: Run, tracked: Tracked) -> Outcome | None:
+    def _reopen(self, run: Run) -> None:
+        """Owe an outcome again: a reorg took the block that decided it."""
+        run.withdraw()
+        if run.outcome is None and run.intent.id in self._watched:
+            self._book.restore(run.intent, run.plan, at_s=run.accepted_at_ms // 1000)
+            self._open[run.intent.id] = self._watched.pop(run.intent.id)
+
+    def _given_up(self, run: Run, tracked: Tracked) -> Outcome | None:
         assert self._sender is not None
-        if run.booking is not None:
-            book_back(run, write=self._write)
-        if run.intent.id in self._watched and not tracked.leaves_a_gap:
-            run.withdraw()
-            if run.outcome is None:
-                self._book.restore(run.intent, run.plan, at_s=run.accepted_at_ms // 1000)
-                self._open[run.intent.id] = self._watched.pop(run.intent.id)
-        if self._sender.gave_up(tracked) and run.outcome is None:
-            why = "its nonce was used by bytes of others; a person has looked and lifted the halt"
-            return self._finish(run, OutcomeKind.DROPPED, None, why)
-        return None
+        if run.outcome is not None or not self._sender.gave_up(tracked):
+            return None
+        why = "its nonce was used by bytes of others; a person has looked and lifted the halt"
+        return self._finish(run, OutcomeKind.DROPPED, None, why)
 
     def _finish(
         self,
