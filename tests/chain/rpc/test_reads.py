@@ -327,7 +327,7 @@ def test_a_pool_needs_endpoints_with_different_names():
         RpcPool(NETWORK, [Endpoint("a", "http://127.0.0.1:1"), Endpoint("a", "http://127.0.0.1:2")])
 
 
-def test_a_closed_pool_says_so(node):
+def test_a_closed_pool_says_so_and_may_be_started_again(node):
     async def conversation():
         async with FaultProxy(node.url) as proxy:
             pool = RpcPool(NETWORK, [Endpoint("a", proxy.url)], deadline_s=0.2)
@@ -335,6 +335,8 @@ def test_a_closed_pool_says_so(node):
             await pool.close()
             with pytest.raises(Unavailable):
                 await pool.reads().balance(SEEN)
+            async with pool:
+                assert await pool.reads().balance(SEEN) == 10**18, "it may be started again"
 
     run(conversation())
 

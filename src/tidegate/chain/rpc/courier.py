@@ -125,6 +125,10 @@ class Courier:
         finally:
             attempt.abandon()
 
+    def open(self) -> None:
+        """Take calls again after ``close``."""
+        self._is_closed = False
+
     async def close(self) -> None:
         """End the exchanges under way; whoever waits hears of it."""
         self._is_closed = True

@@ -149,6 +149,7 @@ class Lane:
         NoAnswer
             If nothing does, or another chain: then the endpoint is quarantined.
         """
+        self._courier.open()
         if self._identifying is None:
             self._identifying = asyncio.create_task(self._identify())
         await asyncio.shield(self._identifying)

@@ -24,6 +24,8 @@ SILENCE_BLOCKS = 3
 _POLL_LEAST_S, _POLL_MOST_S = 0.25, 4.0
 _PAUSE_FIRST_S, _PAUSE_LONGEST_S = 0.5, 30.0
 _HINTS_KEPT = 1_024
+_FAREWELL_S = 0.5
+"""How long a silent peer has to confirm that the connection ends."""
 _HEADS, _LOGS, _CHAIN_ID = 1, 2, 3
 _ENDED = frozenset(
     {
@@ -86,6 +88,8 @@ class Subscription:
         self._clock = clock
         self._logs = logs
         self._silence_s = SILENCE_BLOCKS * network.block_time_s
+        # Two silences in a quick chain's time are no reason to wait for half a minute.
+        self._pause_longest_s = min(_PAUSE_LONGEST_S, max(self._silence_s, _PAUSE_FIRST_S))
         self._poll_s = min(max(network.block_time_s / 2, _POLL_LEAST_S), _POLL_MOST_S)
         self._hints: asyncio.Queue[Hint] = asyncio.Queue(_HINTS_KEPT)
         self._next = 0
@@ -133,14 +137,16 @@ class Subscription:
                 finally:
                     self._quiet.set()
                     self.source = "poll"
-                longest_s = min(_PAUSE_FIRST_S * 2 ** min(self._failures, 10), _PAUSE_LONGEST_S)
+                longest_s = min(_PAUSE_FIRST_S * 2 ** min(self._failures, 10), self._pause_longest_s)
                 self._failures += 1
                 await asyncio.sleep(longest_s * random.random())  # noqa: S311
 
     async def _talk(self, session: aiohttp.ClientSession, lane: Lane) -> None:
         """Subscribe at one endpoint and pass on what it announces, until it ends or falls silent."""
         async with asyncio.timeout(CONNECT_S):
-            socket = await session.ws_connect(str(lane.endpoint.ws), heartbeat=PING_S)
+            socket = await session.ws_connect(
+                str(lane.endpoint.ws), heartbeat=PING_S, timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S)
+            )
         try:
             async with asyncio.timeout(CONNECT_S):
                 names = await self._subscribe(socket)
