@@ -20,6 +20,7 @@ from tidegate.model import Address, Clock, TidegateError, Unavailable
 
 PING_S = 10.0
 CONNECT_S = 5.0
+_CONNECT_LEAST_S = 1.0
 SILENCE_BLOCKS = 3
 _POLL_LEAST_S, _POLL_MOST_S = 0.25, 4.0
 _PAUSE_FIRST_S, _PAUSE_LONGEST_S = 0.5, 30.0
@@ -88,6 +89,7 @@ class Subscription:
         self._clock = clock
         self._logs = logs
         self._silence_s = SILENCE_BLOCKS * network.block_time_s
+        self._connect_s = min(CONNECT_S, max(self._silence_s, _CONNECT_LEAST_S))
         # Two silences in a quick chain's time are no reason to wait for half a minute.
         self._pause_longest_s = min(_PAUSE_LONGEST_S, max(self._silence_s, _PAUSE_FIRST_S))
         self._poll_s = min(max(network.block_time_s / 2, _POLL_LEAST_S), _POLL_MOST_S)
@@ -143,12 +145,12 @@ class Subscription:
 
     async def _talk(self, session: aiohttp.ClientSession, lane: Lane) -> None:
         """Subscribe at one endpoint and pass on what it announces, until it ends or falls silent."""
-        async with asyncio.timeout(CONNECT_S):
+        async with asyncio.timeout(self._connect_s):
             socket = await session.ws_connect(
                 str(lane.endpoint.ws), heartbeat=PING_S, timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S)
             )
         try:
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(self._connect_s):
                 names = await self._subscribe(socket)
             self._failures = 0
             self._quiet.clear()
