@@ -97,7 +97,7 @@ class Ask:
     def is_repeat(self) -> bool:
         """Say whether these very bytes were signed before: the same signature, nothing charged."""
         if not isinstance(self.content, UnsignedTransaction):
-            return self.state.has_signed_typed(self.digest, self.now_ms)
+            return self.state.has_signed_typed(self.key.address, self.digest, self.now_ms)
         earlier = self.earlier
         return earlier is not None and self.digest in earlier.digests
 

@@ -145,7 +145,8 @@ class Capability(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     @property
     def life_max_s(self) -> int:
         """Return the longest that a capability of this purpose and stage may live."""
-        return EXIT_LIFE_MAX_S if self.purpose is Purpose.EXIT else LIFE_MAX_S.get(self.stage, 0)
+        life_max_s = LIFE_MAX_S.get(self.stage, 0)
+        return EXIT_LIFE_MAX_S if life_max_s and self.purpose is Purpose.EXIT else life_max_s
 
     @cached_property
     def by_target(self) -> dict[Address | None, Target]:

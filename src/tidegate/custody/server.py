@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import compress
 from typing import Protocol
 
 import msgspec
@@ -184,10 +185,8 @@ class SignerServer:
             if asked and len(asked) + len(self._waiting[0].requests) > REQUESTS_MAX:
                 break
             frame = self._waiting.popleft()
-            frame.allowed = len(frame.requests)
-            if not any(isinstance(one, Freeze) for one in frame.requests):  # a freeze is never too fast
-                frame.allowed = frame.connection.take(frame.allowed)
-            asked += frame.requests[: frame.allowed]
+            frame.answered = _within_rate(frame)
+            asked += compress(frame.requests, frame.answered)
             frames.append(frame)
         if self._waiting:
             self._is_scheduled = True
@@ -201,9 +200,9 @@ class SignerServer:
         is_admin, uid = peer
         answers = iter(self._core.handle(asked, is_admin=is_admin, asked_by=_user(uid)) if asked else ())
         for frame in frames:
-            own = [self._told(next(answers)) for _ in range(frame.allowed)]
-            own += self._too_fast(frame)
-            frame.connection.answer(_as_frame(own))
+            refused = self._too_fast(frame)
+            own = [self._told(next(answers)) if is_answered else refused for is_answered in frame.answered]
+            frame.connection.answer(_as_frame([one for one in own if one is not None]))
 
     def _trip(self, defect: BaseException | None) -> None:
         """Stop at once: what runs on after a defect can not be trusted with keys."""
@@ -217,30 +216,42 @@ class SignerServer:
             return msgspec.structs.replace(answer, closed_connections=dict(self.closed))
         return answer
 
-    def _too_fast(self, frame: _Frame) -> list[Answer]:
+    def _too_fast(self, frame: _Frame) -> Answer | None:
         """Refuse what came faster than the rate, on the record as every answer."""
-        excess = len(frame.requests) - frame.allowed
+        excess = frame.answered.count(False)
         if not excess:
-            return []
+            return None
         found = f"{excess} requests above the rate"
         self._core.note(Reason.RATE_LIMIT.value, found, asked_by=_user(frame.connection.peer[1]))
-        return [
-            Refused(
-                check="rate",
-                reason=Reason.RATE_LIMIT,
-                message="this connection asks more often than it may",
-                found=found,
-                allowed=f"{self._rate_per_s} requests/s",
-                fix="ask less often, or raise rate_per_s in signer.toml",
-            )
-        ] * excess
+        return Refused(
+            check="rate",
+            reason=Reason.RATE_LIMIT,
+            message="this connection asks more often than it may",
+            found=found,
+            allowed=f"{self._rate_per_s} requests/s",
+            fix="ask less often, or raise rate_per_s in signer.toml",
+        )
 
 
 @dataclass
 class _Frame:
     connection: Connection
     requests: list[Request]
-    allowed: int = 0
+    answered: list[bool] = field(default_factory=list)
+
+
+def _within_rate(frame: _Frame) -> list[bool]:
+    """Say which requests of a frame are answered: every freeze, and of the others what the rate allows.
+
+    A freeze is never too fast, and buys nothing for what stands beside it.
+    """
+    others = sum(not isinstance(one, Freeze) for one in frame.requests)
+    room = frame.connection.take(others)
+    answered = []
+    for one in frame.requests:
+        answered.append(isinstance(one, Freeze) or room > 0)
+        room -= not isinstance(one, Freeze)
+    return answered
 
 
 def _user(uid: int) -> str:

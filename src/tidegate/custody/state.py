@@ -69,7 +69,7 @@ class SignerState:
     in_force: dict[Line, tuple[int, str]] = field(default_factory=dict)
     windows: dict[Line, Window] = field(default_factory=dict)
     nonces: dict[tuple[Address, int], dict[int, UsedNonce]] = field(default_factory=dict)
-    typed: dict[str, int] = field(default_factory=dict)
+    typed: dict[tuple[Address, str], int] = field(default_factory=dict)
     orders: set[str] = field(default_factory=set)
 
     def fold(self, record: Record) -> None:
@@ -118,9 +118,13 @@ class SignerState:
         """Return what a nonce was signed with, if it was."""
         return self.nonces.get((key_address, chain_id), {}).get(nonce)
 
-    def has_signed_typed(self, digest: str, now_ms: int) -> bool:
-        """Say whether this typed data was signed, and charged, in the last 24 h."""
-        return digest in self.typed and self.typed[digest] > now_ms - DAY_MS
+    def has_signed_typed(self, key_address: Address, digest: str, now_ms: int) -> bool:
+        """Say whether a key signed this typed data, and was charged for it, in the last 24 h.
+
+        Typed data need not name its signer: another key's signature of it is another signature.
+        """
+        signed_at_ms = self.typed.get((key_address, digest))
+        return signed_at_ms is not None and signed_at_ms > now_ms - DAY_MS
 
     def _load(self, body: CapabilityBody) -> None:
         if body.replaced:
@@ -141,7 +145,7 @@ class SignerState:
             return
         self.windows.setdefault(signing.line, Window()).add(signing.charge, at_ms=body.at_ms)
         if signing.nonce is None:
-            self.typed[signing.digest] = body.at_ms
+            self.typed[signing.line.key_address, signing.digest] = body.at_ms
             return
         self._use_nonce(signing.line, signing.nonce, signing.digest, signing.total, body.at_ms)
 
