@@ -123,8 +123,10 @@ def test_a_random_schedule_of_kills_loses_nothing_and_doubles_nothing(
     scene = dice.choice(SCENES)
     lives = dice.randint(1, LIVES_MAX)
     kills = [Kill(dice.randint(1, 12), dice.random() < 0.5) for _ in range(lives)]
-    print(f"{scene.name}: {kills}")  # shown by pytest when it fails
-    alone(node, scene, tmp_path, kills)
+    try:
+        alone(node, scene, tmp_path, kills)
+    except AssertionError as error:
+        raise AssertionError(f"{scene.name}: {kills}") from error
 
 
 def alone(node: ExactWorld, scene: Scene, folder: Path, kills: list[Kill]) -> int:

@@ -26,6 +26,8 @@ _MEANINGS = {
     "atomic-gas": "gas of every operation of the executor, beside Safe's MultiSendCallOnly",
     "simulate": "flash-arbitrage simulations a second, beside raw pyrevm and eth_call on anvil",
     "decode": "hot events decoded a second, in columns and as records, beside eth-abi",
+    "pipeline": "intents a second through the whole street in paper, beside the bare node",
+    "recover": "seconds from kill -9 with 100 open transactions to reconciled",
     "journal": "durable records a second, beside raw sqlite commits in the same grouping",
     "signer": "signatures a second with all checks and a durable journal, beside bare eth-account",
     "rpc": "reads a second through the pool, beside raw aiohttp and web3.py; reads lost while nodes die",
