@@ -1,7 +1,7 @@
 """Where rooms are put together: a node of ours, the atomic desk, and the street between them.
 
 Paper runs on a devnet node that we start; fork runs on a second node that forks the first. Nothing
-else differs: the same desk, the same street, the same client of ``chain/``.
+else differs: the same desk, the same street, the same pool of ``chain/``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from tidegate.app.devnet import Devnet, address_book, change_executor, devnet_key, start_devnet
 from tidegate.app.session import Session, blinds_hashes, run_limits
-from tidegate.chain import ChainClient, Sender, devnet_network
+from tidegate.chain import Sender, devnet_network
+from tidegate.chain.rpc import Endpoint, Keep, RpcPool
 from tidegate.desks.atomic import (
     Assignment,
     AtomicDesk,
@@ -120,9 +121,9 @@ async def open_session(
     pinned = PinnedWorlds(world.url, block_time_s=BLOCK_TIME_S)
     signer = devnet_key("operator", chain_id=devnet.chain_id)
     try:
-        async with ChainClient(world.url, devnet.chain_id) as client:
-            network = devnet_network(devnet.chain_id, block_time_s=BLOCK_TIME_S)
-            chain = NodeChain(client, client.send_raw, network)
+        network = devnet_network(devnet.chain_id, block_time_s=BLOCK_TIME_S)
+        async with RpcPool(network, [Endpoint("node", world.url)]) as pool:
+            chain = NodeChain(pool.reads(keep=Keep.NOTHING), pool.send_raw, network)
 
             def state_at(block: int | None) -> StateView:
                 return pinned.at("latest" if block is None else block)

@@ -16,7 +16,8 @@ import msgspec
 from tidegate.app.backtest.run import LATENCY_MAX_BLOCKS, About
 from tidegate.app.paper import PaperMarket, prepare_market
 from tidegate.app.runtime import BLOCK_TIME_S, Job, devnet_ground
-from tidegate.chain import ChainClient
+from tidegate.chain import devnet_network
+from tidegate.chain.rpc import Endpoint, RpcPool
 from tidegate.desks.atomic import Assignment, AtomicDesk, Event, Situation
 from tidegate.model import Block, Denied, Divergence, Plan, Rejected
 from tidegate.pipeline import NodeChain, Rehearsal
@@ -167,8 +168,9 @@ async def record_market(
         simulator, crowd = prepare_market(ground, market)
         ground.world.set_mining("manual")
         source = f"devnet, market seed {market.seed} after {market.moves} blocks"
-        async with ChainClient(ground.world.url, ground.devnet.chain_id) as client:
-            chain, operator = NodeChain(client), ground.assignments[0].operator
+        network = devnet_network(ground.devnet.chain_id, block_time_s=BLOCK_TIME_S)
+        async with RpcPool(network, [Endpoint("node", ground.world.url)]) as pool:
+            chain, operator = NodeChain(pool.reads()), ground.assignments[0].operator
 
             async def rehearse(plan: Plan, block: Block) -> Rehearsal:
                 return await chain.simulate(plan, sender=operator, at=block)

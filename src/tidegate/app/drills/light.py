@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidegate.app.devnet import Devnet, devnet_key, start_devnet
-from tidegate.chain import ChainClient, Sender, devnet_network
+from tidegate.chain import Sender, devnet_network
+from tidegate.chain.rpc import Endpoint, Keep, RpcPool
 from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import LEDGER, Journal
 from tidegate.model import (
@@ -176,9 +177,9 @@ async def light_street(home: Path) -> AsyncIterator[Light]:
 async def light_street_on(url: str, devnet: Devnet, home: Path, journal: Journal) -> AsyncIterator[Light]:
     """Put a street on a node that runs, with a ledger that is open."""
     signer = TimedSigner(devnet_key("operator", chain_id=devnet.chain_id))
-    async with ChainClient(url, devnet.chain_id) as client:
-        network = devnet_network(devnet.chain_id)
-        chain = NodeChain(client, client.send_raw, network)
+    network = devnet_network(devnet.chain_id)
+    async with RpcPool(network, [Endpoint("node", url)]) as pool:
+        chain = NodeChain(pool.reads(keep=Keep.NOTHING), pool.send_raw, network)
         stops = StopBook.open(home, clock=SystemClock(), journal=journal)
         street = Street(
             stage=Stage.PAPER,
