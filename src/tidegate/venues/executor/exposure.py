@@ -74,7 +74,8 @@ def flow_usd_e6(
 
     An inventory input is what the program approves or sends of the executor's own tokens: every
     amount that is known before the run, less what loans of the same token bring in. An amount that
-    a call of the run itself returns is not inventory: it was counted when it came in.
+    a call of the run itself returns is not inventory: it was counted when it came in. What a READ
+    returns (a supply, a balance, a number of someone's own contract) came in nowhere and bounds nothing.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def flow_usd_e6(
     Unavailable
         If a price, or a balance that the program loads, is missing.
     Denied
-        ``capability`` if an amount depends on time, base fee or gas: then nothing bounds it.
+        ``capability`` if an amount depends on time, base fee, gas or a READ: then nothing bounds it.
     """
     flow = _Flow(balances or {})
     flow.run(program.ops)
@@ -118,6 +119,7 @@ class _Flow:
     registers: dict[int, _Amount | None] = field(default_factory=dict)
     borrowed: dict[Address, int] = field(default_factory=dict)
     used: dict[Address, int] = field(default_factory=dict)
+    returned: _Amount | None = None
 
     def run(self, ops: Sequence[Op]) -> None:
         for op in ops:
@@ -132,10 +134,11 @@ class _Flow:
             case Call():
                 if op.value_register is not None:
                     self._add(self.used, ZERO_ADDRESS, op.value_register, op.tag)
+                self.returned = _UNBOUNDED if op.is_read else _PRODUCED
                 if op.capture is not None:
-                    self.registers[op.capture.register] = _PRODUCED
+                    self.registers[op.capture.register] = self.returned
             case Take():
-                self.registers[op.destination] = _PRODUCED
+                self.registers[op.destination] = self.returned
             case Approve():
                 self._add(self.used, op.token, op.register, op.tag)
             case Flash():
@@ -144,7 +147,9 @@ class _Flow:
                 self._add(self.borrowed, op.token, op.amount_register, op.tag)
                 if op.repay_register is not None:
                     self.registers[op.repay_register] = _Amount(amount.known + op.max_fee)
+                outside, self.returned = self.returned, _UNBOUNDED  # TAKE looks at its own frame alone
                 self.run(op.ops)
+                self.returned = outside
             case Check():
                 pass
 
@@ -211,6 +216,6 @@ def _refuse_unbounded(tag: int) -> NoReturn:
     raise Denied(
         Reason.CAPABILITY,
         f"nothing bounds the amount of step {tag} before the run",
-        found="an amount made of time, base fee, gas or, for a loan, of a call's answer",
+        found="an amount made of time, base fee, gas, a read or, for a loan, of a call's answer",
         allowed="amounts that are literals, balances, or computed of these",
     )
