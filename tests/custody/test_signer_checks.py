@@ -396,10 +396,11 @@ EXECUTOR_TERMS = {
 def test_chain_zero_is_for_typed_data_alone_and_only_if_a_policy_judges_it():
     networks = {0: devnet_network(0), **SignerWorld().networks}
     world = SignerWorld(networks=networks)
-    held = world.load(**NO_CHAIN, policies=({"name": "executor", "terms": EXECUTOR_TERMS},))
+    policies = ({"name": "executor", "terms": EXECUTOR_TERMS},)
+    held = world.load(**NO_CHAIN, policies=policies, key_address=TOY.address)
     vote = typed("Vote", {"name": "Escrow", "version": None, "chainId": None, "verifyingContract": None})
-    assert refusal(world.sign_typed(held, vote)) == ("policies", "policy_refused")
-    assert refusal(world.sign(held, transaction(chain_id=0))) == ("scope", "capability_foreign")
+    assert refusal(world.sign_typed(held, vote, key="toy")) == ("policies", "policy_refused")
+    assert refusal(world.sign(held, transaction(chain_id=0), key="toy")) == ("scope", "capability_foreign")
     with pytest.raises(Denied, match="policies"):
         capability(**NO_CHAIN)
     with pytest.raises(Denied, match="targets"):

@@ -229,12 +229,12 @@ def test_a_lower_or_equal_serial_is_refused(world, serial):
         {"desk": "momentum"},
         {"key_address": TOY.address},
         {"purpose": Purpose.EXIT},
-        {"chain_id": 31_338, "typed_domains": ()},
+        {"chain_id": 1_337, "typed_domains": ()},
     ],
     ids=str,
 )
 def test_desk_chain_key_and_purpose_are_lines_of_their_own(other):
-    world = SignerWorld(networks={CHAIN: devnet_network(CHAIN), 31_338: devnet_network(31_338)})
+    world = SignerWorld(networks={CHAIN: devnet_network(CHAIN), 1_337: devnet_network(1_337)})
     held = world.load(serial=5)
     world.load(serial=1, **other)
     assert is_signed(world.sign(held))

@@ -37,12 +37,16 @@ class World:
 
 
 class Ask:
-    """A request on its way through the checks; ``digest`` is the hash that would be signed."""
+    """A request on its way through the checks; ``digest`` is the hash that would be signed.
+
+    ``now_ms`` is the time by which things end, ``freed_ms`` the one by which limits come free.
+    """
 
     __slots__ = (
         "_judgement",
         "content",
         "digest",
+        "freed_ms",
         "is_cancel",
         "is_judged_by_policy",
         "key",
@@ -63,6 +67,7 @@ class Ask:
         state: SignerState,
         world: World,
         now_ms: int,
+        freed_ms: int,
     ) -> None:
         self.request = request
         self.content = content
@@ -71,6 +76,7 @@ class Ask:
         self.state = state
         self.world = world
         self.now_ms = now_ms
+        self.freed_ms = freed_ms
         self.is_cancel = isinstance(content, UnsignedTransaction) and is_cancel(content, key.address)
         self.is_judged_by_policy = False
         self.refusal: Denied | None = None

@@ -17,6 +17,7 @@ from tidegate.custody.checks import CHECKS
 from tidegate.custody.content import Content
 from tidegate.custody.envelope import Issuer
 from tidegate.custody.governing import CheckFailed, demand_administrator, freeze, load, revoke, unfreeze
+from tidegate.custody.pinning import pinned
 from tidegate.custody.ports import AnswerJournal, KeyHandle, Witness
 from tidegate.custody.records import AnswerBody, CapabilityBody, FreezeBody, NonceUse, Signing
 from tidegate.custody.requests import (
@@ -40,6 +41,7 @@ from tidegate.custody.requests import (
 )
 from tidegate.custody.state import SignerState
 from tidegate.custody.status import status_of
+from tidegate.custody.steady import SteadyTime
 from tidegate.custody.transactions import decode_unsigned, sign
 from tidegate.custody.typed_data import decode_typed
 from tidegate.ledger import Entry
@@ -81,6 +83,8 @@ class SignerCore:
     ------
     Unavailable, Tampered
         If the journal can not be read.
+    ConfigError
+        If a key can not be pinned (``pinned``).
     """
 
     def __init__(
@@ -97,11 +101,11 @@ class SignerCore:
     ) -> None:
         self._keys = dict(keys)
         self._journal = journal
-        self._clock = clock
+        self._time = SteadyTime(clock)
         self._world = World(networks, witness, rules or SignerRules())
         self._recorder = recorder or NullRecorder()
         self._lost_by = ""
-        self._state = SignerState({issuer.key_id: issuer for issuer in issuers})
+        self._state = SignerState(pinned(issuers))
         for record in journal.records():
             self._state.fold(record)
         self._recorder.set(Metric.SIGNER_FROZEN, int(self._state.is_frozen))
@@ -129,7 +133,7 @@ class SignerCore:
         if not 1 <= len(requests) <= REQUESTS_MAX:
             raise ValueError(f"requests must be 1 to {REQUESTS_MAX}, was {len(requests)}")
         decisions: list[_Decision] = []
-        now_ms = self._clock.now_ms()
+        now_ms = self._time.latest_ms()
         with _LosingStore(self):
             for request in requests if not self._lost_by else ():
                 body, finish = self._decide(request, is_admin=is_admin, asked_by=asked_by, now_ms=now_ms)
@@ -166,7 +170,7 @@ class SignerCore:
         """Journal what never became a request: a wrong uid, a malformed frame."""
         body = AnswerBody(
             verb=verb,
-            at_ms=self._clock.now_ms(),
+            at_ms=self._time.latest_ms(),
             check="connection",
             reason=reason,
             found=found[:_TEXT_MAX],
@@ -236,7 +240,9 @@ class SignerCore:
                 answer = AddressAnswer(key=request.key, address=key.address, is_throw_away=key.is_throw_away)
             case Status():
                 body = base
-                answer = status_of(self._state, self._keys, now_ms=now_ms)
+                answer = status_of(self._state, self._keys, now_ms=now_ms, freed_ms=self._time.earliest_ms())
+        if isinstance(body, CapabilityBody | FreezeBody):
+            body = msgspec.structs.replace(body, asked_by=base.asked_by)
         return body, lambda: answer
 
     def _sign(self, request: SignTransaction | SignTypedData, base: AnswerBody, now_ms: int) -> _Decision:
@@ -250,6 +256,7 @@ class SignerCore:
             state=self._state,
             world=self._world,
             now_ms=now_ms,
+            freed_ms=self._time.earliest_ms(),
         )
         for name, check in CHECKS:
             try:

@@ -13,6 +13,8 @@ from tidegate.custody.state import Held, SignerState, hold
 from tidegate.model import Denied, Reason, Stage
 
 _OWN_STAGES = frozenset({Stage.PAPER, Stage.FORK})
+_NOBODY_S_CHAINS = frozenset({1_337, 31_337})
+"""What development nodes call their chain: ids that no public chain with value has."""
 
 
 def judge_capability(
@@ -64,7 +66,8 @@ def demand_key(capability: Capability, network: Network | None, *, is_throw_away
 
     A throw-away key signs on chains of kind devnet and testnet and in stage fork. Stages paper and
     fork sign with throw-away keys alone: a fork keeps its chain's id, so what another key signs
-    there would be as good on the chain itself.
+    there would be as good on the chain itself. So would it on a devnet whose id a public chain has that
+    our registry does not know; there too, throw-away keys sign alone.
 
     Raises
     ------
@@ -72,10 +75,14 @@ def demand_key(capability: Capability, network: Network | None, *, is_throw_away
         ``capability_invalid``.
     """
     is_play = network is not None and network.kind is not NetworkKind.MAINNET
+    is_live = network is not None and network.kind is not NetworkKind.DEVNET
     if is_throw_away and not (is_play or capability.stage is Stage.FORK):
         found, allowed = "a throw-away key", "chains of kind devnet and testnet, and stage fork"
     elif not is_throw_away and capability.stage in _OWN_STAGES:
         found, allowed = "a key that is kept", f"throw-away keys in stage {capability.stage.value}"
+    elif not is_throw_away and not is_live and capability.chain_id not in _NOBODY_S_CHAINS:
+        found = "a key that is kept, on a devnet whose id may be a public chain's"
+        allowed = f"throw-away keys, or devnet {' or '.join(map(str, sorted(_NOBODY_S_CHAINS)))}"
     else:
         return
     raise Denied(

@@ -79,7 +79,10 @@ class AnswerBody(Body, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CapabilityBody(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """A ``capability`` loaded (with its ``envelope``), or revoked (without)."""
+    """A ``capability`` loaded (with its ``envelope``), or revoked (without).
+
+    ``by`` is who says to have asked, ``asked_by`` the user whom the kernel names.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.CAPABILITY
 
@@ -91,11 +94,15 @@ class CapabilityBody(Body, frozen=True, kw_only=True, omit_defaults=True):
     replaced: str = ""
     reason: str = ""
     by: str = ""
+    asked_by: str = ""
     orders: tuple[str, ...] = ()
 
 
 class FreezeBody(Body, frozen=True, kw_only=True, omit_defaults=True):
-    """A ``freeze``: frozen or not, by whom and why. ``orders`` are the ids of people's orders."""
+    """A ``freeze``: frozen or not, by whom and why. ``orders`` are the ids of people's orders.
+
+    ``by`` is who says to have asked, ``asked_by`` the user whom the kernel names.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.FREEZE
 
@@ -104,4 +111,5 @@ class FreezeBody(Body, frozen=True, kw_only=True, omit_defaults=True):
     allow_exit: bool = True
     reason: str = ""
     by: str = ""
+    asked_by: str = ""
     orders: tuple[str, ...] = ()

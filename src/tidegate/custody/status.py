@@ -9,7 +9,9 @@ from tidegate.custody.requests import CapabilityStatus, KeyStatus, StatusAnswer
 from tidegate.custody.state import Held, SignerState
 
 
-def status_of(state: SignerState, keys: Mapping[str, KeyHandle], *, now_ms: int) -> StatusAnswer:
+def status_of(
+    state: SignerState, keys: Mapping[str, KeyHandle], *, now_ms: int, freed_ms: int
+) -> StatusAnswer:
     """Return freeze, keys, and the capabilities that are not over, with what is used of each."""
     shown = [held for held in state.held.values() if held.ended != "replaced"]
     shown = [held for held in shown if held.capability.expires_at * 1000 > now_ms]
@@ -21,12 +23,12 @@ def status_of(state: SignerState, keys: Mapping[str, KeyHandle], *, now_ms: int)
             KeyStatus(name=name, address=key.address, is_throw_away=key.is_throw_away)
             for name, key in sorted(keys.items())
         ),
-        capabilities=tuple(_capability(state, held, now_ms) for held in shown),
+        capabilities=tuple(_capability(state, held, freed_ms) for held in shown),
     )
 
 
-def _capability(state: SignerState, held: Held, now_ms: int) -> CapabilityStatus:
-    capability, used = held.capability, state.window(held.line).used(now_ms)
+def _capability(state: SignerState, held: Held, freed_ms: int) -> CapabilityStatus:
+    capability, used = held.capability, state.window(held.line).used(freed_ms)
     return CapabilityStatus(
         id=capability.id,
         purpose=capability.purpose.value,

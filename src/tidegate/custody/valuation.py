@@ -9,12 +9,27 @@ from __future__ import annotations
 from tidegate.chain import selector
 from tidegate.custody.content import Content, Judgement, Prices, TypedContent
 from tidegate.model import ZERO_ADDRESS, Address, Denied, Reason, UnsignedTransaction
+from tidegate.venues.executor import FORBIDDEN_CALLS
 
 TRANSFER = selector("transfer(address,uint256)")
 TRANSFER_FROM = selector("transferFrom(address,address,uint256)")
 APPROVE = selector("approve(address,uint256)")
-MOVES = frozenset({TRANSFER, TRANSFER_FROM, APPROVE})
-"""ERC-20 functions that give something away: under an exit capability they are no exits."""
+_GIVING = (
+    "increaseAllowance(address,uint256)",
+    "increaseApproval(address,uint256)",
+    "transferAndCall(address,uint256)",
+    "transferAndCall(address,uint256,bytes)",
+    "transferFromAndCall(address,address,uint256)",
+    "approveAndCall(address,uint256)",
+    "approveAndCall(address,uint256,bytes)",
+    "send(address,uint256,bytes)",
+    "authorizeOperator(address)",
+    "approveDelegation(address,uint256)",
+    "setAuthorization(address,bool)",
+    "transferOwnership(address)",
+)
+MOVES = frozenset({TRANSFER, TRANSFER_FROM, APPROVE, *FORBIDDEN_CALLS, *map(selector, _GIVING)})
+"""Functions that give away tokens, or power over them: under an exit capability they are no exits."""
 
 _ADDRESS_WORDS = {TRANSFER: 1, TRANSFER_FROM: 2, APPROVE: 1}
 _WORD = 32
@@ -63,11 +78,20 @@ def value_content(content: Content, prices: Prices) -> Judgement:
     return Judgement(moved, moved + gas)
 
 
+def is_permit(content: TypedContent) -> bool:
+    """Say whether typed data is a permit by ERC-2612: an approval that anyone may hand in."""
+    return content.primary_type == "Permit" and content.fields == _PERMIT
+
+
+def permit_ends_s(content: TypedContent) -> int | None:
+    """Return the deadline of a permit in Unix seconds, None if it is none that we can read."""
+    return _integer(content.message.get("deadline"))
+
+
 def _value_typed(content: TypedContent, prices: Prices) -> Judgement:
     token = content.verifying_contract
-    value = content.message.get("value")
-    is_permit = content.primary_type == "Permit" and content.fields == _PERMIT
-    if is_permit and token in prices and token is not None and (amount := _integer(value)) is not None:
+    amount = _integer(content.message.get("value"))
+    if is_permit(content) and token in prices and token is not None and amount is not None:
         moved = _usd_e6(prices, token, amount)
         return Judgement(moved, moved)
     return Judgement(0, 0, unvalued=f"{token or ''}:{content.primary_type}")

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tidegate.app.signer import (
     commented,
@@ -18,6 +19,8 @@ from tidegate.custody import IssuerKind
 from tidegate.custody.keys import KeyFile, KeyKind, Password
 from tidegate.model import ConfigError
 
+ISSUER = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32).public_key().public_bytes_raw().hex()
+
 
 def settings(folder: Path, text: str):
     path = folder / "signer.toml"
@@ -26,13 +29,13 @@ def settings(folder: Path, text: str):
 
 
 def changed(old: str, new: str) -> str:
-    text = commented()
+    text = commented(issuer=ISSUER)
     assert old in text
     return text.replace(old, new)
 
 
 def test_the_commented_file_is_the_default(tmp_path: Path) -> None:
-    read = settings(tmp_path, commented())
+    read = settings(tmp_path, commented(issuer=ISSUER))
     assert read.socket == tmp_path / "signer.sock"
     assert read.admin_socket == tmp_path / "admin.sock"
     assert read.journal == tmp_path / "journal.sqlite"
@@ -66,7 +69,8 @@ def test_every_key_of_the_form_stands_in_the_commented_file() -> None:
         ("devnets = [31337]", "devnets = [1]", "ethereum, a mainnet"),
         ('password = "fd:3"', 'password = "hunter2"', "credential:NAME"),
         ('kind = "devnet"', 'kind = "root"', "kind"),
-        ('public_key = "00', 'public_key = "zz', "public_key"),
+        (f'public_key = "{ISSUER[:2]}', 'public_key = "zz', "public_key"),
+        (ISSUER, "0" * 64, "anybody can sign"),
         ("age_max_s = 600", "age_max_s = 86400", "age_max_s"),
         ("quorum = 2", "quorum = 0", "quorum"),
         ("[chains]", "[chain]", "chains"),

@@ -19,6 +19,7 @@ from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.signer import (
     SignerSettings,
     commented,
+    demand_home,
     prepare_devnet_signer,
     read_signer_settings,
     run_signer,
@@ -72,7 +73,9 @@ def init(
 @app.command()
 def run(settings: Settings = None, as_json: JsonFlag = False) -> None:
     """Hold the keys and answer until SIGTERM. Gives up the network before it opens a key."""
-    chosen = _settings(settings)
+    path = settings or home() / "signer" / "signer.toml"
+    chosen = read_signer_settings(path)
+    demand_home(path, chosen)
 
     def report(facts: dict[str, Any]) -> None:
         emit(facts, as_json=as_json, render=lambda out: _started(out, facts))
@@ -181,7 +184,7 @@ def freeze(
 ) -> None:
     """Stop signing at once; exits are spared. Any process that may connect can do this."""
     request = Freeze(reason=reason, by=_me(), allow_exit=not no_exit, approvals=_orders(approvals))
-    place = _admin_socket(settings, socket) if no_exit else _worker_socket(settings, socket)
+    place = _admin_socket(settings, socket) if no_exit else _freezing_socket(settings, socket)
     _ask(place, lambda signer: signer.demand(request, Done))
     emit({"frozen": True, "allow_exit": not no_exit}, as_json=as_json, render=lambda out: out.print("frozen"))
 
@@ -244,6 +247,14 @@ def _worker_socket(settings: Path | None, socket: Path | None) -> Path:
 
 def _admin_socket(settings: Path | None, socket: Path | None) -> Path:
     return socket or _settings(settings).admin_socket
+
+
+def _freezing_socket(settings: Path | None, socket: Path | None) -> Path:
+    """Return the administrators' socket if we may open it: workers can not crowd that one."""
+    if socket is not None:
+        return socket
+    chosen = _settings(settings)
+    return chosen.admin_socket if os.access(chosen.admin_socket, os.W_OK) else chosen.socket
 
 
 def _ask(path: Path, ask: Callable[[SignerConnection], Awaitable[Result]]) -> Result:

@@ -6,12 +6,13 @@ runs as little code as it can. Its witness is another process (``app.witness``).
 
 from tidegate.app.signer.prepare import Prepared, commented, devnet_issuer, prepare_devnet_signer
 from tidegate.app.signer.process import open_keys, run_signer
-from tidegate.app.signer.settings import SignerSettings, read_signer_settings, uids_of
+from tidegate.app.signer.settings import SignerSettings, demand_home, read_signer_settings, uids_of
 
 __all__ = [
     "Prepared",
     "SignerSettings",
     "commented",
+    "demand_home",
     "devnet_issuer",
     "open_keys",
     "prepare_devnet_signer",

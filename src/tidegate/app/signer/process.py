@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from tidegate.custody import (
 )
 from tidegate.custody.keys import Curve, KeyFile, Password, SecpKey, read_password
 from tidegate.ledger import Journal
-from tidegate.model import ConfigError, RecordKind, SystemClock
+from tidegate.model import ConfigError, RecordKind, SystemClock, Unavailable
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -50,6 +51,7 @@ def run_signer(settings: SignerSettings, *, report: Report) -> None:
     with contextlib.ExitStack() as resources:
         settings.journal.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         journal = resources.enter_context(Journal.open(settings.journal, clock=clock))
+        hold_keys(settings, resources)
         facts = _facts(settings, confinement, keys)
         journal.append(RecordKind.SESSION, facts, actor="signer")
         witness = None
@@ -95,6 +97,33 @@ def open_keys(settings: SignerSettings) -> Mapping[str, SecpKey]:
             raise ConfigError(f"two keys are named {name!r}", code="key_name", fix="name each key once")
         keys[name] = key
     return keys
+
+
+def hold_keys(settings: SignerSettings, resources: contextlib.ExitStack) -> None:
+    """Keep every other signer of this machine away from our keys for as long as we run.
+
+    The journal's lease keeps a second process from the journal. A second process with another journal
+    knows nothing of what we signed: it would give every limit again, and other content under our nonces.
+
+    Raises
+    ------
+    Unavailable
+        ``key_in_use`` if another signer has one of them.
+    """
+    for table in settings.file.keys:
+        path = settings.key_file(table)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        resources.callback(os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unavailable(
+                f"another signer holds the key of {path}",
+                code="key_in_use",
+                found="a running signer, with a journal of its own",
+                allowed="one signer a key: its journal is the memory of limits and nonces",
+                fix="stop that process; give each signer keys of its own",
+            ) from None
 
 
 async def _serve(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import pwd
+import stat
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,7 @@ import msgspec
 from tidegate.chain import NETWORKS, Network, devnet_network
 from tidegate.custody import Issuer, IssuerKind, check_rate
 from tidegate.custody.keys import check_source
+from tidegate.custody.pinning import pinned
 from tidegate.model import ConfigError
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -142,6 +144,38 @@ class SignerSettings(msgspec.Struct, frozen=True):
         return self.folder / key.file
 
 
+def demand_home(path: Path, settings: SignerSettings) -> None:
+    """Refuse to run from files that someone else could change: who writes them pins issuers.
+
+    ``signer.toml``, the key files, the journal and the folders that they lie in must be our own, or the
+    superuser's, and writable by nobody else.
+
+    Raises
+    ------
+    ConfigError
+        ``open_to_others`` with the first that is not.
+    """
+    files = [path, settings.journal, *(settings.key_file(one) for one in settings.file.keys)]
+    for file in files:
+        for place in (file.parent, file):
+            _demand_ours(place)
+
+
+def _demand_ours(place: Path) -> None:
+    try:
+        state = place.stat()
+    except FileNotFoundError:
+        return  # whoever needs it says so; whoever makes it makes it private
+    if state.st_uid not in (0, os.geteuid()) or state.st_mode & 0o022:
+        raise ConfigError(
+            f"others could change {place}, on which the signer relies",
+            code="open_to_others",
+            found=f"{stat.filemode(state.st_mode)} of user {state.st_uid}",
+            allowed=f"of user {os.geteuid()} or 0, and writable by nobody else",
+            fix=f"find out who wrote to it; then: chmod go-w {place}, and chown it if it is another's",
+        )
+
+
 def read_signer_settings(path: Path) -> SignerSettings:
     """Read ``signer.toml``.
 
@@ -167,7 +201,7 @@ def read_signer_settings(path: Path) -> SignerSettings:
             )
     settings = SignerSettings(file, path.absolute().parent)
     # What can only be resolved now is an error of the file, not of the moment when it is first used.
-    _ = settings.networks, settings.worker_uids, settings.admin_uids
+    _ = settings.networks, settings.worker_uids, settings.admin_uids, pinned(settings.issuers)
     return settings
 
 

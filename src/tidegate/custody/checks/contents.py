@@ -6,7 +6,7 @@ from tidegate.custody.asking import Ask
 from tidegate.custody.capability import Purpose
 from tidegate.custody.checks.denial import deny
 from tidegate.custody.content import TypedContent
-from tidegate.custody.valuation import MOVES
+from tidegate.custody.valuation import MOVES, is_permit, permit_ends_s
 from tidegate.model import Reason, UnsignedTransaction
 
 
@@ -51,6 +51,7 @@ def typed_data_listed(ask: Ask) -> None:
     for listed in ask.held.capability.typed_domains:
         if (listed.name, listed.version, listed.chain_id, listed.verifying_contract) == domain:
             if content.primary_type in listed.primary_types:
+                _permit_ends(ask, content)
                 return
             break
     deny(
@@ -59,6 +60,21 @@ def typed_data_listed(ask: Ask) -> None:
         f"{content.primary_type} of {domain}",
         "; ".join(str(one) for one in ask.held.capability.typed_domains) or "no typed data",
     )
+
+
+def _permit_ends(ask: Ask, content: TypedContent) -> None:
+    """Refuse a permit that can be handed in when the capability is over, or revoked and forgotten."""
+    if not is_permit(content):
+        return
+    ends_s, expires_at = permit_ends_s(content), ask.held.capability.expires_at
+    if ends_s is None or ends_s > expires_at:
+        deny(
+            Reason.TYPED_DATA_NOT_ALLOWED,
+            "the permit outlives the capability",
+            f"deadline {ends_s}",
+            f"at most {expires_at}, when the capability expires",
+            "sign a permit for the next minutes",
+        )
 
 
 def policies_hold(ask: Ask) -> None:

@@ -20,7 +20,7 @@ def notional_within(ask: Ask) -> None:
             judgement.unvalued,
             ", ".join(f"{one.target or ''}:{one.function}" for one in capability.unvalued) or "nothing",
         )
-    used = ask.state.window(ask.held.line).used(ask.now_ms).notional_usd_e6
+    used = ask.state.window(ask.held.line).used(ask.freed_ms).notional_usd_e6
     _within(
         Reason.NOTIONAL_LIMIT,
         "notional",
@@ -38,7 +38,7 @@ def at_risk_within(ask: Ask) -> None:
     if judgement is None:
         return
     capability = ask.held.capability
-    used = ask.state.window(ask.held.line).used(ask.now_ms).at_risk_usd_e6
+    used = ask.state.window(ask.held.line).used(ask.freed_ms).at_risk_usd_e6
     _within(
         Reason.AT_RISK_LIMIT,
         "at-risk",
@@ -57,7 +57,7 @@ def count_within(ask: Ask) -> None:
         return
     capability, charge = ask.held.capability, ask.charge(judgement)
     window = ask.state.window(ask.held.line)
-    used = window.used(ask.now_ms).transactions
+    used = window.used(ask.freed_ms).transactions
     if charge.transactions and used + charge.transactions > capability.tx_day:
         deny(
             Reason.COUNT_LIMIT,
@@ -67,7 +67,7 @@ def count_within(ask: Ask) -> None:
         )
     if charge.unvalued:
         per_day = _per_day(ask, charge.unvalued) or 0
-        signed = window.unvalued(charge.unvalued, ask.now_ms)
+        signed = window.unvalued(charge.unvalued, ask.freed_ms)
         if signed + 1 > per_day:
             deny(
                 Reason.COUNT_LIMIT,

@@ -14,10 +14,12 @@ from tidegate.custody.keys.encryption import wrong_password
 from tidegate.custody.keys.keyfile import read_private
 from tidegate.custody.keys.local import SECRET_BYTES, Curve, open_secret
 from tidegate.custody.keys.password import Password
+from tidegate.custody.nesting import is_shallow
 from tidegate.model import ConfigError, Tampered
 
 _SCRYPT_BYTES_MAX = 2**30
 _PBKDF2_ROUNDS_MAX = 10_000_000
+_DERIVED_BYTES = 32
 _HEX = re.compile(rb"(0x)?([0-9a-fA-F]{64})")
 
 
@@ -28,6 +30,7 @@ class _Figures(msgspec.Struct, frozen=True):
     r: int = 0
     p: int = 0
     c: int = 0
+    dklen: int = 32
 
 
 class _Crypto(msgspec.Struct, frozen=True):
@@ -53,13 +56,18 @@ def secret_of_keystore(path: Path, password: Password) -> bytes:
         if it does not hold its address's key.
     """
     raw = read_private(path)
+    if not is_shallow(raw):  # the library's own reader follows nesting until the process ends
+        raise _unknown(path, "JSON that nests too deep", "what geth or eth-account wrote")
     try:
         file = msgspec.json.decode(raw, type=_Standard)
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError):
         raise _unknown(path, "no keystore of version 3", "what geth or eth-account wrote") from None
     figures = file.crypto.kdfparams
-    if 128 * figures.n * figures.r * figures.p > _SCRYPT_BYTES_MAX or figures.c > _PBKDF2_ROUNDS_MAX:
+    is_too_much = 128 * figures.n * figures.r * figures.p > _SCRYPT_BYTES_MAX
+    if is_too_much or figures.c > _PBKDF2_ROUNDS_MAX or min(msgspec.structs.astuple(figures)) < 0:
         raise _unknown(path, f"{figures}", "scrypt with 128·n·r·p up to 2^30, or 10^7 rounds of PBKDF2")
+    if figures.dklen != _DERIVED_BYTES:
+        raise _unknown(path, f"a derived key of {figures.dklen} bytes", f"{_DERIVED_BYTES} bytes")
     try:
         secret = bytes(decode_keyfile_json(msgspec.json.decode(raw), password.reveal()))
     except ValueError as error:

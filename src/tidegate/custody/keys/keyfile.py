@@ -233,12 +233,12 @@ def read_private(path: Path) -> bytes:
         ) from None
     with os.fdopen(descriptor, "rb") as file:
         state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or state.st_mode & 0o077:
+        if not stat.S_ISREG(state.st_mode) or state.st_mode & 0o077 or state.st_uid not in (0, os.geteuid()):
             raise ConfigError(
                 f"the key file {path} is open to others",
                 code="key_file",
-                found=stat.filemode(state.st_mode),
-                allowed="a file of mode 0600",
+                found=f"{stat.filemode(state.st_mode)} of user {state.st_uid}",
+                allowed="a file of ours of mode 0600",
                 fix=f"chmod 600 {path}; if others may have read it, move the funds to a new key",
             )
         raw = file.read(_FILE_BYTES_MAX + 1)

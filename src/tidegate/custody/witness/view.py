@@ -90,7 +90,7 @@ class WitnessView:
 
     def _age_ms(self, subject: Subject) -> float:
         known = self._readings.get(subject)
-        return float("inf") if known is None else self._clock.now_ms() - known.read_at_ms
+        return float("inf") if known is None else abs(self._clock.now_ms() - known.read_at_ms)
 
     async def _ask(self, subjects: Sequence[Subject]) -> list[Answer]:
         if not subjects:
