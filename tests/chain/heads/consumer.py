@@ -13,8 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
-from tidegate.chain import ChainClient, devnet_network
+from tidegate.chain import devnet_network
 from tidegate.chain.heads import Added, Change, HeadFollower, JournalCursors, NodeBlocks, RolledBack
+from tidegate.chain.rpc import Endpoint, Keep, Priority, RpcPool
 from tidegate.ledger import Journal
 from tidegate.model import SystemClock
 
@@ -49,8 +50,9 @@ async def main(url: str, ledger: str, book: str, at: int) -> None:
     with Journal.open(Path(ledger), clock=SystemClock()) as journal:
         cursors = KillingCursors(journal, network.chain_id)
         cursors.left = at
-        async with ChainClient(url, network.chain_id) as client:
-            following = HeadFollower(NodeBlocks(client), cursors, network, start_block=0, span_max=40)
+        async with RpcPool(network, [Endpoint("node", url)]) as pool:
+            reads = pool.reads(priority=Priority.CONFIRM, keep=Keep.NOTHING)
+            following = HeadFollower(NodeBlocks(reads), cursors, network, start_block=0, span_max=40)
             while batch := await following.step():
                 write(Path(book), [entry_of(change, network.chain_id) for change in batch])
             following.acknowledge()

@@ -11,7 +11,7 @@ from eth_account import Account
 from tests.chain.heads.fold import Fold
 from tests.sim.assembly import ALICE, BOB, ETHER, LOGS, initcode
 
-from tidegate.chain import ChainClient, address, devnet_network, hex_data
+from tidegate.chain import address, devnet_network, hex_data
 from tidegate.chain.heads import (
     BlockState,
     Change,
@@ -22,6 +22,7 @@ from tidegate.chain.heads import (
     NodeBlocks,
     RolledBack,
 )
+from tidegate.chain.rpc import Endpoint, Keep, RpcPool
 from tidegate.chain.wire import mined_logs_of
 from tidegate.model import Divergence, ManualClock
 from tidegate.sim import ExactWorld
@@ -45,6 +46,10 @@ def world(node: ExactWorld) -> Iterator[ExactWorld]:
         node.set_mining("auto")
 
 
+def pool_of(world: ExactWorld) -> RpcPool:
+    return RpcPool(NETWORK, [Endpoint("node", world.url)])
+
+
 class Following:
     """One follower over one node; each call is a conversation of its own."""
 
@@ -58,12 +63,13 @@ class Following:
         self.follower = HeadFollower(self._source, cursors or MemoryCursors(), network, **options)
 
     async def request(self, method: str, *params):
-        return await self._client.request(method, *params)
+        return await self._reads.request(method, *params)
 
     def look(self, times: int = 3) -> list[Change]:
         async def conversation() -> list[Change]:
             found: list[Change] = []
-            async with ChainClient(self._world.url, NETWORK.chain_id) as self._client:
+            async with pool_of(self._world) as pool:
+                self._reads = pool.reads(keep=Keep.NOTHING)
                 for _ in range(times):
                     batch = await self.follower.step()
                     self.fold.take(batch)
@@ -196,8 +202,8 @@ def test_a_backfill_over_a_node_in_spans(world: ExactWorld) -> None:
 
 def test_a_hash_that_the_node_does_not_know_is_none(world: ExactWorld) -> None:
     async def conversation() -> None:
-        async with ChainClient(world.url, NETWORK.chain_id) as client:
-            source = NodeBlocks(client)
+        async with pool_of(world) as pool:
+            source = NodeBlocks(pool.reads(keep=Keep.NOTHING))
             assert await source.header(b"\x11" * 32) is None
             assert await source.header(10**6) is None
             head = await source.head()

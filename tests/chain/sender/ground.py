@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from tidegate.chain import (
-    ChainClient,
     FeeHistory,
     Fees,
     Network,
@@ -21,6 +20,7 @@ from tidegate.chain import (
     address,
     devnet_network,
 )
+from tidegate.chain.rpc import Endpoint, Keep, RpcPool
 from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import Journal
 from tidegate.model import (
@@ -100,33 +100,34 @@ def tracked(wanted: Work, refusals: Sequence[Denied | None] = ()) -> Tracked:
 
 
 class FrailChain:
-    """The node's own client, with a wire that the test cuts."""
+    """The node through a pool, with a wire that the test cuts."""
 
-    def __init__(self, client: ChainClient) -> None:
-        self.client = client
+    def __init__(self, pool: RpcPool) -> None:
+        self.pool = pool
+        self.reads = pool.reads(keep=Keep.NOTHING)
         self.on_send: Exception | None = None
         self.loses_sends = False
         self.sent: list[bytes] = []
 
     async def block(self, reference: object = "latest") -> Block:
-        return await self.client.block(reference)  # type: ignore[arg-type]
+        return await self.reads.block(reference)  # type: ignore[arg-type]
 
     async def nonce(self, account: Address, block: object = "latest") -> int:
-        return await self.client.nonce(account, block)  # type: ignore[arg-type]
+        return await self.reads.nonce(account, block)  # type: ignore[arg-type]
 
     async def receipt(self, transaction_hash: bytes) -> Receipt | None:
-        return await self.client.receipt(transaction_hash)
+        return await self.reads.receipt(transaction_hash)
 
     async def knows(self, transaction_hash: bytes) -> bool:
-        return await self.client.knows(transaction_hash)
+        return await self.reads.knows(transaction_hash)
 
     async def fee_history(self, blocks: int = 20, percentiles: Sequence[float] = (60,)) -> FeeHistory:
-        return await self.client.fee_history(blocks, percentiles)
+        return await self.reads.fee_history(blocks, percentiles)
 
     async def send_raw(self, raw: bytes) -> bytes:
         self.sent.append(raw)
         if not self.loses_sends:
-            known = await self.client.send_raw(raw)
+            known = await self.pool.send_raw(raw)
         if self.on_send is not None:
             raise self.on_send
         return known
@@ -182,15 +183,20 @@ class Place:
         return list(self.world.waiting(self.key.address).values())
 
 
+def pool_of(world: ExactWorld) -> RpcPool:
+    """Return a pool of the one node, not started yet."""
+    return RpcPool(devnet_network(CHAIN), [Endpoint("node", world.url)])
+
+
 @asynccontextmanager
 async def place_of(
     world: ExactWorld, folder: Path, *, key: ThrowAwayKey | None = None, **network: object
 ) -> AsyncIterator[Place]:
-    async with ChainClient(world.url, CHAIN) as client:
+    async with pool_of(world) as pool:
         with Journal.open(folder / "ledger.sqlite", clock=SystemClock()) as journal:
             yield Place(
                 world,
-                FrailChain(client),
+                FrailChain(pool),
                 journal,
                 SlyKey(key or key_of()),
                 msgspec.structs.replace(devnet_network(CHAIN), **network),

@@ -15,6 +15,7 @@ from tests.chain.sender.ground import CHAIN, COUNTER, GWEI, REVERTS, FrailChain,
 from tests.pipeline import fakes
 
 from tidegate.chain import Fees, address
+from tidegate.chain.rpc import RpcPool
 from tidegate.model import (
     Ambiguous,
     Denied,
@@ -144,17 +145,17 @@ SCENES = (
 
 
 class SceneChain(FrailChain):
-    """The node's client with the scene's wire: what it does to content, never to cancels."""
+    """The node through a pool, with the scene's wire: what it does to content, never to cancels."""
 
-    def __init__(self, client: object, world: ExactWorld, scene: Scene) -> None:
-        super().__init__(client)  # type: ignore[arg-type]
+    def __init__(self, pool: RpcPool, world: ExactWorld, scene: Scene) -> None:
+        super().__init__(pool)
         self._world, self._scene = world, scene
 
     async def send_raw(self, raw: bytes) -> bytes:
         if is_cancel(raw):
-            return await self.client.send_raw(raw)
+            return await self.pool.send_raw(raw)
         trouble = self._scene.on_content(self._world, raw)
-        known = await self.client.send_raw(raw) if self._scene.arrives else b""
+        known = await self.pool.send_raw(raw) if self._scene.arrives else b""
         self._scene.then(self._world)
         if trouble is not None:
             raise trouble

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from tests.chain.sender.ground import CHAIN, SlyKey, key_of
+from tests.chain.sender.ground import CHAIN, SlyKey, key_of, pool_of
 from tests.pipeline.fakes import FakeDesk, intent
 from tests.pipeline.kills.scenes import Scene, SceneChain, foreign, plan_of
 
-from tidegate.chain import ChainClient, Sender, SenderSettings, State, devnet_network
+from tidegate.chain import Sender, SenderSettings, State, devnet_network
+from tidegate.chain.rpc import RpcPool
 from tidegate.ledger import Journal
 from tidegate.model import Divergence, Intent, Plan, RecordKind, Stage, SystemClock
 from tidegate.pipeline import NodeChain, Run, Street, recover
@@ -67,12 +68,10 @@ class SceneDesk(FakeDesk):
 class Worker:
     """One life of the process that walks the street."""
 
-    def __init__(
-        self, scene: Scene, world: ExactWorld, folder: Path, client: ChainClient, mortal: Mortal
-    ) -> None:
+    def __init__(self, scene: Scene, world: ExactWorld, folder: Path, pool: RpcPool, mortal: Mortal) -> None:
         self._scene, self._world, self._folder = scene, world, folder
         network = msgspec.structs.replace(devnet_network(CHAIN), confirmations=2, reorg_max_blocks=3)
-        self._chain = SceneChain(client, world, scene)
+        self._chain = SceneChain(pool, world, scene)
         key = SlyKey(key_of())
         if scene.signer_says is not None:
             key.answers = [scene.signer_says] * 50
@@ -86,7 +85,7 @@ class Worker:
         self._street = Street(
             stage=Stage.PAPER,
             desk=SceneDesk(scene),
-            chain=NodeChain(client, self._chain.send_raw, network),
+            chain=NodeChain(self._chain.reads, self._chain.send_raw, network),
             sender=self._sender,
             journal=mortal,  # type: ignore[arg-type]
             limits={"strategy": RunLimits(max_in_flight=9)},
@@ -167,10 +166,10 @@ class Worker:
 
 async def live(scene: Scene, world: ExactWorld, folder: Path, kill: Kill | None) -> list[RecordKind]:
     """Live one life; return the kinds of the records that were written in it."""
-    async with ChainClient(world.url, CHAIN) as client:
+    async with pool_of(world) as pool:
         with Journal.open(folder / "ledger.sqlite", clock=SystemClock()) as journal:
             mortal = Mortal(journal, kill)
-            await Worker(scene, world, folder, client, mortal).play()
+            await Worker(scene, world, folder, pool, mortal).play()
             return mortal.kinds
 
 
