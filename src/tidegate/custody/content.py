@@ -27,6 +27,9 @@ class TypedContent:
     message: Mapping[str, Any]
 
 
+UNREAD = TypedContent(b"", "", (), None, None, None, None, {})
+"""Typed data under a capability that is not there or lists no domain: no check of a domain lets it pass."""
+
 Content: TypeAlias = UnsignedTransaction | TypedContent
 
 

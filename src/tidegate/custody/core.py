@@ -14,7 +14,7 @@ import msgspec
 from tidegate.chain import Network, keccak256
 from tidegate.custody.asking import Ask, SignerRules, World
 from tidegate.custody.checks import CHECKS
-from tidegate.custody.content import Content
+from tidegate.custody.content import UNREAD, Content
 from tidegate.custody.envelope import Issuer
 from tidegate.custody.governing import CheckFailed, demand_administrator, freeze, load, revoke, unfreeze
 from tidegate.custody.pinning import pinned
@@ -247,7 +247,7 @@ class SignerCore:
 
     def _sign(self, request: SignTransaction | SignTypedData, base: AnswerBody, now_ms: int) -> _Decision:
         key = self._key(request.key)
-        content, digest = _content(request)
+        content, digest = self._content(request)
         ask = Ask(
             request,
             content=content,
@@ -265,6 +265,12 @@ class SignerCore:
                 raise CheckFailed(name, denied) from denied
         body = msgspec.structs.replace(base, signing=_signing(ask))
         return body, lambda: _signature(request, key, digest)
+
+    def _content(self, request: SignTransaction | SignTypedData) -> tuple[Content, bytes]:
+        held = self._state.held.get(request.capability_id)
+        if isinstance(request, SignTypedData) and (held is None or not held.capability.typed_domains):
+            return UNREAD, b""  # reading it is the dearest thing that can be asked, and it is refused
+        return _content(request)
 
     def _key(self, name: str) -> KeyHandle:
         if name not in self._keys:

@@ -1,8 +1,8 @@
 """The signer's sockets: who may speak, how fast, in which form; what is asked goes to the core.
 
 Frames that are here when the core is free are answered by one call of it, up to 64 requests, and so
-share one durable commit. Nothing here judges a request; what breaks the form closes its connection,
-is counted and journaled.
+share one durable commit. Administrators and freezes go first, whatever waits. Nothing here judges a
+request; what breaks the form closes its connection, is counted and journaled.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ from tidegate.model import Clock, Reason
 
 CONNECTIONS_MAX = 128
 _ARRAY_BYTES = 8
+_TOGETHER_BYTES_MAX = 65_536
+"""How much content one call of the core may hold: what it costs to judge grows with it, and while the
+core judges nobody is heard."""
 
 
 class Core(Protocol):
@@ -90,6 +93,7 @@ class SignerServer:
         self._witness = witness
         self._connections_max = connections_max
         self.frame_s = frame_s
+        self._urgent: deque[_Frame] = deque()
         self._waiting: deque[_Frame] = deque()
         self._is_scheduled = False
         self._connections: set[Connection] = set()
@@ -123,7 +127,7 @@ class SignerServer:
                 server.close()
             if self._asking:
                 await asyncio.wait(self._asking)
-            while self._waiting and self._defect is None:
+            while (self._urgent or self._waiting) and self._defect is None:
                 self._work()
             for connection in tuple(self._connections):
                 connection.finish()
@@ -168,7 +172,8 @@ class SignerServer:
             self._queue(frame)
 
     def _queue(self, frame: _Frame) -> None:
-        self._waiting.append(frame)
+        is_urgent = frame.connection.peer[0] or any(isinstance(one, Freeze) for one in frame.requests)
+        (self._urgent if is_urgent else self._waiting).append(frame)
         if not self._is_scheduled:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._work)
@@ -176,19 +181,24 @@ class SignerServer:
     def _work(self) -> None:
         """Answer frames that wait, those of one user and door together, in one commit."""
         self._is_scheduled = False
-        if not self._waiting or self._defect is not None:
+        waiting = self._urgent or self._waiting
+        if not waiting or self._defect is not None:
             return
-        first = self._waiting[0].connection
+        first = waiting[0].connection
         frames: list[_Frame] = []
         asked: list[Request] = []
-        while self._waiting and self._waiting[0].connection.peer == first.peer:
-            if asked and len(asked) + len(self._waiting[0].requests) > REQUESTS_MAX:
+        weight_bytes = 0
+        while waiting and waiting[0].connection.peer == first.peer:
+            weight_bytes += _weight_bytes(waiting[0])
+            if asked and len(asked) + len(waiting[0].requests) > REQUESTS_MAX:
                 break
-            frame = self._waiting.popleft()
+            if asked and weight_bytes > _TOGETHER_BYTES_MAX:
+                break
+            frame = waiting.popleft()
             frame.answered = _within_rate(frame)
             asked += compress(frame.requests, frame.answered)
             frames.append(frame)
-        if self._waiting:
+        if self._urgent or self._waiting:
             self._is_scheduled = True
             asyncio.get_running_loop().call_soon(self._work)
         try:
@@ -238,6 +248,10 @@ class _Frame:
     connection: Connection
     requests: list[Request]
     answered: list[bool] = field(default_factory=list)
+
+
+def _weight_bytes(frame: _Frame) -> int:
+    return sum(len(getattr(one, "typed", getattr(one, "envelope", b""))) for one in frame.requests)
 
 
 def _within_rate(frame: _Frame) -> list[bool]:
