@@ -18,7 +18,7 @@ from tidegate.app.metrics import BEYOND, SECONDS_BUCKETS, SERIES_MAX
 from tidegate.chain import NETWORKS
 from tidegate.desks.atomic import json_schema
 from tidegate.model import Metric, Placement, Reason, errors, format_units
-from tidegate.pipeline import STAGES
+from tidegate.pipeline import MAY_DIFFER, STAGES
 from tidegate.risk import Breaker, chain_breakers, desk_breakers, drawdown_breaker, oracle_breaker
 from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
 from tidegate.risk.limits import LIMITS, PAPER_DEFAULTS, RUN_LIMITS
@@ -48,12 +48,20 @@ def stages() -> str:
         f"| {row.to_enter} |"
         for row in STAGES.values()
     )
+    differing = "\n".join(
+        f"| {kind.value} | {', '.join(f'`{field}`' for field in sorted(fields))} |"
+        for kind, fields in MAY_DIFFER.items()
+    )
     return (
         "# Stages\n\n"
         "The same desk code and the same street in every stage; this table is all that differs. "
         "A live stage is refused to every key but one that signs under a capability.\n\n"
         "| stage | events from | plans run on | signs with | sends to | to enter |\n"
-        f"|---|---|---|---|---|---|\n{rows}\n"
+        f"|---|---|---|---|---|---|\n{rows}\n\n"
+        "## Paper and fork\n\n"
+        "For the same market and strategies the walks of paper and of fork differ in these fields, and in no "
+        "other: a test compares their journals. A fork's blocks have other parents, and so other hashes.\n\n"
+        f"| record | fields |\n|---|---|\n{differing}\n"
     )
 
 
