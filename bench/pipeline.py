@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tidegate.chain import ChainClient, Sender, SenderSettings, address, devnet_network
+from tidegate.chain import Sender, SenderSettings, address, devnet_network
+from tidegate.chain.rpc import Endpoint, Keep, RpcPool
 from tidegate.custody import ThrowAwayKey
 from tidegate.ledger import Journal
 from tidegate.model import (
@@ -155,6 +156,11 @@ def run(intents: int = _INTENTS) -> dict[str, Any]:
     }
 
 
+def pool_of(url: str) -> RpcPool:
+    """Return a pool of the one node, not started yet."""
+    return RpcPool(devnet_network(CHAIN), [Endpoint("node", url)])
+
+
 def key_of(name: str) -> ThrowAwayKey:
     """Return a key of the bench's own."""
     return ThrowAwayKey(f"bench {name}", stage=Stage.PAPER, chain_ids=frozenset({CHAIN}))
@@ -162,8 +168,8 @@ def key_of(name: str) -> ThrowAwayKey:
 
 async def _measure(world: ExactWorld, folder: Path, intents: int) -> tuple[list[float], float]:
     network = devnet_network(CHAIN)
-    async with ChainClient(world.url, CHAIN) as client:
-        chain = NodeChain(client, client.send_raw, network)
+    async with pool_of(world.url) as pool:
+        chain = NodeChain(pool.reads(keep=Keep.NOTHING), pool.send_raw, network)
         with Journal.open(folder / "ledger.sqlite", clock=SystemClock()) as journal:
             sender = Sender(
                 signer=key_of("bench"),
@@ -228,14 +234,15 @@ async def _peer(world: ExactWorld, intents: int) -> float:
             CHAIN, number, COUNTER, bytes.fromhex(digest(number)), 0, 100_000, 20 * _GWEI, _GWEI
         )
         raws.append(key.sign_now(unsigned, intent_id="peer", plan_digest=unsigned.content_digest).raw)
-    async with ChainClient(world.url, CHAIN) as client:
+    async with pool_of(world.url) as pool:
+        reads = pool.reads(keep=Keep.NOTHING)
         start = time.perf_counter()
         left = iter(raws)
 
         async def worker() -> None:
             for raw in left:
-                known = await client.send_raw(raw)
-                while await client.receipt(known) is None:  # noqa: ASYNC110  what else is there to wait for
+                known = await pool.send_raw(raw)
+                while await reads.receipt(known) is None:  # noqa: ASYNC110  what else is there to wait for
                     await asyncio.sleep(0)
 
         await asyncio.gather(*(worker() for _ in range(_AT_ONCE)))

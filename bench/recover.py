@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.pipeline import CHAIN, COUNTED, COUNTER, COUNTS, MANY, Desk, intent_of, key_of
-from tidegate.chain import ChainClient, Sender, SenderSettings, devnet_network
+from bench.pipeline import CHAIN, COUNTED, COUNTER, COUNTS, MANY, Desk, intent_of, key_of, pool_of
+from tidegate.chain import Sender, SenderSettings, devnet_network
+from tidegate.chain.rpc import Keep, RpcPool
 from tidegate.ledger import Journal
 from tidegate.model import Stage, SystemClock
 from tidegate.pipeline import NodeChain, Street, StreetSettings, recover
@@ -59,9 +60,9 @@ def run(open_transactions: int = _OPEN, rounds: int = _ROUNDS) -> dict[str, Any]
     }
 
 
-def _street(client: ChainClient, journal: Journal, open_max: int) -> Street:
+def _street(pool: RpcPool, journal: Journal, open_max: int) -> Street:
     network = devnet_network(CHAIN)
-    chain = NodeChain(client, client.send_raw, network)
+    chain = NodeChain(pool.reads(keep=Keep.NOTHING), pool.send_raw, network)
     return Street(
         stage=Stage.PAPER,
         desk=Desk(),
@@ -93,9 +94,9 @@ def _kill_a_worker(world: ExactWorld, ledger: Path, count: int) -> None:
 
 
 async def _send_and_die(url: str, ledger: Path, count: int) -> None:
-    async with ChainClient(url, CHAIN) as client:
+    async with pool_of(url) as pool:
         journal = Journal.open(ledger, clock=SystemClock())
-        street = _street(client, journal, count)
+        street = _street(pool, journal, count)
         await asyncio.gather(*(street.submit(intent_of(number)) for number in range(count)))
         if len(street.open_runs) != count:
             raise RuntimeError(f"{len(street.open_runs)} of {count} are open")
@@ -114,9 +115,9 @@ def _include_half(world: ExactWorld) -> None:
 
 
 async def _reconcile(world: ExactWorld, ledger: Path, count: int) -> None:
-    async with ChainClient(world.url, CHAIN) as client:
+    async with pool_of(world.url) as pool:
         with Journal.open(ledger, clock=SystemClock()) as journal:
-            street = _street(client, journal, count)
+            street = _street(pool, journal, count)
             await recover(street, journal, now_ms=SystemClock().now_ms())
             ended = await street.follow()
             if len(ended) + len(street.open_runs) != count or len(ended) != count // 2:
@@ -124,8 +125,9 @@ async def _reconcile(world: ExactWorld, ledger: Path, count: int) -> None:
 
 
 async def _round_trip_s(world: ExactWorld, count: int) -> float:
-    async with ChainClient(world.url, CHAIN) as client:
+    async with pool_of(world.url) as pool:
+        reads = pool.reads(keep=Keep.NOTHING)
         start = time.perf_counter()
         for _ in range(count):
-            await client.nonce(key_of("bench").address)
+            await reads.nonce(key_of("bench").address)
         return (time.perf_counter() - start) / count

@@ -3,7 +3,7 @@
 One calldata, from one sender, on one block: a loan from Aave, a swap on Uniswap v2, one on v3, back
 again and the bounds, in the executor's own bytecode. It is run by the fast world (ours), by the bare
 engine inside it with the least that keeps its state clean (the peer), and by sequential ``eth_call`` on
-the exact world that the block comes from: through the house's async client (``eth_call_s``), and
+the exact world that the block comes from: through a pool of this one node (``eth_call_s``), and
 through one blocking kept-alive connection, which is the least that HTTP can cost from Python
 (``eth_call_blocking_s``). The executor's ``simulate`` is measured too: it always reverts, so it also
 pays for reading revert data out of the engine's text.
@@ -25,7 +25,8 @@ from bench.arbitrage import flash_arbitrage
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.paper import PaperMarket, prepare_market
 from tidegate.app.runtime import Job, devnet_ground
-from tidegate.chain import ChainClient, Connection, call_parameter, quantity
+from tidegate.chain import Connection, call_parameter, devnet_network, quantity
+from tidegate.chain.rpc import Endpoint, Keep, RpcPool
 from tidegate.desks.atomic import parse_strategy, search_size, template_text
 from tidegate.model import Address, Block
 from tidegate.sim import ExactWorld, FastWorld, PinnedWorlds, WorldReverted
@@ -139,10 +140,11 @@ def _seconds_each(call: Callable[[], object], calls: int) -> float:
 
 
 async def _eth_calls(exact: ExactWorld, case: Case, block: Block, calls: int) -> float:
-    async with ChainClient(exact.url, exact.chain_id) as client:
+    async with RpcPool(devnet_network(exact.chain_id), [Endpoint("node", exact.url)]) as pool:
+        reads = pool.reads(keep=Keep.NOTHING)
         began = time.perf_counter()
         for _ in range(calls):
-            await client.call(case.to, case.execute, sender=case.sender, block=block.number)
+            await reads.call(case.to, case.execute, sender=case.sender, block=block.number)
         return (time.perf_counter() - began) / calls
 
 

@@ -61,7 +61,7 @@ class BlockSource(Protocol):
 
 
 class Requests(Protocol):
-    """Anything that asks a node: ``ChainReads`` of a pool, ``ChainClient``."""
+    """Anything that asks a node: ``ChainReads`` of a pool."""
 
     async def request(self, method: str, *params: Any) -> Any:
         """Return the raw result."""
