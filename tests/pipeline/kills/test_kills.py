@@ -28,6 +28,13 @@ def node() -> Iterator[ExactWorld]:
         yield world
 
 
+@pytest.fixture
+def own_node() -> Iterator[ExactWorld]:
+    """A node for one schedule: after some hundred blocks anvil has forgotten states that a reorg needs."""
+    with world_of(block_time_s=BLOCK_TIME_S) as world:
+        yield world
+
+
 def play(scene: Scene, world: ExactWorld, folder: Path, kills: list[Kill]) -> int:
     """Play a scene through these deaths and then to its end; return how many deaths there were."""
     begin(world, folder)
@@ -106,16 +113,16 @@ def test_killed_at_each_kind_of_record_it_ends_the_same(
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_killed_at_every_record_it_ends_the_same(
-    scene: Scene, node: ExactWorld, hooks: Hooks, tmp_path: Path
+    scene: Scene, own_node: ExactWorld, hooks: Hooks, tmp_path: Path
 ) -> None:
     for number, (_, kill) in enumerate(hooks[scene.name]):
-        assert alone(node, scene, tmp_path / str(number), [kill]) == 1
+        assert alone(own_node, scene, tmp_path / str(number), [kill]) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(250))
 def test_a_random_schedule_of_kills_loses_nothing_and_doubles_nothing(
-    seed: int, node: ExactWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int, own_node: ExactWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dice = random.Random(seed)
     # What a kill takes along of the open group depends on the machine's pace; here on the seed.
@@ -124,7 +131,7 @@ def test_a_random_schedule_of_kills_loses_nothing_and_doubles_nothing(
     lives = dice.randint(1, LIVES_MAX)
     kills = [Kill(dice.randint(1, 12), dice.random() < 0.5) for _ in range(lives)]
     try:
-        alone(node, scene, tmp_path, kills)
+        alone(own_node, scene, tmp_path, kills)
     except AssertionError as error:
         raise AssertionError(f"{scene.name}: {kills}") from error
 
