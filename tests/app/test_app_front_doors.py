@@ -5,6 +5,30 @@ from importlib import import_module
 import pytest
 
 NAMES = {
+    "tidegate.app.backtest": [
+        "About",
+        "DeskRecorder",
+        "LATENCY_MAX_BLOCKS",
+        "new_place",
+        "record_market",
+        "run_backtest",
+    ],
+    "tidegate.app.running": [
+        "Hooks",
+        "RunSettings",
+        "Runner",
+        "Safety",
+        "Site",
+        "Splits",
+        "Tools",
+        "Until",
+        "assembled",
+        "fork_site",
+        "limit_table",
+        "live_site",
+        "paper_site",
+        "run_desk",
+    ],
     "tidegate.app.demo": [
         "LEVERAGE_CLOSE",
         "LEVERAGE_OPEN",
