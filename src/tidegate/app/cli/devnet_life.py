@@ -30,7 +30,7 @@ def allow(
     """Have the executor's owner let an account operate it, with exactly what the strategies need.
 
     The account gets ether for gas, the executor some WETH, and the chain's clock is set to ours, by which a
-    signer judges deadlines. Only on a devnet, whose owner needs no key; before `devnet market`, not beside it.
+    signer judges deadlines. Only on a devnet, whose owner needs no key; before `devnet market` starts.
     """
     from tidegate.app.operate import let_operate, set_to_now
     from tidegate.app.running.sites import assignments_of
