@@ -3,7 +3,7 @@ import tidegate.chain
 
 def test_public_names() -> None:
     assert " ".join(tidegate.chain.__all__) == (
-        "NETWORKS PANIC_MEANINGS TRANSITIONS Abi AlreadyKnown BlockReference CallReverted ChainClient "
+        "NETWORKS PANIC_MEANINGS TRANSITIONS Abi AlreadyKnown BlockReference CallReverted "
         "ChainReads Connection DataFee EventDecoder EventTable FeeHistory FeeMarket FeeQuote Fees "
         "GapPolicy KeyLease Network NetworkKind RangeTooWide RevertDecoder Sender SenderSettings "
         "SendingChain SimulatedBlock SimulatedCall SimulatedResult State Tracked Transition Upstream "

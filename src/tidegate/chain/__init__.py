@@ -9,7 +9,6 @@ Doors of their own: ``chain.rpc`` (the pool), ``chain.heads`` (blocks and logs i
 ``chain.columns`` (many logs of one event as a NumPy array).
 """
 
-from tidegate.chain.client import ChainClient
 from tidegate.chain.codecs import (
     Abi,
     abi_signature,
@@ -66,7 +65,6 @@ __all__ = [
     "AlreadyKnown",
     "BlockReference",
     "CallReverted",
-    "ChainClient",
     "ChainReads",
     "Connection",
     "DataFee",

@@ -1,4 +1,4 @@
-"""JSON-RPC as bytes, and what a node's errors mean. No I/O: the sync and async clients share it."""
+"""JSON-RPC as bytes, and what a node's errors mean. No I/O: the pool and the blocking connection share it."""
 
 from __future__ import annotations
 

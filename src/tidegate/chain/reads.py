@@ -1,4 +1,4 @@
-"""The reads of a chain, typed, over one abstract request: a node, a pool or a pinned block look alike."""
+"""The reads of a chain, typed, over one abstract request."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tidegate.chain.wire import (
 from tidegate.model import ZERO_ADDRESS, Address, Block, Divergence, Log, Receipt, TidegateError, Unavailable
 
 LOGS_SPAN_MAX = 2_000
-"""How many blocks one ``eth_getLogs`` asks for until a node finds that too wide."""
+"""How many blocks one ``eth_getLogs`` asks for until an endpoint finds that too wide."""
 
 
 class FeeHistory(msgspec.Struct, frozen=True):
@@ -56,14 +56,11 @@ class ChainReads(ABC):
         The chain that is read.
     name
         What errors call it. Never a URL.
-    logs_span_max
-        How many blocks one ``eth_getLogs`` may ask for; halved for good when that is too wide.
     """
 
-    def __init__(self, chain_id: int, *, name: str, logs_span_max: int = LOGS_SPAN_MAX) -> None:
+    def __init__(self, chain_id: int, *, name: str) -> None:
         self.chain_id = chain_id
         self.name = name
-        self._logs_span = logs_span_max
 
     @abstractmethod
     async def request(self, method: str, *params: Any, timeout_s: float | None = None) -> Any:
@@ -82,11 +79,7 @@ class ChainReads(ABC):
     @property
     def logs_span(self) -> int:
         """Return how many blocks one ``eth_getLogs`` may ask for just now."""
-        return self._logs_span
-
-    def narrow_logs(self, span: int) -> None:
-        """Remember that ``span`` blocks were too many for one ``eth_getLogs``."""
-        self._logs_span = max(min(self._logs_span, span // 2), 1)
+        return LOGS_SPAN_MAX
 
     async def block(self, reference: BlockReference = "latest") -> Block:
         """Return a block's environment. Raises ``Unavailable`` if the node does not have the block."""
@@ -158,11 +151,14 @@ class ChainReads(ABC):
         account: Address | Sequence[Address] | None = None,
         topics: Sequence[bytes | None] = (),
     ) -> tuple[Log, ...]:
-        """Return the logs of blocks ``from_block`` to ``to_block``, both included, oldest first."""
+        """Return the logs of blocks ``from_block`` to ``to_block``, both included, oldest first.
+
+        A span that is too wide is halved until one block is left; that one is then refused.
+        """
         found: list[Log] = []
-        start = from_block
+        start, span = from_block, self.logs_span
         while start <= to_block:
-            end = min(start + self.logs_span - 1, to_block)
+            end = min(start + span - 1, to_block)
             parts: dict[str, Any] = {
                 "fromBlock": quantity(start),
                 "toBlock": quantity(end),
@@ -175,7 +171,7 @@ class ChainReads(ABC):
             except RangeTooWide:
                 if start == end:
                     raise
-                self.narrow_logs(end - start + 1)
+                span = (end - start + 1) // 2
                 continue
             start = end + 1
         return tuple(found)

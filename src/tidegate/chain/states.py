@@ -88,7 +88,7 @@ def _rows() -> tuple[Transition, ...]:
         Transition(State.REJECTED, Event.CANCEL, State.EXPIRING, RecordKind.REPLACEMENT, "send the cancel"),
         Transition(State.DENIED, Event.CANCEL, State.EXPIRING, RecordKind.REPLACEMENT, "send the cancel"),
     ]
-    for state in (State.SIGNED, State.AMBIGUOUS, State.SENT):
+    for state in (State.SIGNED, State.AMBIGUOUS):
         rows.append(Transition(state, Event.ACCEPT, State.SENT, RecordKind.SENT, "follow"))
     rows.append(Transition(State.EXPIRING, Event.ACCEPT, State.EXPIRING, RecordKind.SENT, "follow"))
     for state in (State.SIGNED, State.SENT):

@@ -21,7 +21,7 @@ from tidegate.model import Address, Block, Plan, Receipt, UnsignedTransaction
 from tidegate.pipeline.chain import Rehearsal
 
 SendRaw: TypeAlias = Callable[[bytes], Awaitable[bytes]]
-"""Hands signed bytes to a chain: ``RpcPool.send_raw``, or a client's own."""
+"""Hands signed bytes to a chain: ``RpcPool.send_raw``, on a route."""
 
 
 class NodeChain:

@@ -350,6 +350,3 @@ class PoolReads(ChainReads):
     def logs_span(self) -> int:
         """Return how many blocks one ``eth_getLogs`` may ask for just now."""
         return self._pool.logs_span
-
-    def narrow_logs(self, span: int) -> None:
-        """Do nothing: the endpoint that found the span too wide remembers it."""
