@@ -15,6 +15,7 @@ import msgspec
 
 from tidegate.chain import address
 from tidegate.custody.content import Content, Judgement, Prices
+from tidegate.custody.valuation import MOVES
 from tidegate.custody.wrappers import WRAPPERS
 from tidegate.model import (
     ZERO_ADDRESS,
@@ -212,7 +213,8 @@ def _check_lines(program: Program, value_wei: int, prices: Prices) -> None:
                 spent = {op.token}
             case Call(is_read=False):
                 spent = {ZERO_ADDRESS} if op.value_register is not None else set()
-                spent |= {op.target} & prices.keys()
+                if op.target in prices or op.selector in MOVES:
+                    spent.add(op.target)
             case _:
                 continue
         if not spent <= bounded:
