@@ -15,7 +15,7 @@ from typer.main import get_command
 from tidegate.app.cli import application
 from tidegate.app.config import REQUIRED, KeyPage, describe_keys
 from tidegate.app.metrics import BEYOND, SECONDS_BUCKETS, SERIES_MAX
-from tidegate.chain import NETWORKS
+from tidegate.chain import NETWORKS, TRANSITIONS
 from tidegate.desks.atomic import json_schema
 from tidegate.model import Metric, Placement, Reason, errors, format_units
 from tidegate.pipeline import MAY_DIFFER, STAGES
@@ -38,6 +38,27 @@ def reasons() -> str:
         "Every refusal carries one of these codes, in the journal, in `--json` and in metrics. "
         "One condition has one code.\n\n"
         f"| code | meaning |\n|---|---|\n{rows}\n"
+    )
+
+
+def transactions() -> str:
+    """Return the page of the sender's state table."""
+    merged: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in TRANSITIONS:
+        following = "as before" if row.next is row.state else row.next.value
+        key = (row.event.value, following, row.record.value, row.effect)
+        merged.setdefault(key, []).append(row.state.value)
+    rows = "\n".join(
+        f"| {', '.join(states)} | {event} | {following} | `{record}` | {effect} |"
+        for (event, following, record, effect), states in merged.items()
+    )
+    return (
+        "# What can become of a transaction\n\n"
+        "The sender of a key moves a transaction by this table alone; what it does not hold can not happen. "
+        "Every transition is one record of the intent in the journal, written before its effect, so that a process "
+        "that is killed anywhere goes on from there.\n\n"
+        "| state | event | next | record | effect |\n"
+        f"|---|---|---|---|---|\n{rows}\n"
     )
 
 
@@ -413,6 +434,7 @@ def metrics() -> str:
 FILES: dict[str, Callable[[], str]] = {
     "reasons.md": lambda: page(reasons),
     "stages.md": lambda: page(stages),
+    "transactions.md": lambda: page(transactions),
     "limits.md": lambda: page(limits),
     "breakers.md": lambda: page(breakers),
     "errors.md": lambda: page(error_tree),
