@@ -55,8 +55,8 @@ def transactions() -> str:
     return (
         "# What can become of a transaction\n\n"
         "The sender of a key moves a transaction by this table alone; what it does not hold can not happen. "
-        "Every transition is one record of the intent in the journal, written before its effect, so that a process "
-        "that is killed anywhere goes on from there.\n\n"
+        "Every transition is one record of the intent in the journal, written before its effect: "
+        "a process that is killed anywhere goes on from there.\n\n"
         "| state | event | next | record | effect |\n"
         f"|---|---|---|---|---|\n{rows}\n"
     )
