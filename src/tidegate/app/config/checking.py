@@ -11,6 +11,7 @@ from tidegate.app.config.schema import ChainConfig, EndpointConfig
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.findings import Finding, examine
 from tidegate.app.story import counted
+from tidegate.chain import NetworkKind
 from tidegate.desks.atomic import load_blinds, load_strategy
 from tidegate.model import ConfigError, Stage
 
@@ -62,7 +63,10 @@ def _run_chain(loaded: LoadedConfig) -> str:
     run, chains = loaded.config.run, loaded.config.chains
     starts_its_own = run.stage in (Stage.BACKTEST, Stage.PAPER)
     if run.chain in chains:
-        if not chains[run.chain].endpoints and not starts_its_own:
+        chain = chains[run.chain]
+        if not chain.endpoints and chain.kind is NetworkKind.DEVNET:
+            return f"{run.chain}: found by its name while it is up (tidegate devnet up)"
+        if not chain.endpoints and not starts_its_own:
             raise ConfigError(
                 f"chain {run.chain} has no endpoint",
                 found="none",

@@ -24,19 +24,15 @@ warm_up_blocks = 24
 inclusion_delay_blocks = 0  # how long a transaction waits
 failure_share = 0.0         # of sends that the node loses
 
-# The local chain of `tidegate devnet up`. For a chain of others, name two endpoints of different
-# operators: then reads that commit value are compared, and one may die without a lost read.
+# The local chain of `tidegate devnet up`: while it is up it is found by its name and needs no endpoint.
 [chains.devnet]
 chain_id = 31337
 kind = "devnet"
 block_time_s = 12
 
-[[chains.devnet.endpoints]]
-name = "local"
-url = "http://127.0.0.1:8545"
-operator = "us"
-trusted = true
-
+# For a chain of others, name two endpoints of different operators: then reads that commit value are
+# compared, and one may die without a lost read.
+#
 # [chains.ethereum]
 # chain_id = 1
 # fee_cap_wei = 60_000_000_000
