@@ -19,6 +19,7 @@ from tests.custody.signer_world import (
 
 from tidegate.custody.orders import OrderKind
 from tidegate.custody.requests import Freeze, Status
+from tidegate.model import Stage
 
 
 @dataclass
@@ -64,9 +65,9 @@ def more(world: SignerWorld, held: str):
 def test_a_clock_set_forward_does_not_free_the_day(world, clock):
     held = world.load()
     spend_the_day(world, held)
-    clock.set(DAY_S - 120)
+    clock.set(DAY_S)
     assert refusal(more(world, held)) == ("capability", "capability_expired")
-    renewed = world.load(serial=2, not_before=START_S, expires_at=START_S + DAY_S)
+    renewed = world.load(serial=2, not_before=START_S + DAY_S, expires_at=START_S + 2 * DAY_S)
     assert refusal(more(world, renewed)) == ("notional", "notional_limit")
     world.ask(Status())  # looking does not free it either
     assert refusal(more(world, renewed)) == ("notional", "notional_limit")
@@ -107,14 +108,12 @@ def test_the_day_comes_free_when_a_day_has_passed_by_both(world, clock):
 
 def test_charges_of_a_future_that_was_taken_back_count_over_a_restart(world, clock):
     clock.set(DAY_S)
-    held = world.load(not_before=START_S, expires_at=START_S + DAY_S + 10, stage="production")
+    held = world.load(not_before=START_S, expires_at=START_S + DAY_S + 10, stage=Stage.PRODUCTION)
     spent = transaction(data=transfer(1_000 * USD))
-    assert is_signed(world.sign(held, spent, stage="production"))
+    assert is_signed(world.sign(held, spent, stage=Stage.PRODUCTION))
     clock.set(-DAY_S)
-    again = world.restarted()
-    assert (
-        again.core.handle([Status()], is_admin=False)[0].capabilities[0].notional_used_usd_e6 == 1_000 * USD
-    )
+    [shown] = world.restarted().ask(Status()).capabilities
+    assert shown.notional_used_usd_e6 == 1_000 * USD
 
 
 def test_what_they_do_gain_with_the_clock_and_a_restart_is_a_day_freed_early(world, clock):
