@@ -73,6 +73,15 @@ def test_a_second_run_begins_anew_in_the_same_ledger_and_nothing_of_the_first_is
     assert "different" not in verdicts
 
 
+def test_books_stay_equal_to_the_chain_when_gas_is_paid(folder, run):
+    summary = run("--blocks", "6", "--set", "run.reconcile_every_blocks=1")
+    assert summary["strategies"]["v2-v3-arb"]["gas_used"] > 0
+    assert "not_reconciled" not in summary["refusals"]
+    compared = of_kind(journal(folder), ReconciliationBody)
+    assert {one.verdict for one in compared} == {"opened", "equal"}
+    assert "ETH" in {item.symbol for one in compared if one.verdict == "opened" for item in one.counted}
+
+
 def test_once_lets_each_strategy_look_by_hand_and_ends(folder, run):
     summary = run("--once")
     assert summary["ended"] == "looked once"

@@ -100,7 +100,8 @@ async def assembled(
                 network=site.network,
                 recorder=recorder,
             )
-        holdings, balances = holdings_of(site.assignments), ChainBalances(confirms, site.network)
+        payer = None if site.signer is None else site.account
+        holdings, balances = holdings_of(site.assignments, payer), ChainBalances(confirms, site.network)
         reconciler = Reconciler(
             journal,
             balances,

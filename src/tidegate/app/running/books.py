@@ -16,8 +16,10 @@ from tidegate.ledger import (
     compare,
 )
 from tidegate.ledger.reconcile import OPENED
-from tidegate.model import Address, Denied, Operation, Stage
+from tidegate.model import ZERO_ADDRESS, Address, Denied, Operation, Stage
 from tidegate.risk import Place
+
+_COIN, _COIN_DECIMALS = "ETH", 18  # as a booking names what gas is paid in
 
 
 class ChainBalances:
@@ -51,9 +53,15 @@ class ChainBalances:
         return int(decode_output(("uint256",), await self._reads.call(holding.token, payload, block=at))[0])
 
 
-def holdings_of(assignments: Sequence[Assignment]) -> tuple[Holding, ...]:
-    """Return what the executors hold of every token that the strategies bound."""
+def holdings_of(assignments: Sequence[Assignment], payer: Address | None = None) -> tuple[Holding, ...]:
+    """Return what the executors hold of every token that the strategies bound, and the coin of ``payer``.
+
+    ``payer`` is the account that pays for gas; None in a stage that sends nothing. What it holds is counted
+    before the first fee is booked: books that began with a fee would never equal the chain's.
+    """
     found = {}
+    if payer is not None:
+        found[(payer, ZERO_ADDRESS)] = Holding(payer, ZERO_ADDRESS, _COIN, _COIN_DECIMALS)
     for one in assignments:
         for bound in one.strategy.bounds:
             token = one.book.token(bound.token)
