@@ -197,3 +197,44 @@ def test_a_file_that_is_too_large_or_no_text_is_refused(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(ConfigError, match="there is no"):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[paper]\nseed = " + "9" * 5_000,
+        ".".join("a" * 5_000) + " = 1",
+        "[" + ".".join("a" * 5_000) + "]",
+        "x = " + "[" * 5_000 + "]" * 5_000,
+    ],
+    ids=["digits", "dotted key", "dotted table", "lists"],
+)
+def test_what_no_person_writes_is_refused_as_syntax_and_never_as_a_defect(tmp_path: Path, text: str) -> None:
+    error = refused(tmp_path, text)
+    assert error.code == "config_syntax"
+    assert error.fix
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:99999", "http://127.0.0.1:port"])
+def test_an_address_or_port_that_can_not_be_is_no_url(tmp_path: Path, url: str) -> None:
+    error = refused(tmp_path, HEAD.replace("http://127.0.0.1:8545", url))
+    assert (error.code, error.position is not None) == ("url", True)
+
+
+def test_a_mark_of_byte_order_and_foreign_line_ends_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "tidegate.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + HEAD.replace("\n", "\r\n").encode())
+    assert load_config(path).config == load_config(written(tmp_path, HEAD)).config
+
+
+@pytest.mark.parametrize("value", ["1\npaper.failure_share = 1.0", "9" * 5_000, "[" * 5_000])
+def test_a_setting_is_one_value_or_refused(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(written(tmp_path, HEAD), {"paper.seed": value})
+    assert caught.value.code == "config_value"
+
+
+def test_a_file_of_a_secret_whose_name_can_not_be_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Secret("file:a\0b").reveal()
+    assert caught.value.code == "secret_missing"

@@ -122,7 +122,7 @@ def explain(
 
 def _setting(text: str) -> tuple[str, str]:
     key, mark, value = text.partition("=")
-    if not mark or not key.strip():
+    if not mark or not key.strip() or not text.isprintable():
         raise ConfigError("not a setting", found=repr(text), allowed="KEY=VALUE", fix="--set run.stage=fork")
     return key.strip(), value.strip()
 

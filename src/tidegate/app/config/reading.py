@@ -25,6 +25,7 @@ from tidegate.model import ConfigError, SourcePosition
 
 FILE_NAME = "tidegate.toml"
 LARGEST_BYTES = 1_048_576
+_DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +133,33 @@ def _read(path: Path) -> str:
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        tree = tomllib.loads(text.removeprefix("\ufeff"))  # some editors begin a file with this mark
+        _demand_shallow(tree)
+        return tree
+    except RecursionError as error:
+        raise ConfigError(
+            f"{path.name} is nested too deeply",
+            code="config_syntax",
+            found=f"more than {_DEEPEST} tables in each other",
+            allowed=f"at most {_DEEPEST}",
+            fix="tidegate config show names all keys",
+        ) from error
+    except ValueError as error:  # a TOMLDecodeError, or a number of thousands of digits
         raise ConfigError(
             f"{path.name} is no TOML",
             code="config_syntax",
-            found=str(error),
-            fix="mend the line that is named",
+            found=str(error).partition("; use sys.")[0],
+            fix="mend the line that is named, or take out the number that is too long",
         ) from error
+
+
+def _demand_shallow(value: Any, depth: int = 0) -> None:
+    """Raise ``RecursionError`` for what nobody writes by hand: all that follows walks the tree by recursion."""
+    if depth > _DEEPEST:
+        raise RecursionError(depth)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for one in inner:
+        _demand_shallow(one, depth + 1)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -168,9 +188,12 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
 
 def _value_of(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        read = tomllib.loads(f"value = {text}")
+        _demand_shallow(read)
+    except (ValueError, RecursionError):
         return text
+    # More than one key means that what stands behind a line's end would be lost without a word.
+    return read["value"] if len(read) == 1 else text
 
 
 def _struct(struct: type[Any], tree: Any, prefix: str, origins: Mapping[str, Origin]) -> Any:

@@ -8,7 +8,7 @@ import stat
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tidegate.model import ConfigError
 
@@ -84,8 +84,8 @@ class Url:
         if text.partition(":")[0] in SCHEMES:
             self._secret = Secret(text)
             return
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
+        parts = _parts(text)
+        if parts is None or parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
             raise ConfigError(
                 "not a URL",
                 code="url",
@@ -120,9 +120,20 @@ class Url:
             assert self._plain is not None
             return self._plain
         value = self._secret.reveal()
-        if urlsplit(value).scheme not in ("http", "https", "ws", "wss"):
+        parts = _parts(value)
+        if parts is None or parts.scheme not in ("http", "https", "ws", "wss"):
             raise _missing(self._secret.reference, "what it holds is no URL", "an http(s) or ws(s) URL")
         return value
+
+
+def _parts(text: str) -> SplitResult | None:
+    """Return a URL's parts, or None if it is none: an address or a port may be what no host can have."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018 (it is read to have it checked)
+    except ValueError:
+        return None
+    return parts
 
 
 def _from_environment(name: str, reference: str) -> str:
@@ -142,7 +153,7 @@ def _from_file(path: str, reference: str) -> str:
                     reference, f"others may read it (mode {stat.S_IMODE(mode):o})", f"chmod 600 {place}"
                 )
             return file.read(_LONGEST)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # no text, or a zero byte in the name
         raise _missing(reference, type(error).__name__, "a text file that this user may read") from error
 
 
