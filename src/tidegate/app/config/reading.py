@@ -154,7 +154,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
 
 
 def _demand_shallow(value: Any, depth: int = 0) -> None:
-    """Raise ``RecursionError`` for what nobody writes by hand: all that follows walks the tree by recursion."""
+    """Raise ``RecursionError`` for what nobody writes by hand: what follows walks the tree by recursion."""
     if depth > _DEEPEST:
         raise RecursionError(depth)
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
