@@ -231,7 +231,7 @@ def read_private(path: Path) -> bytes:
             allowed="a file of this user",
             fix="tidegate keys list",
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode) or state.st_mode & 0o077 or state.st_uid not in (0, os.geteuid()):
             raise ConfigError(
@@ -241,7 +241,10 @@ def read_private(path: Path) -> bytes:
                 allowed="a file of ours of mode 0600",
                 fix=f"chmod 600 {path}; if others may have read it, move the funds to a new key",
             )
-        raw = file.read(_FILE_BYTES_MAX + 1)
+        with os.fdopen(os.dup(descriptor), "rb") as file:
+            raw = file.read(_FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(raw) > _FILE_BYTES_MAX:
         raise ConfigError(
             f"{path} is no key file",
