@@ -15,12 +15,12 @@ NAMES = {
     ],
     "tidegate.app.running": [
         "Hooks",
+        "Pools",
         "RunSettings",
         "Runner",
         "Safety",
         "Site",
         "Splits",
-        "Tools",
         "Until",
         "assembled",
         "fork_site",

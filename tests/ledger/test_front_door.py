@@ -24,6 +24,7 @@ def test_exported_names() -> None:
         "DecisionBody",
         "Delta",
         "DrillBody",
+        "EndpointBody",
         "Entry",
         "ExpiringBody",
         "FileDigest",

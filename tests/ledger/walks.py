@@ -11,6 +11,7 @@ from tidegate.ledger import (
     CursorBody,
     DecisionBody,
     Delta,
+    EndpointBody,
     HaltBody,
     IntentBody,
     Journal,
@@ -144,6 +145,14 @@ def what_stands(name: str = "one", *, is_over: bool = False) -> list[Body]:
     ended: list[Body] = [
         LeaseBody(chain_id=10, account=account, holder=name, released=is_over),
         HaltBody(scope=f"desk:{name}", who="sender", detail="a foreign nonce", lifted=is_over),
+        EndpointBody(
+            chain="base",
+            chain_id=8453,
+            endpoint=name,
+            state="cooling" if is_over else EndpointBody.QUARANTINED,
+            cause="released" if is_over else "wrong_chain_id",
+            detail="was 1",
+        ),
     ]
     if is_over:
         resume = ResumeBody(

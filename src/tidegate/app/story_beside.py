@@ -58,6 +58,13 @@ def _halt(body: dict[str, Any]) -> str:
     return f"{body['scope']} {'lifted' if body['lifted'] else 'HALTED'} by {body['who']}: {body['detail']}"
 
 
+def _endpoint(body: dict[str, Any]) -> str:
+    name = f"endpoint {body['chain']}.{body['endpoint']}"
+    if body["who"]:
+        return f"{name} let go by {body['who']}: {body['detail']}"
+    return f"{name} is {body['state'].upper()}, {body['cause']}: {body['detail']}"
+
+
 def _stop(body: dict[str, Any]) -> str:
     until = body.get("until_ms")
     ends = f" until {utc(until // 1000)}" if until else ""
@@ -156,6 +163,7 @@ BESIDE: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     RecordKind.CURSOR: _cursor,
     RecordKind.LEASE: _lease,
     RecordKind.HALT: _halt,
+    RecordKind.ENDPOINT: _endpoint,
     RecordKind.STOP: _stop,
     RecordKind.RESUME: _resume,
     RecordKind.BREAKER: _breaker,

@@ -111,6 +111,41 @@ class HaltBody(StandingBody, frozen=True, kw_only=True):
         return not self.lifted
 
 
+class EndpointBody(StandingBody, frozen=True, kw_only=True):
+    """An endpoint of a chain at which a person must look (``endpoint``), or that a person let go.
+
+    ``chain`` is the chain's name in the configuration, ``state`` where the endpoint stands now, ``cause``
+    what led there; ``who`` is the person who let it go, and ``detail`` then says why. Never a URL.
+    """
+
+    KIND: ClassVar[RecordKind] = RecordKind.ENDPOINT
+    TOPIC: ClassVar[str] = "endpoint"
+    QUARANTINED: ClassVar[str] = "quarantined"
+
+    chain: str
+    chain_id: int
+    endpoint: str
+    state: str
+    cause: str
+    detail: str
+    who: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return ``chain.endpoint``, as an operator names it."""
+        return f"{self.chain}.{self.endpoint}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the one name: an endpoint stands in quarantine or it does not."""
+        return (self.name,)
+
+    @property
+    def stands(self) -> bool:
+        """Say whether it is in quarantine: other states end by themselves."""
+        return self.state == self.QUARANTINED
+
+
 class Counted(msgspec.Struct, frozen=True, array_like=True):
     """What an account holds of a token: in the books and on the chain, base units at one block."""
 
@@ -177,6 +212,7 @@ class ReconciliationBody(StandingBody, frozen=True, kw_only=True):
 STANDING_BODIES: tuple[type[StandingBody], ...] = (
     BreakerBody,
     CursorBody,
+    EndpointBody,
     HaltBody,
     LeaseBody,
     MarkBody,

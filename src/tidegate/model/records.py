@@ -46,6 +46,7 @@ class RecordKind(StrEnum):
     JUDGEMENT = "judgement"  # what a shadow's plan would have done in the blocks that followed
     DRILL = "drill"  # a drill's steps and times
     LEASE = "lease"  # who owns a key on a chain
+    ENDPOINT = "endpoint"  # an endpoint of a chain needs a person: quarantined, key refused; or let go
 
 
 DURABLE_KINDS = frozenset(
@@ -64,6 +65,7 @@ DURABLE_KINDS = frozenset(
         RecordKind.ANSWER,
         RecordKind.FREEZE,
         RecordKind.LEASE,
+        RecordKind.ENDPOINT,
     }
 )
 """Kinds that must be flushed to disk before the next step, because it acts on them."""

@@ -14,6 +14,7 @@ from tidegate.ledger import (
     Counted,
     CursorBody,
     DrillBody,
+    EndpointBody,
     HaltBody,
     Held,
     Journal,
@@ -84,6 +85,12 @@ def replacement(*, is_cancel: bool) -> ReplacementBody:
     )
 
 
+def endpoint(*, state: str, cause: str, detail: str, who: str = "") -> EndpointBody:
+    return EndpointBody(
+        chain="base", chain_id=8453, endpoint="far", state=state, cause=cause, detail=detail, who=who
+    )
+
+
 def stop(*, allow_exit: bool, until_ms: int | None) -> StopBody:
     return StopBody(
         id="a@1",
@@ -138,6 +145,14 @@ def stop(*, allow_exit: bool, until_ms: int | None) -> StopBody:
         (
             LeaseBody(chain_id=10, account=ZERO_ADDRESS, holder="pid 7 on host"),
             "key 0x00000000… on chain 10 owned by pid 7 on host",
+        ),
+        (
+            endpoint(state="quarantined", cause="wrong_chain_id", detail="expected 8453, was 1"),
+            "endpoint base.far is QUARANTINED, wrong_chain_id: expected 8453, was 1",
+        ),
+        (
+            endpoint(state="cooling", cause="released", detail="URL mended (evidence: 7)", who="ada"),
+            "endpoint base.far let go by ada: URL mended (evidence: 7)",
         ),
         (
             HaltBody(scope="chain:10", who="heads", detail="a reorg of 70 blocks"),

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, UsageError, emit, home, user_name
 from tidegate.app.cli.ledger_place import ledger_place
+from tidegate.app.cli.resume_endpoint import let_go
 from tidegate.app.stopping.known import Known, journaled_now, known_now, until_gone
 from tidegate.app.stopping.lifting import note_for
 from tidegate.model import ConfigError, Halted
@@ -21,24 +22,40 @@ _KEY = "key:"
 
 
 def command(
-    scope: Annotated[str, typer.Option(help="Exactly the scope that was stopped, tripped or halted.")],
+    scope: Annotated[
+        str | None, typer.Option(help="Exactly the scope that was stopped, tripped or halted.")
+    ] = None,
     reason: Annotated[str, typer.Option(help="Why it may go on.")] = "",
     evidence: Annotated[str, typer.Option(help="What shows it: a link, a ticket, a report's digest.")] = "",
     breaker: Annotated[str | None, typer.Option(help="The latched breaker of the scope to release.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="CHAIN.NAME", help="Instead of a scope: the endpoint to ask again.")
+    ] = None,
     by: Annotated[
         str | None, typer.Option("--by", metavar="NAME", help="Who; else this machine's user.")
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """End every stop of a scope, or one latched breaker, or the scope's halts. Names who, why and evidence.
+    """End every stop of a scope, one latched breaker, the scope's halts, or an endpoint's quarantine.
 
-    A stop that forbids exits ends when two different people have said so, each by this command. A running
-    process acts within a second, else the next start does.
+    Names who, why and evidence. A stop that forbids exits ends when two different people have said so, each
+    by this command. A running process acts within a second, else the next start does. An endpoint is asked
+    for its chain id before it is used.
     """
     for name, text in (("reason", reason), ("evidence", evidence)):
         if not text.strip():
             raise UsageError(f"to resume needs --{name}", fix="tidegate resume --help")
+    if (scope is None) is (endpoint is None):
+        raise UsageError(
+            "what is to go on?",
+            found="neither --scope nor --endpoint" if scope is None else "both --scope and --endpoint",
+            allowed="one of them",
+            fix="tidegate stop --list",
+        )
     place, who = ledger_place(None), by or user_name()
+    if scope is None:
+        let_go(str(endpoint), place, who=who, reason=reason, evidence=evidence, as_json=as_json)
+        return
     wanted = scope if scope.startswith(_KEY) else str(Scope.parse(scope))
     known = known_now(home(), place)
     targets = _targets(known, wanted, breaker)

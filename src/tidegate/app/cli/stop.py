@@ -52,7 +52,9 @@ def command(
         str,
         typer.Option(metavar="SOURCE", help="Where that key file's password comes from: terminal, fd:N, …"),
     ] = "terminal",  # noqa: S107 - no password, only where one comes from
-    show: Annotated[bool, typer.Option("--list", help="Show what is stopped, tripped and halted.")] = False,
+    show: Annotated[
+        bool, typer.Option("--list", help="Show what is stopped, tripped, halted, quarantined.")
+    ] = False,
     config: Annotated[Path | None, typer.Option("--config", help="The file; else ./tidegate.toml.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -194,5 +196,8 @@ def _list(*, as_json: bool) -> None:
             for one in known.tripped
         ],
         "halts": [{"scope": one.scope, "who": one.who, "detail": one.detail} for one in known.halts],
+        "endpoints": [
+            {"name": one.name, "cause": one.cause, "detail": one.detail} for one in known.endpoints
+        ],
     }
     emit(value, as_json=as_json, render=lambda out: render_known(out, known))

@@ -34,7 +34,7 @@ def render_stop(out: Console, value: dict[str, Any]) -> None:
 
 
 def render_known(out: Console, known: Known) -> None:
-    """List stops, tripped breakers and halts, a line each."""
+    """List stops, tripped breakers, halts and endpoints in quarantine, a line each."""
     for stop in known.stops:
         until = "" if stop.until_ms is None else f" until {clock(stop.until_ms)}"
         exits = "" if stop.allow_exit else ", no exits"
@@ -48,8 +48,10 @@ def render_known(out: Console, known: Known) -> None:
         out.print(f"breaker  {one.scope} {one.breaker}: level {one.level}{latched} ({one.code})")
     for halt in known.halts:
         out.print(f"halt     {halt.scope}: {halt.detail} ({halt.who})")
-    if not (known.stops or known.tripped or known.halts):
-        out.print("nothing is stopped, tripped or halted")
+    for held in known.endpoints:
+        out.print(f"endpoint {held.name}: quarantined, {held.cause}: {held.detail}")
+    if not (known.stops or known.tripped or known.halts or known.endpoints):
+        out.print("nothing is stopped, tripped, halted or quarantined")
 
 
 def clock(at_ms: int) -> str:

@@ -5,19 +5,20 @@
 """
 
 from tidegate.app.running.assemble import assembled
+from tidegate.app.running.endpoints import Pools
 from tidegate.app.running.runner import Hooks, Runner, Until
 from tidegate.app.running.safety import Safety, Splits, limit_table
-from tidegate.app.running.sites import Site, Tools, fork_site, live_site, paper_site
+from tidegate.app.running.sites import Site, fork_site, live_site, paper_site
 from tidegate.app.running.start import RunSettings, run_desk
 
 __all__ = [
     "Hooks",
+    "Pools",
     "RunSettings",
     "Runner",
     "Safety",
     "Site",
     "Splits",
-    "Tools",
     "Until",
     "assembled",
     "fork_site",

@@ -16,6 +16,7 @@ from typing import Any
 from tidegate import __version__
 from tidegate.app.progress import Progress
 from tidegate.app.running.assemble import Assembled
+from tidegate.app.running.endpoints import Pools
 from tidegate.app.running.safety import Safety
 from tidegate.app.running.sites import Site
 from tidegate.app.session import block_event
@@ -66,6 +67,7 @@ class Runner:
 
     stage: Stage
     site: Site
+    pools: Pools
     desk: Assembled
     safety: Safety
     heads: HeadFollower
@@ -202,6 +204,7 @@ class Runner:
                     halts=self.desk.session.street.halts,
                     keys=() if self.desk.sender is None else (self.desk.sender,),
                 )
+                await self.pools.take_notes(self.safety.stops.folder)
             except TidegateError as error:
                 self.hooks.trouble(error)  # a breaker that can not be written has tripped all the same
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tidegate.app.config import PaperConfig
 from tidegate.app.devnet import devnet_key
@@ -16,16 +16,15 @@ from tidegate.app.market import PaperBlocks
 from tidegate.app.operate import let_operate
 from tidegate.app.paper import PaperMarket, prepare_market
 from tidegate.app.places import Place
+from tidegate.app.running.endpoints import Pools
 from tidegate.app.runtime import BLOCK_TIME_S, Ground, Job, devnet_ground, forked
 from tidegate.chain import Network, devnet_network
-from tidegate.chain.rpc import Endpoint, PoolEvent, RpcPool
+from tidegate.chain.rpc import Endpoint, RpcPool
 from tidegate.custody import ThrowAwayKey
 from tidegate.desks.atomic import Assignment, complete_blinds
-from tidegate.model import Address, Clock, ConfigError, Recorder, Stage, TransactionSigner
+from tidegate.model import Address, ConfigError, Stage, TransactionSigner
 from tidegate.sim import ExactWorld
 from tidegate.venues import AddressBook
-
-OnEvent = Callable[[PoolEvent], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +62,9 @@ class Site:
     is_new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every site is given: time, figures, and who hears of endpoints that disagree."""
-
-    clock: Clock
-    recorder: Recorder
-    on_event: OnEvent = field(default=lambda _: None)
-
-    def pool(self, network: Network, endpoints: Sequence[Endpoint]) -> RpcPool:
-        """Return a pool, not started yet."""
-        return RpcPool(network, endpoints, clock=self.clock, recorder=self.recorder, on_event=self.on_event)
-
-
 @asynccontextmanager
 async def paper_site(
-    jobs: Sequence[Job], paper: PaperConfig, tools: Tools, *, is_fork: bool = False
+    jobs: Sequence[Job], paper: PaperConfig, pools: Pools, *, is_fork: bool = False
 ) -> AsyncIterator[Site]:
     """Start a devnet node whose market moves with each block that is asked for.
 
@@ -107,11 +93,11 @@ async def paper_site(
             delay_blocks=paper.inclusion_delay_blocks,
             failure_share=paper.failure_share,
         )
-        yield await _own_site(ground, blocks.advance, tools, stack)
+        yield await _own_site(ground, blocks.advance, pools, stack)
 
 
 async def _own_site(
-    ground: Ground, advance: Callable[[], object], tools: Tools, stack: AsyncExitStack
+    ground: Ground, advance: Callable[[], object], pools: Pools, stack: AsyncExitStack
 ) -> Site:
     devnet = ground.devnet
     network = devnet_network(devnet.chain_id, name=devnet.chain, block_time_s=BLOCK_TIME_S)
@@ -120,7 +106,7 @@ async def _own_site(
     return Site(
         name=devnet.chain,
         network=network,
-        pool=await stack.enter_async_context(tools.pool(network, [endpoint])),
+        pool=await stack.enter_async_context(pools.open(network, [endpoint])),
         worlds_url=ground.world.url,
         book=ground.book,
         assignments=ground.assignments,
@@ -136,7 +122,7 @@ async def _own_site(
 async def live_site(
     place: Place,
     jobs: Sequence[Job],
-    tools: Tools,
+    pools: Pools,
     *,
     account: Address,
     worlds_url: str,
@@ -158,7 +144,7 @@ async def live_site(
     Unavailable
         If no endpoint of the chain answers.
     """
-    async with tools.pool(place.network, place.endpoints) as pool:
+    async with pools.open(place.network, place.endpoints) as pool:
         yield Site(
             name=place.name,
             network=place.network,
@@ -173,7 +159,7 @@ async def live_site(
 
 @asynccontextmanager
 async def fork_site(
-    place: Place, jobs: Sequence[Job], tools: Tools, *, worlds_url: str
+    place: Place, jobs: Sequence[Job], pools: Pools, *, worlds_url: str
 ) -> AsyncIterator[Site]:
     """Start a node of ours that forks a chain at its newest block, with the executor set up for the jobs.
 
@@ -198,7 +184,7 @@ async def fork_site(
         let_operate(world, assignments, signer.address)
         world.set_mining("manual")
         endpoint = Endpoint(name="fork", url=world.url, operator="us", trusted=True)
-        async with tools.pool(network, [endpoint]) as pool:
+        async with pools.open(network, [endpoint]) as pool:
             yield Site(
                 name=place.name,
                 network=network,

@@ -19,10 +19,11 @@ from tidegate.app.metrics import PrometheusRecorder
 from tidegate.app.paper import blinds_salt
 from tidegate.app.places import place_of
 from tidegate.app.running.assemble import assembled
+from tidegate.app.running.endpoints import Pools
 from tidegate.app.running.runner import Hooks, Runner, Until
 from tidegate.app.running.safety import Safety, Splits, limit_table
 from tidegate.app.running.signing import bound_signer
-from tidegate.app.running.sites import Site, Tools, fork_site, live_site, paper_site
+from tidegate.app.running.sites import Site, fork_site, live_site, paper_site
 from tidegate.app.runtime import Job
 from tidegate.chain import NetworkKind
 from tidegate.chain.heads import HeadFollower, JournalCursors, MemoryCursors, NodeBlocks
@@ -72,12 +73,12 @@ async def run_desk(
     _demand(settings)
     clock, recorder = SystemClock(), recorder or PrometheusRecorder()
     splits = Splits(clock)
-    tools = Tools(clock, recorder, splits)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(
             Journal.open(settings.ledger, clock=clock, recorder=recorder, on_full=_full_told(hooks))
         )
-        site = await stack.enter_async_context(_site(settings, tools))
+        pools = Pools(journal, clock, recorder, splits)
+        site = await stack.enter_async_context(_site(settings, pools))
         safety = Safety.open(
             table=limit_table(settings.loaded.config, settings.stage, site.network, settings.chain),
             desk=_DESK,
@@ -108,7 +109,7 @@ async def run_desk(
             stack.callback(_recording(settings, site, hooks))
         if site.world is not None:
             stack.enter_context(ended_node_named(site.world, fix="run it again"))
-        runner = Runner(settings.stage, site, desk, safety, heads, settings.until, hooks)
+        runner = Runner(settings.stage, site, pools, desk, safety, heads, settings.until, hooks)
         return await runner.run(stop)
 
 
@@ -167,12 +168,12 @@ def tables_of(book: AddressBook) -> TokenTables:
 
 
 @asynccontextmanager
-async def _site(settings: RunSettings, tools: Tools) -> AsyncIterator[Site]:
+async def _site(settings: RunSettings, pools: Pools) -> AsyncIterator[Site]:
     config = settings.loaded.config
     stage = settings.stage
     if stage is Stage.PAPER or (stage is Stage.FORK and _is_devnet(settings)):
         jobs = load_jobs(settings.loaded, token_tables())
-        async with paper_site(jobs, config.paper, tools, is_fork=stage is Stage.FORK) as site:
+        async with paper_site(jobs, config.paper, pools, is_fork=stage is Stage.FORK) as site:
             yield site
         return
     place = place_of(settings.chain, settings.loaded, settings.home)
@@ -180,7 +181,7 @@ async def _site(settings: RunSettings, tools: Tools) -> AsyncIterator[Site]:
     async with AsyncExitStack() as stack:
         worlds_url = stack.enter_context(reads_gateway(place.network, place.endpoints))
         if stage is Stage.FORK:
-            yield await stack.enter_async_context(fork_site(place, jobs, tools, worlds_url=worlds_url))
+            yield await stack.enter_async_context(fork_site(place, jobs, pools, worlds_url=worlds_url))
             return
         signer = None
         if rules_of(stage).signs:
@@ -191,7 +192,7 @@ async def _site(settings: RunSettings, tools: Tools) -> AsyncIterator[Site]:
             )
         account = signer.address if signer is not None else _account(settings, place.network.kind)
         site = await stack.enter_async_context(
-            live_site(place, jobs, tools, account=account, worlds_url=worlds_url, signer=signer)
+            live_site(place, jobs, pools, account=account, worlds_url=worlds_url, signer=signer)
         )
         yield site
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tidegate.app.stopping.letting_go import let_go, quarantined
 from tidegate.app.stopping.lifting import lift_halts
-from tidegate.ledger import BreakerBody, HaltBody, Journal, JournalReader, Place
+from tidegate.ledger import BreakerBody, EndpointBody, HaltBody, Journal, JournalReader, Place
 from tidegate.model import ConfigError, SystemClock, Unavailable
 from tidegate.risk import Stop, StopBook
 
@@ -24,6 +25,7 @@ class Known:
     agreed: dict[str, tuple[str, ...]]
     breakers: tuple[BreakerBody, ...]
     halts: tuple[HaltBody, ...]
+    endpoints: tuple[EndpointBody, ...] = ()
 
     @property
     def tripped(self) -> tuple[BreakerBody, ...]:
@@ -45,15 +47,15 @@ def known_now(home: Path, ledger: Place) -> Known:
         book = StopBook.watch(home, clock=clock, reader=reader)
         breakers = (BreakerBody.from_body(one.body) for one in reader.standing(BreakerBody.TOPIC))
         halts = (HaltBody.from_body(one.body) for one in reader.standing(HaltBody.TOPIC))
-        return _known(book, tuple(breakers), tuple(halts))
+        return _known(book, tuple(breakers), tuple(halts), quarantined(reader))
 
 
 def journaled_now(home: Path, ledger: Place) -> bool:
     """Write into the ledger what was dropped, if no process owns it; say whether that was so.
 
     A stop whose file vanishes before any process saw it would be forgotten. While a process runs, that one
-    writes it within its next look. Halts of desks and chains that a person lifted are lifted; a breaker
-    or a key's halt needs the process that measures.
+    writes it within its next look. Halts of desks and chains that a person lifted are lifted, endpoints let
+    go; a breaker or a key's halt needs the process that measures.
     """
     with suppress(ConfigError, Unavailable):
         JournalReader.open(ledger).close()  # where nothing was ever written, nothing is begun
@@ -63,6 +65,10 @@ def journaled_now(home: Path, ledger: Place) -> bool:
                 from tidegate.pipeline import HaltBook  # a second to load, and seldom needed
 
                 lift_halts(book.folder, HaltBook(journal))
+            for path, note in book.folder.notes():
+                if note.endpoint:
+                    let_go(journal, note)
+                    book.folder.discard_note(path)
             return True
     return False
 
@@ -77,6 +83,11 @@ def until_gone(is_gone: Callable[[], bool], *, seconds: float) -> bool:
     return True
 
 
-def _known(book: StopBook, breakers: tuple[BreakerBody, ...], halts: tuple[HaltBody, ...]) -> Known:
+def _known(
+    book: StopBook,
+    breakers: tuple[BreakerBody, ...],
+    halts: tuple[HaltBody, ...],
+    endpoints: tuple[EndpointBody, ...] = (),
+) -> Known:
     stops = book.in_force()
-    return Known(stops, {stop.id: book.agreed(stop) for stop in stops}, breakers, halts)
+    return Known(stops, {stop.id: book.agreed(stop) for stop in stops}, breakers, halts, endpoints)

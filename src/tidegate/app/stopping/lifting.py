@@ -73,8 +73,9 @@ def note_for(
     stop_id: str = "",
     breaker: str = "",
     halt: str = "",
+    endpoint: str = "",
 ) -> ResumeNote:
-    """Return a person's note; exactly one of ``stop_id``, ``breaker`` and ``halt`` says what it ends."""
+    """Return a person's note; exactly one of ``stop_id`` and what follows it says what it ends."""
     return ResumeNote(
         scope=scope,
         who=who,
@@ -84,4 +85,5 @@ def note_for(
         stop_id=stop_id,
         breaker=breaker,
         halt=halt,
+        endpoint=endpoint,
     )

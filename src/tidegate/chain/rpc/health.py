@@ -189,6 +189,10 @@ class Health:
         if self.state is not EndpointState.QUARANTINED:
             self._enter(EndpointState.QUARANTINED, cause, detail)
 
+    def hold(self, detail: str) -> None:
+        """Stand in quarantine since before this process began: nobody is told of it again."""
+        self.state, self.detail = EndpointState.QUARANTINED, detail
+
     def release(self) -> None:
         """Let a quarantined endpoint be probed again, by a person's order."""
         if self.state is EndpointState.QUARANTINED:

@@ -216,6 +216,12 @@ class Lane:
         self._identified = -1
         self.health.quarantine(cause, detail)
 
+    def hold(self, detail: str) -> None:
+        """Keep it in the quarantine in which an earlier process put it."""
+        self.last_error = detail
+        self.health.hold(detail)
+        self._show_state()
+
     def release(self) -> None:
         """Let it be probed again, by a person's order."""
         self.hashes.clear()

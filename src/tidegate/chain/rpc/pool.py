@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -82,6 +82,9 @@ class RpcPool:
         Told of every change of an endpoint's state and of every split of history.
     relays
         Who takes bundles on ``Route.BUNDLE``.
+    quarantined
+        Names of endpoints that an earlier process put into quarantine, and why: they are not asked until
+        a person releases them. Names that the pool does not have are passed over.
     deadline_s
         How long a read may take over all endpoints together.
     watch_every_s
@@ -97,6 +100,7 @@ class RpcPool:
         recorder: Recorder | None = None,
         on_event: Callable[[PoolEvent], None] = lambda _: None,
         relays: Sequence[Relay] = (),
+        quarantined: Mapping[str, str] | None = None,
         deadline_s: float = DEADLINE_S,
         watch_every_s: float | None = None,
     ) -> None:
@@ -123,6 +127,9 @@ class RpcPool:
             )
             for endpoint in endpoints
         ]
+        for lane in self._lanes:
+            if quarantined is not None and lane.name in quarantined:
+                lane.hold(quarantined[lane.name])
         self._cache = ReadCache(self._clock, head_age_max_s=_STALE_BLOCKS * network.block_time_s)
         self._watch = Watch(
             self._lanes,
@@ -150,12 +157,14 @@ class RpcPool:
             If no endpoint of the chain answers, with each one's last error.
         """
         try:
-            await asyncio.gather(*(self._connect(lane) for lane in self._lanes))
+            asked = (lane for lane in self._lanes if lane.health.state is not EndpointState.QUARANTINED)
+            await asyncio.gather(*(self._connect(lane) for lane in asked))
             if not any(lane.is_identified for lane in self._lanes):
                 raise Unavailable(
                     f"no endpoint of {self.network.name} answers",
                     found="; ".join(lane.complaint for lane in self._lanes),
-                    fix=f"correct the URLs of chain {self.network.chain_id}, or its chain id",
+                    fix=f"correct the URLs of chain {self.network.chain_id}, or its chain id; "
+                    "a person ends a quarantine: tidegate resume --endpoint CHAIN.NAME",
                 )
             await asyncio.gather(*(self._watch.look(lane) for lane in self._lanes if lane.is_identified))
         except BaseException:
@@ -245,6 +254,11 @@ class RpcPool:
             lane.release()
             await self._watch.probe(lane)
         return lane.health.state
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of the endpoints."""
+        return frozenset(lane.name for lane in self._lanes)
 
     @property
     def head(self) -> int | None:

@@ -36,7 +36,8 @@ class StopOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class ResumeNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One person's word that something may end: who, why, on what evidence.
 
-    It names one stop by its id, one breaker of ``scope``, or one halt by its own scope.
+    It names one stop by its id, one breaker of ``scope``, one halt by its own scope, or one endpoint in
+    quarantine as ``CHAIN.NAME``.
     """
 
     scope: str
@@ -47,6 +48,7 @@ class ResumeNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     stop_id: str = ""
     breaker: str = ""
     halt: str = ""
+    endpoint: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -55,8 +57,17 @@ class ResumeNote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def count_people(names: tuple[str, ...]) -> int:
-    """Return how many different people are named; case and outer spaces make no other person."""
-    return len({name.strip().casefold() for name in names if name.strip()})
+    """Return how many different people are named; what a reader can not see makes no other person.
+
+    Case, spaces, marks of no width and other widths of the same letter are such: ``ann``, ``Ann `` and
+    ``ann`` with an invisible mark behind it are one.
+    """
+    return len({seen for name in names if (seen := _as_seen(name))})
+
+
+def _as_seen(name: str) -> str:
+    visible = "".join(one for one in name if unicodedata.category(one)[0] not in "CZ")
+    return unicodedata.normalize("NFKC", visible).casefold()
 
 
 def make_folders(home: Path) -> None:
