@@ -9,13 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.cli.config import ConfigFile, configured
+from tidegate.app.cli.safe_view import (
+    findings_record,
+    proposal_record,
+    render_findings,
+    render_proposal,
+    render_show,
+    state_record,
+)
 from tidegate.app.places import Place, place_of
 from tidegate.app.safes import (
     emergency_packs,
@@ -79,10 +86,10 @@ def show(
     if proposal is not None and file is not None:
         proposal = _reading(place, partial(_followed, proposal))
         write_proposal(proposal, file)
-    value = {"safe": _state(state), "findings": _plain(findings)}
+    value = {"safe": state_record(state), "findings": findings_record(findings)}
     if proposal is not None:
-        value["proposal"] = _proposal(proposal, state)
-    emit(value, as_json=as_json, render=lambda out: _render_show(out, value, findings))
+        value["proposal"] = proposal_record(proposal, state)
+    emit(value, as_json=as_json, render=lambda out: render_show(out, value, findings))
 
 
 @app.command()
@@ -120,11 +127,11 @@ def propose(
     proposal = Proposal(transaction=transaction, reason=reason)
     path = out or Path(f"safe-{transaction.nonce}-{proposal.hash.hex()[:8]}.json")
     write_proposal(proposal, path)
-    told = _proposal(proposal, state)
+    told = proposal_record(proposal, state)
     emit(
         {"file": str(path), "proposal": told},
         as_json=as_json,
-        render=lambda screen: _render_proposal(screen, told, str(path)),
+        render=lambda screen: render_proposal(screen, told, str(path)),
     )
 
 
@@ -157,11 +164,11 @@ def sign(
         given = _hex(signature or "")
     proposal = proposal.signed(given, state.owners)
     write_proposal(proposal, file)
-    told = _proposal(proposal, state)
+    told = proposal_record(proposal, state)
     emit(
         {"file": str(file), "proposal": told},
         as_json=as_json,
-        render=lambda out: _render_proposal(out, told, str(file)),
+        render=lambda out: render_proposal(out, told, str(file)),
     )
 
 
@@ -241,7 +248,7 @@ def execute(
         "transaction": hex_data(receipt.transaction_hash),
         "block": receipt.block_number,
         "gas_used": receipt.gas_used,
-        "proposal": _proposal(proposal, state),
+        "proposal": proposal_record(proposal, state),
     }
 
     def render(out: Console) -> None:
@@ -275,9 +282,9 @@ def verify(
     def render(out: Console) -> None:
         for name, findings in results.items():
             out.print(name)
-            _render_findings(out, findings)
+            render_findings(out, findings)
 
-    checked = {name: _plain(findings) for name, findings in results.items()}
+    checked = {name: findings_record(findings) for name, findings in results.items()}
     emit({"ok": well, "checked": checked}, as_json=as_json, render=render)
     if not well:
         raise typer.Exit(10)
@@ -394,63 +401,3 @@ def _hex(text: str) -> bytes:
         return octets(text)
     except ValueError as error:
         raise ConfigError("not hex", found=text[:80], allowed="0x and pairs of hex digits") from error
-
-
-def _state(state: SafeState) -> dict[str, Any]:
-    return dict(msgspec.to_builtins(state))
-
-
-def _plain(findings: Iterable[SafeFinding]) -> list[dict[str, Any]]:
-    return [msgspec.to_builtins(finding) for finding in findings]
-
-
-def _proposal(proposal: Proposal, state: SafeState) -> dict[str, Any]:
-    transaction = proposal.transaction
-    return {
-        "safe": transaction.safe,
-        "chain_id": transaction.chain_id,
-        "nonce": transaction.nonce,
-        "hash": hex_data(proposal.hash),
-        "state": proposal.state(state.threshold),
-        "reason": proposal.reason,
-        "calls": [
-            {"to": call.to, "value_wei": str(call.value_wei), "data": hex_data(call.data)}
-            for call in transaction.calls
-        ],
-        "signed_by": list(proposal.signatures),
-        "executed_in": proposal.executed_in,
-    }
-
-
-def _render_show(out: Console, value: dict[str, Any], findings: Iterable[SafeFinding]) -> None:
-    safe = value["safe"]
-    out.print(f"Safe {safe['safe']} {safe['version']}, at block {safe['at_block']}, nonce {safe['nonce']}")
-    out.print(f"  {safe['threshold']} of {len(safe['owners'])}: {', '.join(safe['owners'])}")
-    _render_findings(out, findings)
-    if "proposal" in value:
-        _render_proposal(out, value["proposal"], "")
-
-
-def _render_findings(out: Console, findings: Iterable[SafeFinding]) -> None:
-    for finding in findings:
-        mark = Text("  well  ", "green") if finding.ok else Text("  wrong ", "bold red")
-        allowed = "" if finding.ok else f" (allowed: {finding.allowed})"
-        out.print(mark, Text(f"{finding.check}: {finding.found}{allowed}"))
-
-
-def _render_proposal(out: Console, value: dict[str, Any], path: str) -> None:
-    out.print(
-        f"{value['state']}: nonce {value['nonce']} of {value['safe']}" + (f" in {path}" if path else "")
-    )
-    if value["reason"]:
-        out.print(f"  reason: {value['reason']}")
-    for call in value["calls"]:
-        shown = (
-            call["data"]
-            if len(call["data"]) <= 74
-            else f"{call['data'][:74]}… ({len(call['data']) // 2 - 1} bytes)"
-        )
-        out.print(f"  calls {call['to']} with {call['value_wei']} wei: {shown}")
-    for owner in value["signed_by"]:
-        out.print(f"  signed by {owner}")
-    out.print(f"  hash to sign: {value['hash']}")
