@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -139,3 +140,14 @@ def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str) -> Non
     (tmp_path / "taken").touch()
     with pytest.raises(ConfigError, match="there is no ledger"):
         JournalReader.open(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_no_ledger_and_nothing_is_made_beside_it(
+    tmp_path: Path, clock: ManualClock, kind: str
+) -> None:
+    place = tmp_path / "there"
+    place.mkdir() if kind == "folder" else os.mkfifo(place)
+    with pytest.raises(ConfigError, match="can not be a ledger"):
+        Journal.open(place, clock=clock)
+    assert list(tmp_path.iterdir()) == [place]

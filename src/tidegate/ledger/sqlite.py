@@ -60,8 +60,17 @@ class SqlitePlace:
         """Raise ``ConfigError`` if the file never was a ledger: neither SQLite's, nor with a note.
 
         A damaged ledger is another matter: it still begins as SQLite's files do, or its note says what
-        it was.
+        it was. What is there and is no regular file, as a folder or a device, is refused unread.
         """
+        found = _what_lies_at(self.path)
+        if found not in (None, "nothing"):
+            raise ConfigError(
+                f"{str(self.path)[:200]} can not be a ledger",
+                code="not_a_ledger",
+                found=found,
+                allowed="the SQLite file of a ledger, or a name in a folder where one may be made",
+                fix="name a file with --ledger, or leave it out for the project's own",
+            )
         try:
             with self.path.open("rb") as file:
                 beginning = file.read(len(_MAGIC))

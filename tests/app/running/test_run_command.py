@@ -99,10 +99,22 @@ def test_a_run_ends_when_its_time_is_over(folder, run):
         (["--stage", "backtest"], 3),
         (["--set", "run.desk=other"], 3),
         (["--blocks", "0"], 2),
+        (["--record", "."], 3),
+        (["--ledger", "."], 3),
+        (["--ledger", "mysql://host/ledger"], 3),
     ],
 )
 def test_what_can_not_run_is_refused_by_name(folder, run, words, code):
     run(*words, code=code)
+    assert not (folder / "home" / "ledger.sqlite").exists()
+
+
+def test_the_ledger_is_that_of_the_configuration_that_was_named(folder, run):
+    place = folder / "elsewhere"
+    place.write_text("ledgers/named.sqlite", encoding="utf-8")
+    place.chmod(0o600)
+    run("--once", "--set", f"ledger.url='file:{place}'")
+    assert (folder / "ledgers" / "named.sqlite").exists()
     assert not (folder / "home" / "ledger.sqlite").exists()
 
 

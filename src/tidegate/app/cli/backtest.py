@@ -53,6 +53,7 @@ def record(
     Nobody of ours acts there: what is recorded is what others did. ``tidegate run --record`` records a
     chain that it runs on.
     """
+    Tape.demand_place(output)
     tables = token_tables()
     jobs, texts = [], {}
     for file in files:

@@ -42,7 +42,7 @@ def look_at_everything(config: ConfigFile, settings: Settings) -> list[Finding]:
     findings += look_at_chains(loaded, place, clock)
     findings += look_at_custody(loaded, place, clock)
     try:
-        ledger = ledger_place(None)
+        ledger = ledger_place(None, loaded)
     except TidegateError as error:
         return [*findings, wrong("ledger", error)]
     return findings + look_at_state(place, ledger, clock)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from tidegate.app.cli.common import home
-from tidegate.app.config import Secret, find_config, load_config
+from tidegate.app.config import LoadedConfig, Secret, find_config, load_config
 from tidegate.ledger import LEDGER, Place, place_of
 from tidegate.model import ConfigError
 
@@ -26,15 +26,20 @@ LedgerOption = Annotated[
 _REFERENCES = ("env:", "file:", "command:")
 
 
-def ledger_place(given: str | None) -> Place:
-    """Return the place of the ledger that a command line names.
+def ledger_place(given: str | None, loaded: LoadedConfig | None = None) -> Place:
+    """Return the place of the ledger that a command line names, else that of the configuration.
+
+    Parameters
+    ----------
+    loaded
+        The configuration of a command that takes one (``--config``, ``--set``); else the usual file is read.
 
     Raises
     ------
     ConfigError
-        If it holds a password, or a reference leads nowhere.
+        If it holds a password, is a URL of something else, or a reference leads nowhere.
     """
-    named = given or configured_ledger()
+    named = given or configured_ledger(loaded)
     if named is None:
         return place_of(home() / LEDGER)
     if named.startswith(_REFERENCES):
@@ -42,15 +47,25 @@ def ledger_place(given: str | None) -> Place:
     if named.startswith("postgresql"):
         _refuse_password(named)
         return place_of(named, notes=home())
+    if "://" in named:
+        raise ConfigError(
+            "a ledger lies in a file or in PostgreSQL",
+            code="not_a_ledger",
+            found=f"a URL of {named.partition('://')[0][:20]!r}",
+            allowed="a path, or postgresql+psycopg://USER@HOST/DATABASE",
+            fix="name a file by its path alone",
+        )
     return place_of(Path(named))
 
 
-def configured_ledger() -> str | None:
-    """Return the ledger's URL or reference of ``tidegate.toml``; None for the file in the home."""
-    path = find_config()
-    if path is None:
-        return None
-    url = load_config(path).config.ledger.url
+def configured_ledger(loaded: LoadedConfig | None = None) -> str | None:
+    """Return the ledger's URL or reference of the configuration; None for the file in the home."""
+    if loaded is None:
+        path = find_config()
+        if path is None:
+            return None
+        loaded = load_config(path)
+    url = loaded.config.ledger.url
     return None if url == "sqlite" else url
 
 

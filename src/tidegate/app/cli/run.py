@@ -20,8 +20,9 @@ from tidegate.app.progress import Progress
 from tidegate.app.running import Hooks, RunSettings, Until, run_desk
 from tidegate.chain import address
 from tidegate.model import OutcomeKind, Stage, TidegateError, format_usd
+from tidegate.sim import Tape
 
-_SPAN = re.compile(r"(\d+)\s*(s|m|h|d)")
+_SPAN = re.compile(r"([0-9]{1,9})\s*(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _COLOURS = {OutcomeKind.LANDED: "green", OutcomeKind.REVERTED: "red", OutcomeKind.REJECTED: "red"}
 
@@ -57,10 +58,12 @@ def command(
     """
     loaded = configured(path, settings)
     run = loaded.config.run
+    if record is not None:
+        Tape.demand_place(record)
     chosen = RunSettings(
         loaded=loaded,
         home=home(),
-        ledger=ledger_place(ledger),
+        ledger=ledger_place(ledger, loaded),
         stage=stage or run.stage,
         chain=chain or run.chain,
         until=Until(blocks=blocks, seconds=None if span is None else _seconds(span), is_once=once),
@@ -118,7 +121,9 @@ class _View:
 def _seconds(span: str) -> float:
     parts = _SPAN.fullmatch(span.strip())
     if parts is None:
-        raise UsageError("--for takes a span", found=span[:40], allowed="a number and s, m, h or d: 10m")
+        raise UsageError(
+            "--for takes a span", found=span[:40], allowed="a number and s, m, h or d", fix="--for 10m"
+        )
     return int(parts[1]) * _SECONDS[parts[2]]
 
 

@@ -6,6 +6,8 @@ or the machine. The file's first line is its form, its second the SHA-256 of all
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -83,11 +85,33 @@ class Tape(msgspec.Struct, frozen=True):
             yield one.block, TapeState(accounts, slots)
 
     def save(self, path: Path) -> str:
-        """Write the tape at once, whole or not at all, and return its digest."""
+        """Write the tape at once, whole or not at all, and return its digest. Raises as ``demand_place``."""
+        self.demand_place(path)
         payload = self._payload()
         digest = sha256_hex(payload)
         write_atomically(path, _MAGIC + digest.encode() + b"\n" + payload)
         return digest
+
+    @staticmethod
+    def demand_place(path: Path) -> None:
+        """Demand that a tape can be written there, before the hours that it takes to record one.
+
+        What is there and is no regular file is refused: to put a file in its place would take a folder or a
+        device away.
+
+        Raises
+        ------
+        ConfigError
+            ``tape_place`` if it is a folder, a device or the like, or no file can be made there.
+        """
+        try:
+            if not _is_file_or_nothing(path):
+                raise _no_place(path, "something that is not a regular file")
+            folder = next(one for one in path.absolute().parents if one.exists())
+        except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+            raise _no_place(path, getattr(error, "strerror", None) or str(error)) from error
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+            raise _no_place(path, f"{folder} is no folder that this user may write")
 
     @classmethod
     def load(cls, path: Path) -> Tape:
@@ -122,6 +146,23 @@ class Tape(msgspec.Struct, frozen=True):
 
     def _payload(self) -> bytes:
         return msgspec.msgpack.encode(_Wire(SCHEMA, _header(self), _codes(self), _blocks(self)))
+
+
+def _is_file_or_nothing(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return not path.is_symlink()  # a link that leads nowhere may lead somewhere later
+
+
+def _no_place(path: Path, found: str) -> ConfigError:
+    return ConfigError(
+        f"a tape can not be written to {str(path)[:200]}",
+        code="tape_place",
+        found=found,
+        allowed="a new file, or an older tape, in a folder that this user may write",
+        fix="name another file",
+    )
 
 
 class _WireHeader(msgspec.Struct, frozen=True):
