@@ -12,7 +12,7 @@ import dataclasses
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,8 +27,15 @@ _SHOWN = 500
 
 
 @contextmanager
-def reads_gateway(network: Network, endpoints: Sequence[Endpoint]) -> Iterator[str]:
+def reads_gateway(
+    network: Network, endpoints: Sequence[Endpoint], quarantined: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Start the process and yield the URL that serves the chain's reads.
+
+    Parameters
+    ----------
+    quarantined
+        Names of endpoints that are not asked while the process lives, and why.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def reads_gateway(network: Network, endpoints: Sequence[Endpoint]) -> Iterator[s
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(_told(network, endpoints) + b"\n")
+        process.stdin.write(_told(network, endpoints, quarantined or {}) + b"\n")
         process.stdin.flush()
         answer = process.stdout.readline().decode(errors="replace").strip()
         if not answer.startswith("http://127.0.0.1:"):
@@ -70,9 +77,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _told(network: Network, endpoints: Sequence[Endpoint]) -> bytes:
+def _told(network: Network, endpoints: Sequence[Endpoint], quarantined: Mapping[str, str]) -> bytes:
     return msgspec.json.encode(
-        {"network": network, "endpoints": [dataclasses.asdict(one) for one in endpoints]}
+        {
+            "network": network,
+            "endpoints": [dataclasses.asdict(one) for one in endpoints],
+            "quarantined": quarantined,
+        }
     )
 
 
@@ -87,7 +98,8 @@ async def _serve(told: bytes) -> None:
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    pool = RpcPool(network, [_endpoint(one) for one in parts["endpoints"]])
+    endpoints = [_endpoint(one) for one in parts["endpoints"]]
+    pool = RpcPool(network, endpoints, quarantined=parts["quarantined"])
     async with pool, RpcGateway(pool) as gateway:
         sys.stdout.write(f"{gateway.url}\n")
         sys.stdout.flush()

@@ -2,8 +2,8 @@
 
 A quarantine stands in the journal until a person ends it, so it holds over restarts: neither a crash nor a
 supervisor is an operator's command. An endpoint is known by its chain's name and its own; who corrects its
-URL says so by ``tidegate resume --endpoint``. Pools of other processes (the signer's witness, ``doctor``,
-the gateway of the fast worlds) ask every endpoint anew when they start: they hold no ledger.
+URL says so by ``tidegate resume --endpoint``. The gateway of the fast worlds is told of what stood when it
+began. Pools that hold no ledger (the signer's witness, ``doctor``) ask every endpoint anew when they start.
 """
 
 from __future__ import annotations
@@ -51,17 +51,21 @@ class Pools:
                 with suppress(TidegateError):  # the pool goes on; the next beat writes it, or says why not
                     self.write()
 
-        standing = (body for body in quarantined(self._journal) if body.chain == network.name)
         pool = RpcPool(
             network,
             endpoints,
             clock=self._clock,
             recorder=self._recorder,
             on_event=on_event,
-            quarantined={body.endpoint: body.detail for body in standing},
+            quarantined=self.quarantined(network),
         )
         self._pools[network.name] = pool
         return pool
+
+    def quarantined(self, network: Network) -> dict[str, str]:
+        """Return the names of the chain's endpoints that stand in quarantine, and why."""
+        standing = (body for body in quarantined(self._journal) if body.chain == network.name)
+        return {body.endpoint: body.detail for body in standing}
 
     def write(self) -> None:
         """Write what could not be written when it happened. Raises ``Unavailable`` if it still can not."""

@@ -179,7 +179,9 @@ async def _site(settings: RunSettings, pools: Pools) -> AsyncIterator[Site]:
     place = place_of(settings.chain, settings.loaded, settings.home)
     jobs = load_jobs(settings.loaded, tables_of(place.require_book()))
     async with AsyncExitStack() as stack:
-        worlds_url = stack.enter_context(reads_gateway(place.network, place.endpoints))
+        worlds_url = stack.enter_context(
+            reads_gateway(place.network, place.endpoints, pools.quarantined(place.network))
+        )
         if stage is Stage.FORK:
             yield await stack.enter_async_context(fork_site(place, jobs, pools, worlds_url=worlds_url))
             return
