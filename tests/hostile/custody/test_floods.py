@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from tests.custody.process.ground import CHAIN_ID, TARGET, Ground, SignerProcess, load, sign
 
+from tidegate.app.cli import run_command
 from tidegate.custody.capability import TypedDomain
 from tidegate.custody.frames import LENGTH_BYTES, decode_answers, encode_frame
 from tidegate.custody.requests import (
@@ -113,6 +114,19 @@ def test_peers_that_send_byte_by_byte_or_nothing_hold_up_nobody(process: SignerP
             signer = await load(connection, process.ground)
             assert await sign(signer, 1)
         await close_all(slow)
+
+    asyncio.run(act())
+
+
+def test_a_person_freezes_although_workers_crowd_their_own_door(process: SignerProcess) -> None:
+    """`tidegate signer freeze` takes the administrators' socket where it may be opened."""
+
+    async def act() -> None:
+        crowd = [await peer(process.ground.socket) for _ in range(CONNECTIONS_MAX)]
+        config = ["--config", str(process.ground.config)]
+        for verb in ("freeze", "unfreeze"):
+            assert await asyncio.to_thread(run_command, ["signer", verb, "--reason", "a crowd", *config]) == 0
+        await close_all(crowd)
 
     asyncio.run(act())
 

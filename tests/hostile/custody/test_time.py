@@ -16,7 +16,9 @@ from tests.custody.signer_world import (
     transaction,
     transfer,
 )
+from tests.custody.witness.test_view import SUBJECT, Scripted, serving
 
+from tidegate.custody import WitnessView
 from tidegate.custody.orders import OrderKind
 from tidegate.custody.requests import Freeze, Status
 from tidegate.model import Stage
@@ -96,6 +98,23 @@ def test_a_clock_set_back_does_not_bring_an_old_order_back(world, clock):
     clock.set(-3_600)
     answer = world.ask(Freeze(reason="r", by="me", allow_exit=False, approvals=orders), is_admin=True)
     assert refusal(answer) == ("two_people", "two_people")
+
+
+def test_a_clock_set_back_keeps_no_reading_of_a_code_young_and_makes_none_unusable(tmp_path, clock):
+    async def act(path):
+        view = WitnessView(path, age_max_s=600, clock=clock)
+        await view.ensure({SUBJECT})
+        clock.set(-3_600)
+        assert view.missing({SUBJECT}) == set()
+        clock.wait(601)
+        assert view.missing({SUBJECT}) == {SUBJECT}
+        await view.ensure({SUBJECT})
+        assert view.missing({SUBJECT}) == set()
+        reading = view.code(*SUBJECT)
+        assert reading is not None
+        assert reading.read_at_ms == START_S * 1000 + 601_000
+
+    serving(tmp_path, Scripted(), act)
 
 
 def test_the_day_comes_free_when_a_day_has_passed_by_both(world, clock):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidegate.custody.frames import LENGTH_BYTES, BrokenFrame, FrameBuffer, encode_frame
 from tidegate.custody.ports import CodeReading
+from tidegate.custody.steady import SteadyTime
 from tidegate.custody.witness.questions import (
     DIVERGENCE,
     QUESTIONS_MAX,
@@ -46,6 +47,7 @@ class WitnessView:
         self._path = path
         self._age_max_ms = age_max_s * 1000
         self._clock = clock
+        self._time = SteadyTime(clock)  # as the core: its clock set back makes no reading young
         self._readings: dict[Subject, CodeReading] = {}
         self._wanted: set[Subject] = set()
         self._asking = asyncio.Lock()
@@ -78,7 +80,7 @@ class WitnessView:
 
     async def _renew(self, subjects: set[Subject]) -> None:
         self._wanted |= subjects
-        ordered, asked_at_ms = sorted(subjects), self._clock.now_ms()
+        ordered, asked_at_ms = sorted(subjects), self._time.latest_ms()
         try:
             async with asyncio.timeout(ASK_S):
                 answers = await self._ask(ordered)
@@ -90,7 +92,7 @@ class WitnessView:
 
     def _age_ms(self, subject: Subject) -> float:
         known = self._readings.get(subject)
-        return float("inf") if known is None else abs(self._clock.now_ms() - known.read_at_ms)
+        return float("inf") if known is None else self._time.latest_ms() - known.read_at_ms
 
     async def _ask(self, subjects: Sequence[Subject]) -> list[Answer]:
         if not subjects:
