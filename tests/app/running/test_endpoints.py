@@ -17,7 +17,7 @@ from tidegate.app.devnet import Devnet, address_book, start_devnet, to_toml
 from tidegate.app.running import Pools
 from tidegate.app.stopping.lifting import note_for
 from tidegate.chain import devnet_network
-from tidegate.chain.rpc import Endpoint, EndpointState, RpcPool
+from tidegate.chain.rpc import Endpoint, EndpointState, PoolEvent, RpcPool
 from tidegate.desks.atomic import template_text
 from tidegate.ledger import LEDGER, EndpointBody, Journal, JournalReader
 from tidegate.model import (
@@ -145,7 +145,34 @@ def test_a_running_process_lets_go_of_a_quarantined_endpoint_within_a_second_of_
     asyncio.run(conversation())
 
 
+async def started(home: Path, *proxies: FaultProxy) -> tuple[EndpointState, int]:
+    """Start a pool as a new process would; return the last endpoint's state, and the number of alerts."""
+    events: list[PoolEvent] = []
+    with Journal.open(home / LEDGER, clock=SystemClock()) as journal:
+        pools = Pools(journal, SystemClock(), NullRecorder(), events.append)
+        endpoints = [Endpoint(name, one.url) for name, one in zip("ac", proxies, strict=True)]
+        async with pools.open(NETWORK, endpoints) as pool:
+            return pool.report[-1].state, len(events)
+
+
 def test_a_quarantine_survives_a_restart_and_is_asked_by_nobody_until_a_person_says_so(home, ground, typed):
+    async def conversation() -> None:
+        async with FaultProxy(ground[0].url) as a, FaultProxy(ground[0].url) as c:
+            c.fault = Fault.WRONG_CHAIN
+            assert await started(home, a, c) == (EndpointState.QUARANTINED, 1)
+            c.fault, c.requests = Fault.NONE, 0
+            assert await started(home, a, c) == (EndpointState.QUARANTINED, 0), "the same one is no new alert"
+            assert c.requests == 0
+            code, answer = await asyncio.to_thread(typed, *RESUME, "--endpoint", "devnet.c")
+            assert (code, answer["asked_again"]) == (0, False), "nobody runs: the next start asks it"
+            assert await started(home, a, c) == (EndpointState.HEALTHY, 0)
+            assert told(home) == [QUARANTINED, LET_GO]
+
+    asyncio.run(conversation())
+
+
+@pytest.mark.slow
+def test_a_process_started_again_keeps_the_quarantine_and_its_fast_worlds_do_too(home, ground, typed):
     url = project(home, ground)
 
     async def conversation() -> None:
