@@ -142,6 +142,14 @@ def test_a_name_that_can_be_no_file_is_refused(tmp_path: Path, name: str) -> Non
         JournalReader.open(tmp_path / name)
 
 
+def test_a_database_that_does_not_answer_is_no_matter_of_folders(tmp_path: Path, clock: ManualClock) -> None:
+    with pytest.raises(Unavailable) as caught:
+        Journal.open("postgresql+psycopg://nobody@127.0.0.1:1/none", clock=clock, notes=tmp_path)
+    assert caught.value.code == "ledger_unavailable"
+    assert "server" in str(caught.value.fix)
+    assert "folder" not in str(caught.value.fix)
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe"])
 def test_what_is_no_file_is_no_ledger_and_nothing_is_made_beside_it(
     tmp_path: Path, clock: ManualClock, kind: str

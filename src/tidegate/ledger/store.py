@@ -159,6 +159,13 @@ def _is_of_postgres(error: Exception) -> bool:
     return any(kind.__module__ == "psycopg" and kind.__name__ == "Error" for kind in type(error).__mro__)
 
 
+_FILE_FIX = "free space on the disk and check that the folder may be written, then start again"
+_SERVER_FIX = (
+    "see that the server runs and that host, port, database and user are right (psql says the same), "
+    "then start again; a password belongs into PGPASSFILE"
+)
+
+
 def _named(error: Any, where: str, doing: str) -> TidegateError:
     name = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
     found = f"{name or type(error).__name__}: {error}".strip()
@@ -180,5 +187,5 @@ def _named(error: Any, where: str, doing: str) -> TidegateError:
         f"{where} does not answer: {doing} failed and changed nothing",
         code="ledger_unavailable",
         found=found,
-        fix="free space on the disk and check that the folder may be written, then start again",
+        fix=_SERVER_FIX if where.startswith("postgresql") else _FILE_FIX,
     )
