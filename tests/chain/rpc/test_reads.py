@@ -28,7 +28,7 @@ TRANSPORT_FAULTS = [
 @pytest.mark.parametrize("fault", TRANSPORT_FAULTS)
 def test_a_transport_error_goes_to_the_next_endpoint(node, fault):
     async def conversation():
-        async with stand(node.url, faults=[fault], options=[{}, BACKUP]) as at:
+        async with stand(node.url, faults=[fault], options=[{"timeout_s": 0.2}, BACKUP]) as at:
             for _ in range(5):
                 assert await at.pool.reads().balance(SEEN) == 10**18
             assert at.proxies[0].requests >= 1, "the bad one was asked first"

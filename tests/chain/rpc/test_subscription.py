@@ -95,7 +95,7 @@ def test_silence_for_three_block_times_reconnects_elsewhere_and_is_polled_meanwh
             await head_from(hints, "poll", 1)
             await eventually(lambda: hints.source == "a")
 
-    over_proxies(conversation, QUICK)
+    over_proxies(conversation, devnet_network(CHAIN_ID, block_time_s=0.04))
     assert (SILENCE_BLOCKS, PING_S) == (3, 10)
 
 
