@@ -28,7 +28,7 @@ class TypedContent:
 
 
 UNREAD = TypedContent(b"", "", (), None, None, None, None, {})
-"""Typed data under a capability that is not there or lists no domain: no check of a domain lets it pass."""
+"""Typed data that is refused unread: while frozen, or under a capability that lists no domain."""
 
 Content: TypeAlias = UnsignedTransaction | TypedContent
 

@@ -268,8 +268,9 @@ class SignerCore:
 
     def _content(self, request: SignTransaction | SignTypedData) -> tuple[Content, bytes]:
         held = self._state.held.get(request.capability_id)
-        if isinstance(request, SignTypedData) and (held is None or not held.capability.typed_domains):
-            return UNREAD, b""  # reading it is the dearest thing that can be asked, and it is refused
+        is_refused = self._state.is_frozen or held is None or not held.capability.typed_domains
+        if is_refused and isinstance(request, SignTypedData):  # exits sign none either
+            return UNREAD, b""  # reading it is the dearest thing that can be asked
         return _content(request)
 
     def _key(self, name: str) -> KeyHandle:

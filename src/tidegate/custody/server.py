@@ -172,7 +172,7 @@ class SignerServer:
             self._queue(frame)
 
     def _queue(self, frame: _Frame) -> None:
-        is_urgent = frame.connection.peer[0] or any(isinstance(one, Freeze) for one in frame.requests)
+        is_urgent = frame.connection.peer[0] or all(isinstance(one, Freeze) for one in frame.requests)
         (self._urgent if is_urgent else self._waiting).append(frame)
         if not self._is_scheduled:
             self._is_scheduled = True

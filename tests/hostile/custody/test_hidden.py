@@ -24,6 +24,7 @@ from tests.hostile.custody.test_valuation import permit
 from tidegate.chain import selector
 from tidegate.custody.capability import Purpose
 from tidegate.custody.policies import bind_policy
+from tidegate.custody.requests import Freeze
 from tidegate.custody.transactions import _items, _list, encode_unsigned
 from tidegate.custody.wrappers import WRAPPERS
 from tidegate.model import Denied
@@ -221,3 +222,19 @@ def test_only_other_spellings_of_the_same_typed_data_are_signed():
         "an address in small letters",
         "an argument more",  # that is not hashed
     }
+
+
+def test_typed_data_that_can_not_be_signed_is_not_even_read(world):
+    """Hashing it is the dearest thing that a worker may ask for, so it must be good for something."""
+    held = world.load(typed_domains=())
+    listed = world.load(serial=2)
+    broken = b"["
+    assert refusal(world.sign_typed("ab" * 32, broken)) == ("capability", "capability_unknown")
+    assert refusal(world.sign_typed(held, broken)) == ("capability", "capability_revoked")
+    assert refusal(world.sign_typed(listed, broken)) == ("form", "malformed")
+    for purpose in Purpose:
+        frozen = SignerWorld()
+        closing = frozen.load(purpose=purpose)
+        frozen.ask(Freeze(reason="an alarm", by="me"))
+        assert refusal(frozen.sign_typed(closing, broken))[0] in ("freeze", "notional", "typed_data")
+        assert not is_signed(frozen.sign_typed(closing, permit(USD)))
