@@ -108,3 +108,29 @@ def test_withdrawn_past_its_deadline_it_is_cancelled_and_the_outcome_is_dropped(
     assert sum(amount for amount, _, _ in amounts(journal)) == 0
     (attempt,) = journal.attempts()
     assert attempt.outcome is OutcomeKind.DROPPED
+
+
+def used(street: Street, journal: Journal) -> tuple[int, int, int]:
+    (last,) = journal.last_records(1)
+    names = ("notional_per_day_usd_e6", "open_intents", "orders_per_minute")
+    counted = [street._book.used(name, "desk:fake", now_s=last.at_ms // 1000) for name in names]
+    return counted[0], counted[1], counted[2]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_what_lands_again_after_a_reorg_counts_once_against_the_limits(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, restarts: bool
+) -> None:
+    street = landed(journal, chain, desk)
+    assert used(street, journal) == (1, 0, 1)
+    chain.reorganise()
+    asyncio.run(street.follow())
+    assert used(street, journal) == (1, 1, 1), "open again"
+    if restarts:
+        street = street_of(journal, chain, desk, network=DEEP)
+        asyncio.run(recover(street, journal, now_ms=0))
+        assert used(street, journal) == (1, 1, 1)
+    chain.mine()
+    (outcome,) = asyncio.run(street.follow())
+    assert outcome.kind is OutcomeKind.LANDED
+    assert used(street, journal) == (1, 0, 1)

@@ -55,7 +55,7 @@ class Run:
     """An intent and how far it came. Everything here can be read back from the journal.
 
     ``booking`` is what is booked of it now: None before, and again after a reorg was booked back;
-    ``booked_after`` how many reorgs had withdrawn it when that was booked.
+    ``booked_after`` how many reorgs had withdrawn it when that was booked, ``booked_at_ms`` when that was.
     """
 
     intent: Intent
@@ -68,6 +68,7 @@ class Run:
     is_judged_after: bool = False
     booking: BookingBody | None = None
     booked_after: int = 0
+    booked_at_ms: int = 0
     seen_withdrawals: int = 0
     judged_block: int | None = None
 
@@ -140,7 +141,7 @@ def _take(run: Run, record: Record) -> None:
             run.withdraw()
         case RecordKind.BOOKING:
             run.booking = None if run.booking is not None else BookingBody.from_body(record.body)
-            run.booked_after = run.withdrawals
+            run.booked_after, run.booked_at_ms = run.withdrawals, record.at_ms
         case RecordKind.OUTCOME:
             run.outcome = _outcome(run, OutcomeBody.from_body(record.body))
         case _:

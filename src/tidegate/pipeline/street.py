@@ -14,6 +14,7 @@ from tidegate.ledger import (
     Attempt,
     AuthorisationBody,
     Body,
+    BookingBody,
     IntentBody,
     Journal,
     LimitsBody,
@@ -374,8 +375,10 @@ class Street:
             settled = await self._steps.run("settle", self.settings.settle_s, self._settle(run, tracked))
             if run.outcome is None:
                 return self._finish(run, settled.kind, None, settled.detail, settled)
+            self._charge(run, settled)
         if tracked.state is State.FINALISED:
             self._watched.pop(run.intent.id, None)
+            self._book.finalise(run.intent.id)
         return None
 
     async def _settle(self, run: Run, tracked: Tracked) -> Outcome:
@@ -400,8 +403,10 @@ class Street:
     def _reopen(self, run: Run) -> None:
         """Owe an outcome again: a reorg took the block that decided it."""
         run.withdraw()
-        if run.outcome is None and run.intent.id in self._watched:
-            self._book.restore(run.intent, run.plan, at_s=run.accepted_at_ms // 1000)
+        if run.outcome is not None:
+            self._book.uncharge(run.intent.id)
+        elif run.intent.id in self._watched:
+            self._book.reopen(run.intent, run.plan, at_s=run.accepted_at_ms // 1000)
             self._open[run.intent.id] = self._watched.pop(run.intent.id)
 
     def _given_up(self, run: Run, tracked: Tracked) -> Outcome | None:
@@ -450,6 +455,15 @@ class Street:
             now_s=ended_at_ms // 1000,
         )
 
+    def _charge(self, run: Run, settled: Outcome) -> None:
+        """Count what an intent cost after its end: the cancel of what was denied or rejected."""
+        self._book.charge(
+            run.intent,
+            value_usd_e6=run.booked_value_usd_e6,
+            gas_cost_wei=settled.gas_cost_wei,
+            now_s=run.booked_at_ms // 1000,
+        )
+
     def _attached(self, run: Run) -> Tracked:
         """Let the run's transaction ask this street's stops and breakers before each signature."""
         assert run.tracked is not None
@@ -475,6 +489,8 @@ class Street:
             body.KIND, body, actor=f"street:{self._desk.name}", correlation_id=run.intent.id
         )
         run.written.add(body.KIND)
+        if isinstance(body, BookingBody):
+            run.booked_at_ms = record.at_ms
         return record
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 from tidegate.ledger import Held, MarkBody, Used
 from tidegate.model import (
@@ -19,13 +20,16 @@ from tidegate.model import (
     Recorder,
     Stage,
 )
-from tidegate.risk.limits.meter import Attempts, Meter, total
+from tidegate.risk.limits.meter import Attempts, Meter, Undo, total
 from tidegate.risk.limits.rows import LIMITS, RUN_LIMITS, Limit, Measure, Over
 from tidegate.risk.limits.slots import Slot, adding_of, at_worst, exceeds, no_room, scopes_of
 from tidegate.risk.limits.table import LimitTable, RunLimits
+from tidegate.risk.limits.undo import UndoMemory
 
 _GWEI = 10**9
 _FAILED = (OutcomeKind.REJECTED, OutcomeKind.REVERTED)
+_IN_A_BLOCK = (OutcomeKind.LANDED, OutcomeKind.REVERTED, OutcomeKind.DROPPED)
+"""How an intent ends by a block, which a reorg may take away."""
 _AT_PLAN = frozenset({Measure.OPEN_TRANSACTIONS, Measure.LOSS, Measure.GAS})
 """What is only known, and taken, once there is a plan. Until then it must merely not be used up."""
 
@@ -49,6 +53,7 @@ class LimitBook:
         self._attempts: dict[tuple[str, str], Attempts] = {}
         self._held: dict[str, dict[tuple[str, str], int]] = {}
         self._marked_loss: dict[str, int] = {}
+        self._undo = UndoMemory()
 
     def reserve(self, intent: Intent, run: RunLimits, *, now_s: int) -> tuple[Used, ...]:
         """Check every limit and take the intent's place in each, in one step.
@@ -111,28 +116,60 @@ class LimitBook:
         """
         with self._lock:
             landed = kind is OutcomeKind.LANDED
+            undo: list[Undo] = []
             for slot in self._slots(intent, RunLimits(), at_plan=None):
                 meter = self._meter(slot.limit, slot.scope)
                 held = meter.release(intent.id)
                 match slot.limit.measure:
                     case Measure.NOTIONAL if landed and slot.limit.window_s:
-                        meter.happened.add(now_s, held)
-                    case Measure.LOSS if value_usd_e6 < 0:
-                        meter.happened.add(now_s, -value_usd_e6)
-                    case Measure.GAS if gas_cost_wei > 0:
-                        meter.happened.add(now_s, -(-gas_cost_wei // _GWEI))
+                        undo.append(meter.happened.add(now_s, held))
                     case Measure.FAILED_SHARE if landed or kind in _FAILED:
-                        self._share(slot.limit, slot.scope).add(now_s, failed=not landed)
+                        undo.append(self._share(slot.limit, slot.scope).add(now_s, failed=not landed))
                     case Measure.FAILED_STREAK if landed:
-                        meter.happened.clear()
+                        undo.append(meter.happened.clear())
                     case Measure.FAILED_STREAK if kind in _FAILED:
-                        meter.happened.add(now_s, 1)
+                        undo.append(meter.happened.add(now_s, 1))
                     case _:
                         pass
+            undo += self._spend(intent, value_usd_e6, gas_cost_wei, now_s)
             if landed and intent.exposures:
-                self._change_held(intent)
+                self._change_held(intent, 1)
+                undo.append(partial(self._change_held, intent, -1))
+            if kind in _IN_A_BLOCK:
+                self._undo.keep(intent.id, undo, now_s=now_s)
             for slot in self._slots(intent, RunLimits(), at_plan=None):
                 self._measure(slot, now_s)
+
+    def reopen(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
+        """Count an intent as open again: a reorg has taken away the block by which it ended.
+
+        What was counted when it was closed is taken back, so that it counts once when it ends again. It
+        stays the one order that it was. One that has not ended is counted as ``restore`` does.
+        """
+        with self._lock:
+            if intent.id not in self._undo:
+                self.restore(intent, plan, at_s=at_s)
+                return
+            self._undo.take_back(intent.id)
+            slots = (one for one in self._slots(intent, RunLimits(), at_plan=False))
+            self._take(intent, tuple(one for one in slots if one.limit.measure is not Measure.ORDERS), at_s)
+            self._hold_plan(intent, plan)
+
+    def charge(self, intent: Intent, *, value_usd_e6: int, gas_cost_wei: int, now_s: int) -> None:
+        """Count what an intent has cost after its end: the cancel that used up its nonce."""
+        with self._lock:
+            undo = self._spend(intent, value_usd_e6, gas_cost_wei, now_s)
+            self._undo.keep(intent.id, undo, now_s=now_s)
+
+    def uncharge(self, intent_id: str) -> None:
+        """Take back what ``charge`` counted: a reorg has taken that block away."""
+        with self._lock:
+            self._undo.take_back(intent_id)
+
+    def finalise(self, intent_id: str) -> None:
+        """Take note that no reorg can reach the intent any more: what it counted stays."""
+        with self._lock:
+            self._undo.forget(intent_id)
 
     def restore(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
         """Count an intent that the ledger knows, as open, without checking a limit. Counted once."""
@@ -140,9 +177,7 @@ class LimitBook:
             if self._meter_of("open_intents", f"desk:{intent.desk}", 0).held(intent.id):
                 return
             self._take(intent, tuple(self._slots(intent, RunLimits(), at_plan=False)), at_s)
-            if plan is not None:
-                for slot in self._slots(intent, RunLimits(), at_plan=True, amounts=at_worst(plan)):
-                    self._meter(slot.limit, slot.scope).hold(intent.id, slot.adding)
+            self._hold_plan(intent, plan)
 
     def mark(self, body: MarkBody) -> None:
         """Set all that a desk holds, and what it would lose by closing it now."""
@@ -204,6 +239,21 @@ class LimitBook:
                     pass
             self._measure(slot, now_s)
 
+    def _hold_plan(self, intent: Intent, plan: Plan | None) -> None:
+        if plan is not None:
+            for slot in self._slots(intent, RunLimits(), at_plan=True, amounts=at_worst(plan)):
+                self._meter(slot.limit, slot.scope).hold(intent.id, slot.adding)
+
+    def _spend(self, intent: Intent, value_usd_e6: int, gas_cost_wei: int, now_s: int) -> list[Undo]:
+        undo = []
+        for slot in self._slots(intent, RunLimits(), at_plan=None):
+            happened = self._meter(slot.limit, slot.scope).happened
+            if slot.limit.measure is Measure.LOSS and value_usd_e6 < 0:
+                undo.append(happened.add(now_s, -value_usd_e6))
+            elif slot.limit.measure is Measure.GAS and gas_cost_wei > 0:
+                undo.append(happened.add(now_s, -(-gas_cost_wei // _GWEI)))
+        return undo
+
     def _slots(
         self,
         intent: Intent,
@@ -232,11 +282,11 @@ class LimitBook:
             return self._share(slot.limit, slot.scope).share_bps(now_s)
         return self._meter(slot.limit, slot.scope).used(now_s)
 
-    def _change_held(self, intent: Intent) -> None:
+    def _change_held(self, intent: Intent, sign: int) -> None:
         held = self._held.setdefault(intent.desk, {})
         for exposure in intent.exposures:
             key = (exposure.venue, exposure.token)
-            held[key] = held.get(key, 0) + exposure.change_usd_e6
+            held[key] = held.get(key, 0) + sign * exposure.change_usd_e6
         self._stand(intent.desk)
 
     def _stand(self, desk: str) -> None:

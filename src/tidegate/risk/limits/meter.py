@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeAlias
 
 from tidegate.risk.limits.rows import LEAST_ATTEMPTS
 
 _BPS = 10_000
+
+Undo: TypeAlias = Callable[[], None]
+"""Takes back what was counted. What has rolled off, or was cleared since, stays gone."""
 
 
 class Rolling:
@@ -19,7 +24,7 @@ class Rolling:
         self._events: deque[tuple[int, int]] = deque()
         self._sum = 0
 
-    def add(self, at_s: int, amount: int) -> None:
+    def add(self, at_s: int, amount: int) -> Undo:
         """Count ``amount`` at ``at_s``; events may come out of order."""
         self._sum += amount
         if not self._events or at_s > self._events[-1][0]:
@@ -30,6 +35,7 @@ class Rolling:
             events = list(self._events)
             insort(events, (at_s, amount))
             self._events = deque(events)
+        return partial(self._take_back, at_s, amount)
 
     def sum(self, now_s: int) -> int:
         """Return the sum at ``now_s``; what has rolled off is forgotten."""
@@ -38,10 +44,23 @@ class Rolling:
             self._sum -= events.popleft()[1]
         return self._sum
 
-    def clear(self) -> None:
+    def clear(self) -> Undo:
         """Forget every event."""
+        events = tuple(self._events)
         self._events.clear()
         self._sum = 0
+        return partial(self._put_back, events)
+
+    def _take_back(self, at_s: int, amount: int) -> None:
+        for index, (known_s, known) in enumerate(self._events):
+            if known_s == at_s:
+                self._events[index] = (at_s, known - amount)
+                self._sum -= amount
+                return
+
+    def _put_back(self, events: tuple[tuple[int, int], ...]) -> None:
+        for at_s, amount in events:
+            self.add(at_s, amount)
 
 
 class Meter:
@@ -80,10 +99,15 @@ class Attempts:
         self._attempts = Rolling(window_s)
         self._failed = Rolling(window_s)
 
-    def add(self, at_s: int, *, failed: bool) -> None:
+    def add(self, at_s: int, *, failed: bool) -> Undo:
         """Count one attempt."""
-        self._attempts.add(at_s, 1)
-        self._failed.add(at_s, int(failed))
+        undo = self._attempts.add(at_s, 1), self._failed.add(at_s, int(failed))
+
+        def take_back() -> None:
+            for one in undo:
+                one()
+
+        return take_back
 
     def share_bps(self, now_s: int) -> int:
         """Return the share that failed, rounded up; 0 before there are enough attempts."""

@@ -17,7 +17,7 @@ from tidegate.ledger import (
     Record,
     ResumeBody,
 )
-from tidegate.model import Intent, Plan, RecordKind, Stage
+from tidegate.model import Intent, OutcomeKind, Plan, RecordKind, Stage
 from tidegate.risk.limits.book import LimitBook
 from tidegate.risk.limits.rows import WEEK_S
 from tidegate.risk.scope import Scope
@@ -32,7 +32,7 @@ class _Run:
     at_s: int
     plan: Plan | None = None
     has_place: bool = False
-    has_ended: bool = False
+    ended: OutcomeKind | None = None
     value_usd_e6: int = 0
     gas_cost_wei: int = 0
 
@@ -76,7 +76,15 @@ class _Fold:
                 release_failures(self._book, ResumeBody.from_body(record.body))
             case RecordKind.INTENT:
                 self._runs.setdefault(record.correlation_id, self._begun(record))
-            case RecordKind.LIMITS | RecordKind.PLAN | RecordKind.BOOKING | RecordKind.OUTCOME:
+            case RecordKind.FINALISED:
+                self._book.finalise(record.correlation_id)
+            case (
+                RecordKind.LIMITS
+                | RecordKind.PLAN
+                | RecordKind.BOOKING
+                | RecordKind.OUTCOME
+                | RecordKind.WITHDRAWN
+            ):
                 if record.correlation_id not in self._runs:
                     self.take_all(record.correlation_id, before=record.seq)
                 run = self._runs.get(record.correlation_id)
@@ -116,7 +124,15 @@ class _Fold:
                 booking = BookingBody.from_body(record.body)
                 run.value_usd_e6 += booking.value_usd_e6
                 run.gas_cost_wei += booking.gas_cost_wei
-                run.has_place |= run.has_ended  # a reorg took its block away: it is open again
+                if run.ended is not None:  # the cancel of what had been denied or rejected
+                    self._book.charge(
+                        run.intent,
+                        value_usd_e6=booking.value_usd_e6,
+                        gas_cost_wei=booking.gas_cost_wei,
+                        now_s=record.at_ms // 1000,
+                    )
+            case RecordKind.WITHDRAWN:
+                self._withdraw(run)
             case RecordKind.OUTCOME:
                 outcome = OutcomeBody.from_body(record.body)
                 if not run.has_place or not outcome.kind.is_final:
@@ -129,9 +145,16 @@ class _Fold:
                     gas_cost_wei=run.gas_cost_wei,
                     now_s=record.at_ms // 1000,
                 )
-                run.has_place, run.has_ended = False, True
+                run.has_place, run.ended = False, outcome.kind
             case _:
                 pass
+
+    def _withdraw(self, run: _Run) -> None:
+        if run.ended in (OutcomeKind.DENIED, OutcomeKind.REJECTED):
+            self._book.uncharge(run.intent.id)
+        elif run.ended is not None:
+            self._book.reopen(run.intent, run.plan, at_s=run.at_s)
+            run.has_place, run.ended = True, None
 
 
 def _first_of_interest(journal: JournalReader, now_s: int) -> int:
