@@ -25,6 +25,7 @@ from tidegate.custody.requests import (
 from tidegate.custody.transactions import encode_unsigned
 from tidegate.custody.transactions import sign as sign_bytes
 from tidegate.model import (
+    SIGNER_UNREACHED,
     Address,
     Denied,
     Divergence,
@@ -100,7 +101,7 @@ def test_a_signer_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
         async with SignerConnection(tmp_path / "nobody.sock") as connection:
             with pytest.raises(Unavailable) as gone:
                 await sign(connection)
-            assert gone.value.code == "signer_gone"
+            assert gone.value.code == SIGNER_UNREACHED, "nothing was asked, so nothing can have been signed"
 
     asyncio.run(act())
 
@@ -110,8 +111,9 @@ def test_a_signer_that_ends_before_its_answer_is_unavailable_and_is_not_asked_ag
         return None
 
     async def act(connection: SignerConnection) -> None:
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable) as gone:
             await sign(connection)
+        assert gone.value.code == "signer_gone", "it was asked, and may have signed"
 
     assert len(with_signer(tmp_path, hang_up, act)) == 1
 

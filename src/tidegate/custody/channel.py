@@ -35,7 +35,7 @@ from tidegate.custody.requests import (
     Status,
     StatusAnswer,
 )
-from tidegate.model import Denied, Metric, NullRecorder, Reason, Recorder, Unavailable
+from tidegate.model import SIGNER_UNREACHED, Denied, Metric, NullRecorder, Reason, Recorder, Unavailable
 
 _A = TypeVar("_A", bound=Answer)
 _ARRAY_BYTES = 8
@@ -161,6 +161,9 @@ class SignerConnection:
                 self._hang_up()
                 self._fail(frame, self._gone(_told(error)))
                 continue
+            except Unavailable as unreached:
+                self._fail(frame, unreached)
+                continue
             for (_, future), answer in zip(frame, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)
@@ -178,7 +181,10 @@ class SignerConnection:
 
     async def _exchange(self, requests: Sequence[Request]) -> Sequence[Answer]:
         async with asyncio.timeout(self._deadline_s):
-            reader, writer = await self._connected()
+            try:
+                reader, writer = await self._connected()
+            except OSError as error:
+                raise self._gone(_told(error), code=SIGNER_UNREACHED) from error
             writer.write(encode_frame(requests))
             await writer.drain()
             head = await reader.readexactly(LENGTH_BYTES)
@@ -208,10 +214,10 @@ class SignerConnection:
             if not future.done():
                 future.set_exception(error)
 
-    def _gone(self, found: str) -> Unavailable:
+    def _gone(self, found: str, *, code: str = "signer_gone") -> Unavailable:
         return Unavailable(
             "the signer does not answer",
-            code="signer_gone",
+            code=code,
             found=f"{found} at {self.path}",
             allowed="the answer to each request",
             fix="start it: tidegate signer run; if it ran, its service's log says why it ended",

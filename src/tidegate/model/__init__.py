@@ -30,7 +30,7 @@ from tidegate.model.evm import (
     UnsignedTransaction,
 )
 from tidegate.model.metrics import Metric, MetricKind, NullRecorder, Recorder
-from tidegate.model.ports import TransactionSigner
+from tidegate.model.ports import SIGNER_UNREACHED, TransactionSigner
 from tidegate.model.reasons import Reason
 from tidegate.model.records import DURABLE_KINDS, RecordKind
 from tidegate.model.street import (
@@ -61,6 +61,7 @@ from tidegate.model.units import (
 __all__ = [
     "BPS",
     "DURABLE_KINDS",
+    "SIGNER_UNREACHED",
     "UINT256_MAX",
     "ZERO_ADDRESS",
     "Address",

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from tidegate.model.evm import Address, SignedTransaction, UnsignedTransaction
 
+SIGNER_UNREACHED = "signer_unreached"
+"""The code of an ``Unavailable`` that says that no byte of the request left: nothing can have been signed."""
+
 
 class TransactionSigner(Protocol):
     """Signs for one key. The isolated signer process and throw-away keys look alike."""
@@ -30,6 +33,7 @@ class TransactionSigner(Protocol):
         Denied
             If what holds the key refuses.
         Unavailable
-            If it does not answer; nothing is known to be signed, and the same may be asked again.
+            If it does not answer; nothing is known to be signed, and the same may be asked again. With the
+            code ``SIGNER_UNREACHED`` nothing was asked, either.
         """
         ...

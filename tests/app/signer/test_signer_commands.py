@@ -72,7 +72,7 @@ def test_refusals_have_their_exit_codes(
     code, said = typed(capsys, "signer", "freeze", "--reason", "r", "--no-exit", *config)
     assert code == 10  # two people's orders are missing
     code, said = typed(capsys, "signer", "status", "--socket", tmp_path / "nobody.sock")
-    assert (code, said["code"]) == (12, "signer_gone")
+    assert (code, said["code"]) == (12, "signer_unreached")
 
 
 def test_people_read_the_status(running: SignerProcess, capsys: pytest.CaptureFixture[str]) -> None:
