@@ -19,6 +19,7 @@ from tidegate.chain.transactions import Tracked, Version
 from tidegate.chain.wire import BlockReference
 from tidegate.ledger import AmbiguousBody, Body, ReplacementBody, SentBody, SignatureBody
 from tidegate.model import (
+    SIGNER_UNREACHED,
     Address,
     Ambiguous,
     Block,
@@ -274,7 +275,7 @@ class Hand:
         refusal = tracked.refusal(operation)
         if refusal is not None:
             raise refusal
-        tracked.may_be_signed = True
+        was_asked, tracked.may_be_signed = tracked.may_be_signed, True
         try:
             async with asyncio.timeout(self._sign_timeout_s):
                 return await self._signer.sign_transaction(
@@ -282,6 +283,10 @@ class Hand:
                 )
         except Denied as denial:
             tracked.may_be_signed = denial.reason is Reason.NONCE_REUSED
+            raise
+        except Unavailable as silence:
+            if silence.code == SIGNER_UNREACHED:  # this request never left; an earlier one may have
+                tracked.may_be_signed = was_asked
             raise
         except TimeoutError as error:
             raise Unavailable(

@@ -25,6 +25,7 @@ from tests.chain.sender.ground import (
 from tidegate.chain import TRANSITIONS, Fees, State, Tracked
 from tidegate.ledger import OutcomeBody
 from tidegate.model import (
+    SIGNER_UNREACHED,
     Ambiguous,
     Denied,
     Divergence,
@@ -130,6 +131,43 @@ def test_a_signer_that_does_not_answer_may_have_signed_so_its_nonce_is_cancelled
         await follow(place, sender, lost, one, blocks=1)
         assert (lost.state, one.state) == (State.CANCELLED, State.LANDED)
         assert count_of(place.world) == 1
+
+    play(scene)
+
+
+def test_a_signer_that_was_not_reached_has_signed_nothing_so_its_nonce_is_given_back(
+    play: Callable[..., None],
+) -> None:
+    async def scene(place: Place) -> None:
+        sender = place.sender()
+        for name in ("lost", "lost again"):  # an outage of hours uses up no nonce
+            place.key.answers = [Unavailable("no such socket", code=SIGNER_UNREACHED)]
+            lost = tracked(work(name))
+            with pytest.raises(Unavailable):
+                await sender.sign(lost)
+            lost.take(RecordKind.OUTCOME, OutcomeBody(kind=OutcomeKind.DENIED))
+            assert (sender.ended(lost), lost.nonce) == (False, 0)
+        one = await sent(sender, tracked(work()))
+        assert one.nonce == 0
+        await follow(place, sender, one, blocks=1)
+        assert one.state is State.LANDED
+
+    play(scene)
+
+
+def test_a_signer_that_was_asked_once_may_have_signed_whoever_it_is_that_was_not_reached_since(
+    play: Callable[..., None],
+) -> None:
+    async def scene(place: Place) -> None:
+        sender = place.sender()
+        place.key.answers = [Unavailable("no answer"), Unavailable("no socket", code=SIGNER_UNREACHED)]
+        lost = tracked(work("lost"))
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await sender.sign(lost)
+        lost.take(RecordKind.OUTCOME, OutcomeBody(kind=OutcomeKind.DENIED))
+        assert sender.ended(lost) is True
+        assert (await sent(sender, tracked(work()))).nonce == 1
 
     play(scene)
 
