@@ -79,7 +79,13 @@ def test_books_stay_equal_to_the_chain_when_gas_is_paid(folder, run):
     assert "not_reconciled" not in summary["refusals"]
     compared = of_kind(journal(folder), ReconciliationBody)
     assert {one.verdict for one in compared} == {"opened", "equal"}
-    assert "ETH" in {item.symbol for one in compared if one.verdict == "opened" for item in one.counted}
+    opened = {
+        (item.account, item.token) for one in compared if one.verdict == "opened" for item in one.counted
+    }
+    with JournalReader.open(folder / "home" / "ledger.sqlite") as reader:
+        booked = {(line.account, line.token) for line in reader.profit_and_loss() if line.entry != "value"}
+    assert booked
+    assert booked <= opened, "what a booking names was counted before the first one"
 
 
 def test_once_lets_each_strategy_look_by_hand_and_ends(folder, run):

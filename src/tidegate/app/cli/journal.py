@@ -200,7 +200,10 @@ def rebuild_command(
 @app.command(name="explain")
 def explain_command(
     seq: Annotated[
-        int, typer.Argument(metavar="SEQ", min=1, help="The reconciliation that found the difference.")
+        int,
+        typer.Argument(
+            metavar="SEQ", min=1, max=2**63 - 1, help="The reconciliation that found the difference."
+        ),
     ],
     reason: Annotated[str, typer.Option(help="Why the chain has something else than the books.")],
     person: Annotated[str | None, typer.Option(help="Who says so; else the user of this machine.")] = None,

@@ -18,8 +18,9 @@ from tidegate.ledger import (
 from tidegate.ledger.reconcile import OPENED
 from tidegate.model import ZERO_ADDRESS, Address, Denied, Operation, Stage
 from tidegate.risk import Place
+from tidegate.venues import NATIVE, AddressBook
 
-_COIN, _COIN_DECIMALS = "ETH", 18  # as a booking names what gas is paid in
+_COIN_DECIMALS = 18
 
 
 class ChainBalances:
@@ -54,20 +55,29 @@ class ChainBalances:
 
 
 def holdings_of(assignments: Sequence[Assignment], payer: Address | None = None) -> tuple[Holding, ...]:
-    """Return what the executors hold of every token that the strategies bound, and the coin of ``payer``.
+    """Return every account and token that a booking may name: what books must begin with.
 
-    ``payer`` is the account that pays for gas; None in a stage that sends nothing. What it holds is counted
-    before the first fee is booked: books that began with a fee would never equal the chain's.
+    Executors hold the tokens that the strategies move. Where something is sent, gains go to the treasury,
+    and ``payer`` pays for gas; None in a stage that sends nothing. All are counted before the first booking:
+    books that began with a gain or a fee would never equal the chain's.
     """
     found = {}
     if payer is not None:
-        found[(payer, ZERO_ADDRESS)] = Holding(payer, ZERO_ADDRESS, _COIN, _COIN_DECIMALS)
+        found[(payer, ZERO_ADDRESS)] = Holding(payer, ZERO_ADDRESS, NATIVE, _COIN_DECIMALS)
     for one in assignments:
-        for bound in one.strategy.bounds:
-            token = one.book.token(bound.token)
-            key = (one.executor, token.address)
-            found[key] = Holding(one.executor, token.address, token.symbol, token.decimals)
+        receivers = () if payer is None else (one.book.entry("treasury").address,)
+        for symbol in {*one.strategy.tokens, *(bound.token for bound in one.strategy.bounds)}:
+            token, decimals = _token(one.book, symbol)
+            for account in (one.executor, *receivers):
+                found[(account, token)] = Holding(account, token, symbol, decimals)
     return tuple(found[key] for key in sorted(found))
+
+
+def _token(book: AddressBook, symbol: str) -> tuple[Address, int]:
+    if symbol == NATIVE:
+        return ZERO_ADDRESS, _COIN_DECIMALS
+    token = book.token(symbol)
+    return token.address, token.decimals
 
 
 class NotReconciled:
