@@ -176,12 +176,13 @@ class NonceBook:
                 allowed=f"{beyond}: what the ledger knows of",
                 fix="find out who else holds this key and rotate it; if it was you, resume the key by name",
             )
-        top = max((nonce + 1 for nonce in ours), default=latest)
-        self._next = max(latest, top)
-        self._free = {nonce for nonce in range(latest, self._next) if nonce not in ours}
+        self.accept(latest=latest, pending=pending, held=ours)
 
     def accept(self, *, latest: int, pending: int, held: Iterable[int]) -> None:
-        """Begin with what the chain says, because a person answered for what we do not know."""
+        """Begin with what the chain says; whoever asks has found it in order, or a person has.
+
+        What waits in the mempool has its nonce, whoever made it: none below ``pending`` is given away.
+        """
         ours = set(held)
         self._next = max(latest, pending, *(nonce + 1 for nonce in ours), 0)
         self._free = {nonce for nonce in range(pending, self._next) if nonce not in ours}

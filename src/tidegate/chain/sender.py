@@ -15,12 +15,13 @@ from typing import Protocol
 import msgspec
 
 from tidegate.chain.following import Follower, View, foreign_nonce
+from tidegate.chain.key_halt import HaltJournal, KeyHalt
 from tidegate.chain.networks import Network
-from tidegate.chain.nonces import ACTOR, Appends, NonceBook
+from tidegate.chain.nonces import NonceBook
 from tidegate.chain.signing import Hand, SendingChain
 from tidegate.chain.states import Event, State
 from tidegate.chain.transactions import Tracked
-from tidegate.ledger import HaltBody, NonceBody, Standing
+from tidegate.ledger import HaltBody, NonceBody
 from tidegate.model import (
     Address,
     Denied,
@@ -30,7 +31,6 @@ from tidegate.model import (
     Reason,
     Receipt,
     Recorder,
-    RecordKind,
     TransactionSigner,
     Unavailable,
 )
@@ -47,7 +47,7 @@ class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What an operator may change of a sender. Times in seconds.
 
     ``gap_policy``: ``cancel`` uses an empty nonce up by a transfer of nothing, ``ask`` halts the key
-    until a person looks.
+    until a person looks; who lifts that halt has it cancelled.
     """
 
     open_max: int = 16
@@ -58,12 +58,8 @@ class SenderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     gap_policy: GapPolicy = GapPolicy.CANCEL
 
 
-class SendingJournal(Appends, Protocol):
+class SendingJournal(HaltJournal, Protocol):
     """The ledger, as far as a sender reads it."""
-
-    def standing(self, topic: str) -> list[Standing]:
-        """Return what stands of a topic."""
-        ...
 
     def highest_nonces(self, chain_id: int, account: str) -> tuple[int | None, int | None]:
         """Return the highest nonce that was reserved, and that a block held."""
@@ -105,6 +101,7 @@ class Sender:
         self._chain = chain
         self._journal = journal
         self._recorder = recorder or NullRecorder()
+        self._key = KeyHalt(journal, f"key:{network.chain_id}:{self.account}")
         self._hand = Hand(
             signer=signer,
             chain=chain,
@@ -120,12 +117,11 @@ class Sender:
             chain,
             network,
             stuck_after_blocks=self.settings.stuck_after_blocks,
-            on_foreign=lambda _, halt: self._note_halt(halt),
+            on_foreign=lambda _, halt: self._key.note(halt),
         )
         self._nonces = NonceBook()
         self._open: dict[int, Tracked] = {}
         self._gaps: dict[int, Tracked] = {}
-        self._halt: HaltBody | None = None
         self._is_new_world = False
         self._reserving = asyncio.Lock()
         self._following = asyncio.Lock()
@@ -133,12 +129,12 @@ class Sender:
     @property
     def scope(self) -> str:
         """Return the scope of a halt of this key: ``key:CHAIN:ACCOUNT``."""
-        return f"key:{self.network.chain_id}:{self.account}"
+        return self._key.scope
 
     @property
     def halt(self) -> HaltBody | None:
         """Return the halt in force, if there is one."""
-        return self._halt
+        return self._key.body
 
     @property
     def open_count(self) -> int:
@@ -163,8 +159,9 @@ class Sender:
         Raises
         ------
         Divergence
-            ``unknown_nonce`` if the chain has a transaction of this key that the ledger does not know.
-            The key is halted by a record first.
+            ``unknown_nonce`` if the chain has a transaction of this key that the ledger does not know, and
+            that no person has explained. The key is halted by a record first; what is open is followed, and
+            exits go on.
         Unavailable
             If the chain does not answer.
         """
@@ -232,7 +229,7 @@ class Sender:
             for one in wanted:
                 if one.state is not State.DIVERGENT:
                     continue
-                if self._halt is None:
+                if self.halt is None:
                     await self._follower.find(one)
                 else:
                     trouble.append(foreign_nonce(one, self.account))
@@ -261,24 +258,28 @@ class Sender:
 
     def gave_up(self, tracked: Tracked) -> bool:
         """Say whether its nonce went to bytes of others and a person has lifted the halt since."""
-        return tracked.state is State.DIVERGENT and self._halt is None
+        return tracked.state is State.DIVERGENT and self.halt is None
 
     async def lift(self, *, who: str, why: str) -> None:
         """Lift the halt of this key, for a person; what the chain says of its nonces is then taken as true.
 
+        The record says below which nonce that is, so that no later start halts the key for the same.
+
         Raises
         ------
         Unavailable
-            If the chain does not answer; the halt stays in force.
+            If the chain does not answer, or was not compared with the ledger yet; the halt stays in force.
         """
         async with self._reserving:
-            if self._halt is None:
+            if not self._nonces.is_open:
+                raise Unavailable("ledger and chain were not compared yet", code="not_started")
+            if self.halt is None:
                 return
             latest, pending = await self._counts()
-            body = HaltBody(scope=self.scope, who=who, detail=why, lifted=True)
-            self._journal.append(RecordKind.HALT, body, actor=ACTOR)
-            self._halt = None
-            self._nonces.accept(latest=latest, pending=pending, held=(*self._open, *self._gaps))
+            nonces = NonceBook()
+            nonces.accept(latest=latest, pending=pending, held=(*self._open, *self._gaps))
+            self._key.lift(who=who, why=why, explained_below=nonces.next)
+            self._nonces = nonces
 
     def _reserve(self, tracked: Tracked) -> None:
         most = self.settings.open_max
@@ -303,17 +304,12 @@ class Sender:
         refusal = tracked.refusal(tracked.work.operation)
         if refusal is not None:
             raise refusal
-        if self._halt is not None and not tracked.work.operation.is_exit:
-            raise Denied(
-                Reason.HALTED,
-                f"the key {self.account} is halted on chain {self.network.chain_id}",
-                found=self._halt.detail,
-                allowed="exits, until a person has looked and resumed it",
-                fix=f'tidegate resume --scope {self.scope} --reason "..." --evidence "..."',
-            )
+        halted = self._key.as_denied()
+        if halted is not None and not tracked.work.operation.is_exit:
+            raise halted
 
     async def _start(self, found: list[Tracked]) -> None:
-        self._halt = self._halt_that_stands()
+        self._key.recall()
         held = {one.nonce: one for one in found if one.nonce is not None and one.versions}
         waiting = {one.nonce: one for one in found if one.state is State.RESERVED and one.nonce is not None}
         gaps = {one.nonce: one for one in found if one.leaves_a_gap and one.nonce is not None}
@@ -321,6 +317,9 @@ class Sender:
         known = included = None
         if not self._is_new_world:
             known, included = self._journal.highest_nonces(self.network.chain_id, self.account)
+            if self._key.explained_below:
+                known = max(self._key.explained_below - 1, -1 if known is None else known)
+        trouble: Divergence | None = None
         try:
             self._nonces.begin(
                 latest=latest,
@@ -331,9 +330,9 @@ class Sender:
                 account=self.account,
             )
         except Divergence as error:
-            if self._halt is None:
-                self._halt_key(str(error))
-                raise
+            if self.halt is None:
+                self._key.halt(str(error))
+                trouble = error
             self._nonces.accept(latest=latest, pending=pending, held=(*held, *waiting))
         self._open = {**waiting, **{nonce: one for nonce, one in held.items() if one.is_open}}
         self._gaps = {
@@ -343,6 +342,8 @@ class Sender:
         }
         for nonce in self._gaps:
             self._nonces.fill(nonce)
+        if trouble is not None:
+            raise trouble
 
     async def _fill_gaps(self, view: View) -> list[Exception]:
         """Use up, lowest first, the nonces that nothing uses and that something may wait for."""
@@ -353,8 +354,7 @@ class Sender:
                 continue
             if view.used > nonce:
                 self._gaps.pop(nonce)
-                if self._halt is None:
-                    self._halt_key(f"nonce {nonce} is used, and its bytes were never sent")
+                self._key.halt(f"nonce {nonce} is used, and its bytes were never sent")
                 trouble.append(foreign_nonce(tracked, self.account))
                 continue
             try:
@@ -364,9 +364,10 @@ class Sender:
         return trouble
 
     async def _fill(self, tracked: Tracked, view: View) -> None:
-        if self.settings.gap_policy is GapPolicy.ASK:
-            if self._halt is None:
-                self._halt_key(f"nothing uses nonce {tracked.nonce}, and gap_policy is ask")
+        assert tracked.nonce is not None
+        is_answered = tracked.nonce < self._key.explained_below
+        if self.settings.gap_policy is GapPolicy.ASK and not is_answered:
+            self._key.halt(f"nothing uses nonce {tracked.nonce}, and gap_policy is ask")
             return
         await self._hand.cancel(tracked, view.head, "nothing uses this nonce")
 
@@ -375,20 +376,6 @@ class Sender:
             self._chain.nonce(self.account), self._chain.nonce(self.account, "pending")
         )
         return latest, max(latest, pending)
-
-    def _halt_key(self, detail: str) -> None:
-        body = HaltBody(scope=self.scope, who="sender", detail=detail)
-        self._journal.append(RecordKind.HALT, body, actor=ACTOR)
-        self._note_halt(body)
-
-    def _note_halt(self, body: HaltBody) -> None:
-        self._halt = body
-
-    def _halt_that_stands(self) -> HaltBody | None:
-        for one in self._journal.standing(HaltBody.TOPIC):
-            if one.name == self.scope:
-                return HaltBody.from_body(one.body)
-        return None
 
     def _measure(self) -> None:
         self._recorder.set(

@@ -89,7 +89,8 @@ class HaltBody(StandingBody, frozen=True, kw_only=True):
     """A divergence halted a key, a chain or a desk (``halt``); a person lifts it.
 
     ``scope`` is ``key:CHAIN:ACCOUNT``, ``chain:ID`` or ``desk:NAME``; ``who`` and ``detail`` say by whom
-    and why, for the halt as for its lifting.
+    and why, for the halt as for its lifting. Whoever lifts the halt of a key has explained what the chain
+    says of every nonce below ``explained_below``, whoever used it.
     """
 
     KIND: ClassVar[RecordKind] = RecordKind.HALT
@@ -99,6 +100,7 @@ class HaltBody(StandingBody, frozen=True, kw_only=True):
     who: str
     detail: str
     lifted: bool = False
+    explained_below: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

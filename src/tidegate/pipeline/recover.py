@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tidegate.chain import State
 from tidegate.ledger import Journal, RecoveryBody
-from tidegate.model import RecordKind
+from tidegate.model import Divergence, RecordKind
 from tidegate.pipeline.run import Run, read_run
 from tidegate.pipeline.street import Street
 from tidegate.risk.limits import WEEK_S
@@ -29,16 +29,23 @@ async def recover(street: Street, journal: Journal, *, now_ms: int) -> list[Run]
     Raises
     ------
     Divergence
-        If the chain has a transaction of our key that the ledger does not know. The key is halted.
+        If the chain has a transaction of our key that the ledger does not know. The key is halted; all that
+        is open was taken up before this is raised, for a halt keeps nothing from being followed.
     """
     found, watched = _recall(street, journal, now_ms)
-    await street.start([*found, *watched])
+    divergence: Divergence | None = None
+    try:
+        await street.start([*found, *watched])
+    except Divergence as error:
+        divergence = error
     for run in watched:
         await street.take_up(run)
     # Whoever holds a nonce comes first, so that nobody is given it again.
     for run in sorted(found, key=lambda run: (not run.may_have_left, run.nonce is None)):
         _note(journal, run, _what_next(run))
         await street.take_up(run)
+    if divergence is not None:
+        raise divergence
     return found
 
 
