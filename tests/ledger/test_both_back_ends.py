@@ -85,17 +85,17 @@ def test_records_and_projections_come_back_as_they_were_written(back_end: BackEn
         for body in what_stands():
             journal.append(body.KIND, body, actor="x")
         written = list(journal.records())
-        assert [record.seq for record in written] == list(range(1, 43))
+        assert [record.seq for record in written] == list(range(1, 44))
         attempts, lines = journal.attempts(), journal.profit_and_loss()
         positions, leases = journal.positions(), journal.standing("lease")
     with back_end.reader() as reader:
-        assert reader.verify().records == 42
+        assert reader.verify().records == 43
         assert list(reader.records()) == written
         assert (reader.attempts(), reader.profit_and_loss()) == (attempts, lines)
         assert (reader.positions(), reader.standing("lease")) == (positions, leases)
         assert rebuild(reader, tmp_path / "copy").is_equal
     with back_end.open() as journal:
-        assert journal.head() == (42, written[-1].hash)
+        assert journal.head() == (43, written[-1].hash)
         assert journal.append(RecordKind.EVENT, {}, actor="x").prev_hash == written[-1].hash
 
 
