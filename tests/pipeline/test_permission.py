@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.pipeline.fakes import FakeChain, FakeDesk, intent
 from tests.pipeline.harness import key_of_tests, kinds, street_of
@@ -107,14 +108,16 @@ class ForgingSigner:
 
     capability_id = ""
 
-    def __init__(self) -> None:
-        self._key = key_of_tests()
+    def __init__(self, honest: int = 0) -> None:
+        self._key, self._honest = key_of_tests(), honest
         self.address = self._key.address
 
     async def sign_transaction(
         self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
     ) -> SignedTransaction:
-        return self._key.sign_now(transaction, intent_id=intent_id, plan_digest="00" * 32)
+        self._honest -= 1
+        digest = plan_digest if self._honest >= 0 else "00" * 32
+        return self._key.sign_now(transaction, intent_id=intent_id, plan_digest=digest)
 
 
 def test_bytes_changed_between_plan_and_signature_halt_the_desk_until_a_person_lifts_it(
@@ -131,6 +134,27 @@ def test_bytes_changed_between_plan_and_signature_halt_the_desk_until_a_person_l
     again.halts.lift("desk:fake", who="ada", why="the wire was replaced")
     assert asyncio.run(again.submit(intent("three"))) is None
     assert again.halts.in_force() == ()
+
+
+@pytest.mark.parametrize("is_over", [False, True], ids=["a replacement", "a cancel"])
+def test_bytes_changed_in_what_is_signed_later_under_the_nonce_halt_the_desk_too(
+    journal: Journal, chain: FakeChain, desk: FakeDesk, is_over: bool
+) -> None:
+    street = street_of(journal, chain, desk, signer=ForgingSigner(honest=1), max_in_flight=9)
+    assert walk(street) is None
+    (run,) = street.open_runs
+    assert run.tracked is not None
+    run.tracked.work = msgspec.structs.replace(run.tracked.work, gas_budget_wei=10**18)  # room to raise
+    for _ in range(2):
+        asyncio.run(street.follow())
+        chain.number += 5
+        chain.time_s += 1_000 if is_over else 0
+    asyncio.run(street.follow())
+    assert [body.scope for body in street.halts.in_force()] == ["desk:fake"]
+    assert (chain.sends, len(street.open_runs)) == (1, 1), "nothing new was signed; what is out is followed"
+    refused = asyncio.run(street.submit(intent("two", deadline_s=10_000)))
+    assert refused is not None
+    assert refused.reason is Reason.HALTED
 
 
 def test_a_halt_of_the_chain_written_by_another_is_seen_after_a_refresh(

@@ -283,6 +283,7 @@ class Hand:
                 )
         except Denied as denial:
             tracked.may_be_signed = denial.reason is Reason.NONCE_REUSED
+            tracked.denied(denial)
             raise
         except Unavailable as silence:
             if silence.code == SIGNER_UNREACHED:  # this request never left; an earlier one may have

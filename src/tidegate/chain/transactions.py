@@ -43,6 +43,14 @@ Refusal: TypeAlias = Callable[[Operation], Denied | None]
 """Says, right before a signature, whether a stop or breaker forbids it just now."""
 
 
+Denials: TypeAlias = Callable[[Denied], None]
+"""Told of each denial by the signer, also where a replacement or a cancel was to be signed."""
+
+
+def nobody_listens(denial: Denied) -> None:
+    """Let a denial be what it is: whoever asked for the signature has it raised."""
+
+
 def nobody_says(operation: Operation) -> Denied:
     """Refuse, because whoever knows of stops and breakers has not been named yet."""
     return Denied(
@@ -139,8 +147,9 @@ class Version(msgspec.Struct, frozen=True):
 class Tracked:
     """A transaction and how far it came.
 
-    The last four fields are not in the journal and are learnt again; what is not known is taken at its
-    worst. ``refusal`` is asked right before each signature, ``receipt`` has the logs, ``waits_since`` is
+    The last five fields are not in the journal and are learnt again; what is not known is taken at its
+    worst. ``refusal`` is asked right before each signature, ``denied`` told why the signer gave none,
+    ``receipt`` has the logs, ``waits_since`` is
     the head since which the newest version waits for a block, ``may_be_signed`` whether the
     signer may have signed what we do not hold.
     """
@@ -155,6 +164,7 @@ class Tracked:
     is_refused: bool = False
     withdrawals: int = 0
     refusal: Refusal = nobody_says
+    denied: Denials = nobody_listens
     receipt: Receipt | None = None
     waits_since: int | None = None
     may_be_signed: bool = True

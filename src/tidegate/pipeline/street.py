@@ -264,7 +264,6 @@ class Street:
             try:
                 await self._to_signature(run)
             except Denied as refusal:
-                self._halt_if_changed(refusal)
                 return self._finish(run, OutcomeKind.DENIED, refusal.reason, str(refusal))
             except Unavailable as silence:
                 return self._finish(run, OutcomeKind.DENIED, Reason.UNAVAILABLE, str(silence))
@@ -465,8 +464,9 @@ class Street:
         )
 
     def _attached(self, run: Run) -> Tracked:
-        """Let the run's transaction ask this street's stops and breakers before each signature."""
+        """Let the run's transaction ask this street's stops before each signature, and tell it of denials."""
         assert run.tracked is not None
+        run.tracked.denied = self._halt_if_changed
         run.tracked.refusal = lambda operation: self._permission.refusal(run.intent, operation)
         return run.tracked
 
