@@ -41,6 +41,7 @@ NAMES = [
     "RETURN_WORDS_MAX",
     "Role",
     "RuleKind",
+    "SWEEP_MAX",
     "Simulated",
     "TAG_MAX",
     "Take",
