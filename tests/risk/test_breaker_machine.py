@@ -143,7 +143,8 @@ class DeepBreakers(Breakers):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 class TestDeepBreakers(DeepBreakers.TestCase):  # type: ignore[misc,name-defined]
     settings = settings(
-        max_examples=300, stateful_step_count=100, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=60, stateful_step_count=80, deadline=None, suppress_health_check=list(HealthCheck)
     )

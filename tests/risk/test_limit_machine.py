@@ -78,6 +78,7 @@ class Workers(RuleBasedStateMachine):
         self.clock = ManualClock(WEEK_S * 10_000)
         self.journal = Journal.open(Path(self.folder.name) / "ledger.sqlite", clock=self.clock)
         self.book = LimitBook(TABLE)
+        restore_limits(self.book, self.journal, stage=Stage.PAPER, now_s=self.now_s)
         self.open: dict[str, Told] = {}
         self.number = 0
         self.exits_seen = False
@@ -246,9 +247,10 @@ class DeepWorkers(Workers):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 class TestDeepWorkers(DeepWorkers.TestCase):  # type: ignore[misc,name-defined]
     settings = settings(
-        max_examples=400, stateful_step_count=120, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
     )
 
 
@@ -270,3 +272,24 @@ def test_threads_never_take_more_than_there_is() -> None:
     with ThreadPoolExecutor(16) as workers:
         taken = sum(workers.map(attempt, range(500)))
     assert taken == book.used("notional_per_hour_usd_e6", "desk:atomic", now_s=0) == 120
+
+
+def test_what_was_held_before_the_longest_window_is_still_held_after_a_restart(
+    journal: Journal, clock: ManualClock
+) -> None:
+    book, exposed = LimitBook(TABLE), (Exposure("uniswap", "WETH", 90),)
+    restore_limits(book, journal, stage=Stage.PAPER, now_s=clock.now_ms() // 1000)
+    intent = intent_of(exposures=exposed)
+    for body in (IntentBody(intent=intent, stage=Stage.PAPER), LimitsBody(checked=())):
+        journal.append(body.KIND, body, actor="test", correlation_id=intent.id)
+    book.reserve(intent, RUN, now_s=clock.now_ms() // 1000)
+    ended = OutcomeBody(kind=OutcomeKind.LANDED)
+    journal.append(ended.KIND, ended, actor="test", correlation_id=intent.id)
+    book.close(intent, kind=OutcomeKind.LANDED, now_s=clock.now_ms() // 1000)
+    for _ in range(3):
+        clock.set_ms(clock.now_ms() + 2 * WEEK_S * 1000)
+        again, now_s = LimitBook(TABLE), clock.now_ms() // 1000
+        restore_limits(again, journal, stage=Stage.PAPER, now_s=now_s)
+        assert again.used("exposure_usd_e6", "desk:atomic", now_s=now_s) == 90
+        with pytest.raises(Denied, match="exposure_per_token"):
+            again.reserve(intent_of("more", exposures=exposed), RUN, now_s=now_s)

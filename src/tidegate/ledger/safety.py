@@ -36,7 +36,10 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class MarkBody(StandingBody, frozen=True, kw_only=True):
-    """A ``mark``: all that a desk holds, and what that is worth more (or less) than it was booked at."""
+    """A ``mark``: all that a desk holds, and what that is worth more (or less) than it was booked at.
+
+    ``at_s`` is when it was valued; 0 where it only says what is held.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.MARK
     TOPIC: ClassVar[str] = "mark"
@@ -45,7 +48,7 @@ class MarkBody(StandingBody, frozen=True, kw_only=True):
     desk: str
     unrealised_usd_e6: int
     held: tuple[Held, ...]
-    at_s: int
+    at_s: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

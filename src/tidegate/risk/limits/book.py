@@ -7,7 +7,7 @@ limit, and two workers can not both get the last. What an exit does is counted a
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from tidegate.ledger import Held, MarkBody, Used
@@ -53,6 +53,8 @@ class LimitBook:
         self._attempts: dict[tuple[str, str], Attempts] = {}
         self._held: dict[str, dict[tuple[str, str], int]] = {}
         self._marked_loss: dict[str, int] = {}
+        self._keep: Callable[[MarkBody], object] | None = None
+        self._stage = table.stage
         self._undo = UndoMemory()
 
     def reserve(self, intent: Intent, run: RunLimits, *, now_s: int) -> tuple[Used, ...]:
@@ -78,6 +80,9 @@ class LimitBook:
         with self._lock:
             slots = tuple(self._slots(intent, run, at_plan=False))
             checked = self._demand_room(intent, slots, now_s)
+            if intent.exposures and intent.desk not in self._held:
+                self._keep_mark(intent.desk)  # before anything lands: a restart reads back as far as a mark
+                self._held[intent.desk] = {}
             self._take(intent, slots, now_s)
             return checked
 
@@ -186,17 +191,16 @@ class LimitBook:
             self._marked_loss[body.desk] = max(0, -body.unrealised_usd_e6)
             self._stand(body.desk)
 
-    def marked(self, desk: str, *, stage: Stage, now_s: int) -> MarkBody:
-        """Return the mark of what a desk holds by this book."""
+    def keep_marks(self, keep: Callable[[MarkBody], object], *, stage: Stage, anew: bool) -> None:
+        """From now on hand over the mark of a desk whenever what it holds has changed.
+
+        What is held outlasts every window, so it must be written down by itself. ``anew``: hand over the
+        marks of all desks at once, because those in the journal are old.
+        """
         with self._lock:
-            held = sorted(self._held.get(desk, {}).items())
-            return MarkBody(
-                stage=stage,
-                desk=desk,
-                unrealised_usd_e6=-self._marked_loss.get(desk, 0),
-                held=tuple(Held(venue, token, value) for (venue, token), value in held),
-                at_s=now_s,
-            )
+            self._keep, self._stage = keep, stage
+            for desk in sorted(self._held) if anew else ():
+                self._keep_mark(desk)
 
     def forgive(self, scope: str) -> None:
         """Begin the count of failures of a desk or chain anew, because a person resumed it on evidence."""
@@ -215,6 +219,19 @@ class LimitBook:
                 return attempts.share_bps(now_s)
             meter = self._meters.get((name, scope))
             return 0 if meter is None else meter.used(now_s)
+
+    def _keep_mark(self, desk: str) -> None:
+        if self._keep is None:
+            return
+        held = sorted(self._held.get(desk, {}).items())
+        self._keep(
+            MarkBody(
+                stage=self._stage,
+                desk=desk,
+                unrealised_usd_e6=-self._marked_loss.get(desk, 0),
+                held=tuple(Held(venue, token, value) for (venue, token), value in held if value),
+            )
+        )
 
     def _demand_room(self, intent: Intent, slots: tuple[Slot, ...], now_s: int) -> tuple[Used, ...]:
         checked = []
@@ -288,6 +305,7 @@ class LimitBook:
             key = (exposure.venue, exposure.token)
             held[key] = held.get(key, 0) + sign * exposure.change_usd_e6
         self._stand(intent.desk)
+        self._keep_mark(intent.desk)
 
     def _stand(self, desk: str) -> None:
         """Let the meters of a desk stand at what it holds, and those of losses at what is marked."""

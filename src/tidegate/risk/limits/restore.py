@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tidegate.ledger import (
     BookingBody,
     IntentBody,
+    Journal,
     JournalReader,
     MarkBody,
     OutcomeBody,
@@ -22,6 +23,7 @@ from tidegate.risk.limits.book import LimitBook
 from tidegate.risk.limits.rows import WEEK_S
 from tidegate.risk.scope import Scope
 
+ACTOR = "limits"
 FAILURE_BREAKERS = frozenset({"failed_share", "consecutive_failures"})
 """Breakers whose release by a person also begins the count of failures anew."""
 
@@ -40,6 +42,9 @@ class _Run:
 def restore_limits(book: LimitBook, journal: JournalReader, *, stage: Stage, now_s: int) -> None:
     """Count in ``book`` what the journal holds of ``stage``: ended intents, open ones, marks, releases.
 
+    Where the journal can be written, the book keeps its marks in it from then on; old ones are written
+    anew, so that the next start need not read back as far.
+
     Raises
     ------
     ValueError
@@ -53,6 +58,12 @@ def restore_limits(book: LimitBook, journal: JournalReader, *, stage: Stage, now
     for record in journal.records(after=start - 1):
         fold.take(record)
     fold.open()
+    if isinstance(journal, Journal):
+        book.keep_marks(
+            lambda mark: journal.append(mark.KIND, mark, actor=ACTOR),
+            stage=stage,
+            anew=start < _first_since(journal, (now_s - WEEK_S) * 1000),
+        )
 
 
 def release_failures(book: LimitBook, body: ResumeBody) -> None:
