@@ -17,11 +17,12 @@ from tidegate import __version__
 from tidegate.app.progress import Progress
 from tidegate.app.running.assemble import Assembled
 from tidegate.app.running.endpoints import Pools
+from tidegate.app.running.heads import RunHeads
 from tidegate.app.running.safety import Safety
 from tidegate.app.running.sites import Site
 from tidegate.app.session import block_event
 from tidegate.app.stopping.lifting import take_notes
-from tidegate.chain.heads import Added, Change, HeadFollower, RolledBack
+from tidegate.chain.heads import Added, Change, RolledBack
 from tidegate.model import Block, Divergence, Halted, Intent, RecordKind, Stage, TidegateError, Unavailable
 
 ALL_BLOCKS, TIME_OVER, ONCE, ASKED = "all blocks", "time is over", "looked once", "asked to stop"
@@ -70,7 +71,7 @@ class Runner:
     pools: Pools
     desk: Assembled
     safety: Safety
-    heads: HeadFollower
+    heads: RunHeads
     until: Until = field(default_factory=Until)
     hooks: Hooks = field(default_factory=Hooks)
     progress: Progress = field(default_factory=Progress)
@@ -85,7 +86,8 @@ class Runner:
         Raises
         ------
         Divergence
-            If the chain can not be followed any more; its desks are halted first.
+            If what the chain says can not be; its desks are halted first. One of a key, or of a history that
+            can not be followed, halts that and ends no run.
         """
         session = self.desk.session
         self._begin()
@@ -95,7 +97,7 @@ class Runner:
                 session.drop_orphans()
                 await self.desk.books.begin_anew(session.journal, stage=self.stage, desk=session.desk.name)
             else:
-                await session.recover()
+                await self._recover()
             ended = await self._loop(stop)
         except Divergence as error:
             session.street.halts.halt(f"chain:{self.site.network.chain_id}", str(error))
@@ -105,6 +107,14 @@ class Runner:
             with suppress(asyncio.CancelledError):
                 await beats
         return self._end(ended)
+
+    async def _recover(self) -> None:
+        try:
+            await self.desk.session.recover()
+        except Divergence as error:
+            if self.desk.sender is None or self.desk.sender.halt is None:
+                raise
+            self.hooks.trouble(error)  # the key is halted: what is open is followed, and exits go on
 
     async def _loop(self, stop: asyncio.Event) -> str:
         while True:
@@ -134,6 +144,8 @@ class Runner:
             newest = await self._newest(await self.heads.step())
             if newest is not None:
                 return newest
+            if self.heads.is_lost:
+                await self._follow()
             await self._wait(stop, min(self.site.network.block_time_s / 4, _POLL_S_MAX))
         return None
 
@@ -150,7 +162,7 @@ class Runner:
                 await self.hooks.block(block)
         newest = added[-1]
         self.safety.saw_block(base_fee_wei=newest.base_fee_wei, reorg_depth=len(rolled_back))
-        return newest if newest.number >= self.heads.health.head else None
+        return newest if newest.number >= self.heads.head else None
 
     async def _look(self, block: Block) -> None:
         event = block_event(block, world=self._world)

@@ -20,13 +20,14 @@ from tidegate.app.paper import blinds_salt
 from tidegate.app.places import place_of
 from tidegate.app.running.assemble import assembled
 from tidegate.app.running.endpoints import Pools
+from tidegate.app.running.heads import RunHeads, run_cursors
 from tidegate.app.running.runner import Hooks, Runner, Until
 from tidegate.app.running.safety import Safety, Splits, limit_table
 from tidegate.app.running.signing import bound_signer
 from tidegate.app.running.sites import Site, fork_site, live_site, paper_site
 from tidegate.app.runtime import Job
 from tidegate.chain import NetworkKind
-from tidegate.chain.heads import HeadFollower, JournalCursors, MemoryCursors, NodeBlocks
+from tidegate.chain.heads import HeadFollower, MemoryCursors, NodeBlocks
 from tidegate.chain.rpc import ANY, Keep, Priority
 from tidegate.desks.atomic import TokenTables, load_blinds, load_strategy
 from tidegate.ledger import Journal
@@ -103,8 +104,14 @@ async def run_desk(
             )
         )
         reads = site.pool.reads(ANY, Priority.CONFIRM, Keep.NOTHING)
-        cursors = MemoryCursors() if site.is_new else JournalCursors(journal, site.network.chain_id, "run")
-        heads = HeadFollower(NodeBlocks(reads), cursors, site.network, clock=clock, recorder=recorder)
+        chain_id = site.network.chain_id
+
+        def follower() -> HeadFollower:
+            cursors = MemoryCursors() if site.is_new else run_cursors(journal, chain_id)
+            return HeadFollower(NodeBlocks(reads), cursors, site.network, clock=clock, recorder=recorder)
+
+        halts = desk.session.street.halts
+        heads = RunHeads(follower, halts, f"chain:{chain_id}", hooks.trouble)
         if settings.record is not None:
             stack.callback(_recording(settings, site, hooks))
         if site.world is not None:

@@ -74,16 +74,19 @@ class JournalCursors:
     stream
         Which follower of that chain: each consumer with a position of its own has another name. A
         follower with another filter must have another name, else it would skip what it never saw.
+    after
+        The seq of a record: cursors from before it are of a history that nobody follows any more.
     """
 
-    def __init__(self, journal: Journal, chain_id: int, stream: str = "all") -> None:
+    def __init__(self, journal: Journal, chain_id: int, stream: str = "all", *, after: int = 0) -> None:
         self._journal = journal
         self._chain_id = chain_id
         self._stream = stream
+        self._after = after
 
     def load(self, blocks: int) -> Sequence[Cursor]:
         """Return the newest cursors, oldest first, as far down as ``blocks`` below the highest."""
-        return load_cursors(self._journal, self._chain_id, self._stream, blocks)
+        return load_cursors(self._journal, self._chain_id, self._stream, blocks, after=self._after)
 
     def append(self, cursor: Cursor) -> None:
         """Keep one more; it is on disk when this returns."""
@@ -107,13 +110,19 @@ def correlation(chain_id: int, stream: str) -> str:
     return f"cursor:{chain_id}:{stream}"
 
 
-def load_cursors(journal: JournalReader, chain_id: int, stream: str, blocks: int) -> tuple[Cursor, ...]:
-    """Return the newest cursors of a follower, oldest first, as far down as ``blocks`` below the highest."""
+def load_cursors(
+    journal: JournalReader, chain_id: int, stream: str, blocks: int, *, after: int = 0
+) -> tuple[Cursor, ...]:
+    """Return the newest cursors of a follower, oldest first, as far down as ``blocks`` below the highest.
+
+    None of them is older than the record with the seq ``after``.
+    """
     count = blocks
     while True:
         records = journal.last_records(count, RecordKind.CURSOR, correlation(chain_id, stream))
-        cursors = tuple(_cursor(CursorBody.from_body(record.body)) for record in records)
-        if len(records) < count or reaches(cursors, blocks):
+        newer = [record for record in records if record.seq > after]
+        cursors = tuple(_cursor(CursorBody.from_body(record.body)) for record in newer)
+        if len(newer) < count or reaches(cursors, blocks):
             return cursors
         count *= 2
 
