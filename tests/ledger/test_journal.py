@@ -291,9 +291,9 @@ def test_a_file_that_may_not_grow_is_unavailable(path: Path) -> None:
     assert output[1] == "ledger_full"
 
 
-def test_a_place_that_cannot_be_written_is_unavailable(tmp_path: Path, clock: ManualClock) -> None:
+def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match="cannot hold a ledger"):
+    with pytest.raises(ConfigError, match="can not be a ledger"):
         Journal.open(tmp_path / "file" / "ledger.sqlite", clock=clock)
 
 

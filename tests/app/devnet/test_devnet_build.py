@@ -45,7 +45,7 @@ def test_the_front_door_exports_what_it_says() -> None:
         *("ACCOUNTS", "DEFAULT_CHAINS", "BorrowerSpec", "CachedDevnet", "ChainPlan", "Devnet", "DevnetSpec"),
         *("NodeRecord", "NodeStatus", "PairSpec", "PoolSpec", "RangeSpec", "ReserveSpec", "TokenSpec"),
         *("act_as_owner", "address_book", "build_devnet", "cached_devnet", "change_executor"),
-        *("devnet_address", "devnet_key", "export_chains", "node_records", "node_states"),
+        *("devnet_address", "devnet_handle", "devnet_key", "export_chains", "node_records", "node_states"),
         *("node_status", "parse_chains"),
         *(
             "read_book",
