@@ -49,6 +49,7 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in targets if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", [page for page in PAGES if runs(page)], ids=name)
 def test_code_runs(page: Path, tmp_path: Path) -> None:
     program = ""
