@@ -202,7 +202,7 @@ def _outcome(body: dict[str, Any]) -> str:
 def _booking(body: dict[str, Any]) -> str:
     changes = [
         f"{'+' if int(amount) > 0 else ''}{format_units(int(amount), decimals)} {symbol}"
-        for _, symbol, decimals, amount in body["deltas"]
+        for _, symbol, decimals, amount, *_ in body["deltas"]  # an account may follow, or not
     ]
     gas = format_units(int(body["gas_cost_wei"]), 18)
     return f"{', '.join([*changes, f'gas {gas} ETH'])}; worth {format_usd(body['value_usd_e6'])}"

@@ -243,3 +243,17 @@ def test_a_story_names_the_chains_time_and_the_journals(at_s: int, whose: str, t
     assert told[0].startswith("decided at block 7, chain time 20")
     assert told[1] == f"begun at journal time 2023-11-14 22:13:20 UTC, by {whose} clock; + counts from there"
     assert clocks([]) == []
+
+
+@pytest.mark.parametrize("account", [[], ["0x00000000000000000000000000000000000000aA"]])
+def test_a_booking_is_told_with_or_without_the_account_of_each_change(
+    tmp_path: Path, account: list[str]
+) -> None:
+    booking = {
+        "deltas": [["0xC0", "WETH", 18, "30000000000000000", *account]],
+        "gas_cost_wei": "1000000000000000",
+        "value_usd_e6": 87_000_000,
+    }
+    with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock(1)) as journal:
+        record = journal.append(RecordKind.BOOKING, booking, actor="adder")
+    assert summary(record) == "+0.03 WETH, gas 0.001 ETH; worth 87.00 USD"
