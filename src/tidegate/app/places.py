@@ -67,6 +67,13 @@ def place_of(name: str, loaded: LoadedConfig, home: Path) -> Place:
             (Endpoint(name="devnet", url=record.url, operator="us", trusted=True),),
             read_book(devnets, name),
         )
+    if configured is not None:
+        raise ConfigError(
+            f"chain {name} is configured without an endpoint and no devnet of that name is up",
+            found=f"no node of ours called {name}",
+            allowed=f"a devnet that is up, or an endpoint under [chains.{name}]",
+            fix=f"tidegate devnet up --chains {name}:{configured.chain_id}:{configured.block_time_s or 12:g}",
+        )
     raise ConfigError(
         f"there is no chain {name}",
         found=name,

@@ -36,6 +36,7 @@ from tidegate.app.safes import (
 from tidegate.app.safes import (
     execute as execute_proposal,
 )
+from tidegate.app.story import counted
 from tidegate.chain import ChainReads, address, hex_data, octets
 from tidegate.chain.rpc import Keep, RpcPool
 from tidegate.custody.multisig import (
@@ -213,6 +214,8 @@ def simulate(
                 f"{result['gas_used']:,} gas at block {result['at_block']}" if result["ok"] else result["why"]
             )
             out.print(mark, Text(f"{result['file']}: {told}"))
+        if not well:
+            out.print("next: tidegate safe packs builds packs anew; tidegate safe propose another proposal")
 
     emit({"ok": well, "simulations": results}, as_json=as_json, render=render)
     if not well:
@@ -231,6 +234,15 @@ def execute(
     """Send a proposal that enough owners have signed, and wait for its receipt."""
     proposal = read_proposal(file)
     place = _place(chain, config)
+    done = _reading(place, partial(_followed, proposal)).executed_in
+    if done:
+        raise ConfigError(
+            "the proposal is executed already",
+            code="safe_executed",
+            found=done,
+            allowed="a proposal that is not",
+            fix=f"tidegate safe show {file}",
+        )
     _require(_reading(place, partial(_judged, place, proposal)), "nothing is sent")
     sender = key_of(place, key, keys=home() / "keys", password=password_from)
 
@@ -346,7 +358,7 @@ def export_command(
     emit(
         {"file": str(out), "calls": len(transaction.calls)},
         as_json=as_json,
-        render=lambda screen: screen.print(f"wrote {out}: {len(transaction.calls)} calls"),
+        render=lambda screen: screen.print(f"wrote {out}: {counted(len(transaction.calls), 'call')}"),
     )
 
 

@@ -29,7 +29,7 @@ def _looks(loaded: LoadedConfig) -> Iterator[tuple[str, Callable[[], str]]]:
         for endpoint in chain.endpoints:
             yield f"endpoint {name}.{endpoint.name}", partial(_endpoint, endpoint)
     yield "run.chain", partial(_run_chain, loaded)
-    for file in config.desk.atomic.strategies:
+    for file in dict.fromkeys(config.desk.atomic.strategies):
         yield f"strategy {file}", partial(_strategy, loaded, file)
     if not config.desk.atomic.strategies:
         yield "strategies", _no_strategies
@@ -54,9 +54,12 @@ def _chain(name: str, chain: ChainConfig) -> str:
         raise ConfigError(
             f"two endpoints of {name} have one name", found=twice[0], allowed="names of their own"
         )
+    what = f"{network.chain_id}, a {network.kind.value}"
+    if not chain.endpoints and network.kind is NetworkKind.DEVNET:
+        return f"{what}; found by its name while it is up"
     count = counted(len(chain.endpoints), "endpoint")
     quorum = "reads that commit value are compared" if len(operators) > 1 else "one operator: no quorum"
-    return f"{network.chain_id}, a {network.kind.value}; {count}, {quorum}"
+    return f"{what}; {count}, {quorum}"
 
 
 def _run_chain(loaded: LoadedConfig) -> str:
@@ -85,6 +88,13 @@ def _run_chain(loaded: LoadedConfig) -> str:
 
 
 def _strategy(loaded: LoadedConfig, file: str) -> str:
+    if loaded.config.desk.atomic.strategies.count(file) > 1:
+        raise ConfigError(
+            f"{file} stands twice under [desk.atomic]",
+            found="the same file",
+            allowed="each strategy once",
+            fix="leave one of them out",
+        )
     tables = token_tables()
     strategy = load_strategy(loaded.folder / file, tables)
     blinds = loaded.config.desk.atomic.blinds.get(strategy.name)

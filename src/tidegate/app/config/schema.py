@@ -16,6 +16,8 @@ from tidegate.model import Stage
 
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Blocks = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Dollars = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 
@@ -26,17 +28,17 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[Name, "how errors, metrics and logs call it"]
     url: Annotated[Url, "where it is: a reference, or a URL of this machine"]
     ws: Annotated[Url | None, "its WebSocket, for hints of new blocks"] = None
-    operator: Annotated[str, "who runs it; a quorum needs different ones"] = ""
-    trusted: Annotated[bool, "a node of your own"] = False
+    operator: Annotated[str, "who runs it; a quorum needs different operators"] = ""
+    trusted: Annotated[bool, "whether it is a node of your own"] = False
     tier: Annotated[Tier, "primary, backup or private"] = Tier.PRIMARY
-    weight: Annotated[Positive, "share of the reads"] = 1
-    features: Annotated[tuple[Feature, ...], "of archive, trace, bundle, private"] = ()
+    weight: Annotated[Positive, "its share of the reads among those of its tier"] = 1
+    features: Annotated[tuple[Feature, ...], "what it can do beside: archive, trace, bundle, private"] = ()
     rate_per_s: Annotated[Positive | None, "requests a second; none is no limit"] = None
-    burst: Annotated[Positive, "requests at once"] = 100
+    burst: Annotated[Positive, "requests that may come at once"] = 100
     batch_max: Annotated[Positive, "calls in one batch; 1 is no batches"] = 50
     logs_span_max_blocks: Annotated[Positive, "blocks in one eth_getLogs"] = 2_000
-    timeout_ms: Annotated[Positive, "of a read"] = 2_000
-    send_timeout_ms: Annotated[Positive, "of a send"] = 5_000
+    timeout_ms: Annotated[Positive, "how long a read may take"] = 2_000
+    send_timeout_ms: Annotated[Positive, "how long a send may take"] = 5_000
 
 
 class ChainConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +62,7 @@ class RunConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What ``tidegate run`` does when nothing else is said."""
 
     stage: Annotated[Stage, "backtest, paper, fork, shadow, canary or production"] = Stage.PAPER
-    desk: Annotated[Name, "which desk"] = "atomic"
+    desk: Annotated[Name, "which desk runs"] = "atomic"
     chain: Annotated[Name, "which chain of [chains]; paper and fork of a devnet start their own"] = "devnet"
     reconcile_every_blocks: Annotated[Positive, "blocks between two looks at our books"] = 50
 
@@ -74,11 +76,11 @@ class LedgerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class PaperConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The world that paper starts."""
 
-    seed: Annotated[Count, "of the market simulator"] = 7
-    warm_up_blocks: Annotated[Count, "blocks that the market moves beforehand"] = 24
-    inclusion_delay_blocks: Annotated[Count, "blocks that a transaction waits"] = 0
-    competition: Annotated[bool, "others trade, and the best payer comes first"] = True
-    failure_share: Annotated[Share, "of sends that the node loses"] = 0.0
+    seed: Annotated[Count, "seed of the market simulator: the same seed, the same market"] = 7
+    warm_up_blocks: Annotated[Blocks, "blocks that the market moves before the desk begins"] = 24
+    inclusion_delay_blocks: Annotated[Blocks, "blocks that a transaction waits until it is included"] = 0
+    competition: Annotated[bool, "whether others trade, and the best payer comes first"] = True
+    failure_share: Annotated[Share, "share of sends that the node loses"] = 0.0
 
 
 class SignerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +95,7 @@ class AtomicConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     strategies: Annotated[tuple[str, ...], "strategy files, relative to this file"] = ()
     blinds: Annotated[dict[str, str], "the file with the blinds of a strategy, by its name"] = {}
-    capital_usd: Annotated[Count, "what is allotted: exposure and loss limits are shares of it"] = 10_000
+    capital_usd: Annotated[Dollars, "what is allotted: exposure and loss limits are shares of it"] = 10_000
 
 
 class DesksConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,16 +107,24 @@ class DesksConfig(msgspec.Struct, frozen=True, kw_only=True):
 class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of the street. What is left out has its stage's default."""
 
-    notional_per_transaction_usd: Annotated[Count | None, "dollars that one transaction moves"] = None
-    notional_per_hour_usd: Annotated[Count | None, "dollars moved in an hour"] = None
-    notional_per_day_usd: Annotated[Count | None, "dollars moved in a day"] = None
+    notional_per_transaction_usd: Annotated[Dollars | None, "dollars that one transaction moves"] = None
+    notional_per_hour_usd: Annotated[Dollars | None, "dollars moved in an hour"] = None
+    notional_per_day_usd: Annotated[Dollars | None, "dollars moved in a day"] = None
     open_intents: Annotated[Positive | None, "intents on their way at once"] = None
     open_transactions: Annotated[Positive | None, "transactions on their way at once"] = None
     orders_per_minute: Annotated[Positive | None, "intents accepted in a minute"] = None
-    loss_per_day_bps: Annotated[Count | None, "of the allotted capital, realised and marked"] = None
-    loss_per_week_bps: Annotated[Count | None, "of the allotted capital, realised and marked"] = None
-    failed_share_bps: Annotated[Count | None, "of attempts that failed or reverted, from 20 on"] = None
-    consecutive_failures: Annotated[Positive | None, "failures in a row"] = None
+    loss_per_day_bps: Annotated[
+        Count | None, "most lost of the capital, realised and marked"
+    ] = None
+    loss_per_week_bps: Annotated[
+        Count | None, "most lost of the capital, realised and marked"
+    ] = None
+    failed_share_bps: Annotated[
+        Count | None, "attempts that may fail or revert, from 20 attempts on"
+    ] = None
+    consecutive_failures: Annotated[Positive | None, "failures in a row that stop what is new"] = (
+        None
+    )
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

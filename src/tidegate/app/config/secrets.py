@@ -178,5 +178,9 @@ _SOURCES: dict[str, Callable[[str, str], str]] = {
 
 def _missing(reference: str, found: str, allowed: str) -> ConfigError:
     return ConfigError(
-        f"the secret {reference} can not be had", code="secret_missing", found=found, allowed=allowed
+        f"the secret {reference} can not be had",
+        code="secret_missing",
+        found=found,
+        allowed=allowed,
+        fix="put the value there, or name another place in tidegate.toml",
     )

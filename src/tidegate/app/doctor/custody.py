@@ -72,4 +72,5 @@ async def _ask(socket: Path, clock: Clock) -> str:
             fix="have it renewed and load it: tidegate signer load FILE",
         )
     names = ", ".join(key.name for key in status.keys) or "no key"
-    return f"holds {names}; {len(status.capabilities)} capabilities"
+    count = len(status.capabilities)
+    return f"holds {names}; {count} {'capability' if count == 1 else 'capabilities'}"
