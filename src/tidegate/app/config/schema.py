@@ -113,18 +113,10 @@ class LimitsConfig(msgspec.Struct, frozen=True, kw_only=True):
     open_intents: Annotated[Positive | None, "intents on their way at once"] = None
     open_transactions: Annotated[Positive | None, "transactions on their way at once"] = None
     orders_per_minute: Annotated[Positive | None, "intents accepted in a minute"] = None
-    loss_per_day_bps: Annotated[
-        Count | None, "most lost of the capital, realised and marked"
-    ] = None
-    loss_per_week_bps: Annotated[
-        Count | None, "most lost of the capital, realised and marked"
-    ] = None
-    failed_share_bps: Annotated[
-        Count | None, "attempts that may fail or revert, from 20 attempts on"
-    ] = None
-    consecutive_failures: Annotated[Positive | None, "failures in a row that stop what is new"] = (
-        None
-    )
+    loss_per_day_bps: Annotated[Count | None, "most lost of the capital, realised and marked"] = None
+    loss_per_week_bps: Annotated[Count | None, "most lost of the capital, realised and marked"] = None
+    failed_share_bps: Annotated[Count | None, "attempts that may fail or revert, from 20 attempts on"] = None
+    consecutive_failures: Annotated[Positive | None, "failures in a row that stop what is new"] = None
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

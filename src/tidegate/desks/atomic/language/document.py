@@ -99,11 +99,12 @@ def read_document(path: Path) -> Content:
                 raise OSError(errno.EINVAL, "it is not a regular file")
             raw = file.read(MAXIMUM_BYTES + 1)
             size = os.fstat(file.fileno()).st_size
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a path with a null byte is a ValueError
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
-            f"the file can not be read: {error.strerror}",
+            f"the file can not be read: {why}",
             code="ATM001",
-            found=str(path),
+            found=repr(str(path)) if "\0" in str(path) else str(path),
             allowed="a readable YAML or JSON file",
             fix="check the path and its permissions",
             position=start,
