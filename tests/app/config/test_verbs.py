@@ -74,3 +74,19 @@ def test_show_never_prints_what_a_reference_holds(
 
 def test_a_setting_without_a_value_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert answer(capsys, "config", "show", "--set", "run.stage")[0] == 3
+
+
+def test_a_strategy_that_is_no_path_or_stands_twice_is_a_finding_not_a_defect(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for files in ('["a\\u0000b"]', '["strategies/v2-v3-arb.yaml", "strategies/v2-v3-arb.yaml"]'):
+        code, said = answer(capsys, "config", "check", "--set", f"desk.atomic.strategies={files}")
+        assert (code, said["ok"]) == (3, False)
+
+
+def test_a_devnet_that_is_configured_and_not_up_says_how_to_start_it(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIDEGATE_HOME", str(place / "home"))
+    code, said = answer(capsys, "safe", "show")
+    assert (code, said["next"]) == (3, "tidegate devnet up --chains devnet:31337:12")

@@ -55,6 +55,11 @@ def test_a_node_of_another_chain_is_found_with_both_ids(tmp_path: Path, node: Ex
     assert found["reach here.one"].fix
 
 
+def test_a_node_of_another_chain_is_wrong_in_every_stage(tmp_path: Path, node: ExactWorld) -> None:
+    loaded = configured(tmp_path, node.url, chain_id=10, stage="paper")
+    assert not by_check(look_at_chains(loaded, tmp_path, CLOCK))["reach here.one"].ok
+
+
 def test_a_node_that_is_down_is_wrong_only_for_a_stage_that_needs_it(tmp_path: Path) -> None:
     url = "http://127.0.0.1:9"
     found = by_check(look_at_chains(configured(tmp_path, url), tmp_path, CLOCK))
