@@ -279,7 +279,7 @@ def test_3_fork_runs_over_an_rpc_url_too_and_sends_nothing_to_it(run, live):
 
 def test_4_shadow_builds_and_simulates_on_the_head_is_judged_and_sends_nothing(run, live):
     nonce = live.world.nonce(devnet_address("operator"))
-    _, records = run(Stage.SHADOW, hooks=live.hooks(), chain="live", **live.settings)
+    summary, records = run(Stage.SHADOW, hooks=live.hooks(), chain="live", **live.settings)
     assert not kinds_of(records) & SIGNED
     assert RecordKind.LEASE not in kinds_of(records), "it holds no key"
     assert live.world.nonce(devnet_address("operator")) == nonce
@@ -288,6 +288,8 @@ def test_4_shadow_builds_and_simulates_on_the_head_is_judged_and_sends_nothing(r
     ended = [kinds for kinds in walks(records).values() if kinds[-1] == "outcome"]
     assert [*UP_TO_THE_SIGNATURE, "judgement", "outcome"] in ended
     assert all(one.behind >= 1 for one in judged)
+    assert summary["value_after_gas_usd_e6"] == 0, "nothing was sent"
+    assert summary["would_have_earned_usd_e6"] != 0
 
 
 def test_5_a_live_stage_without_a_capability_is_refused_before_anything(run, live, signer):

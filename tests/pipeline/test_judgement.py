@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from tests.pipeline.fakes import FakeChain, FakeDesk, intent
+from tests.pipeline.fakes import FakeChain, FakeDesk, intent, plan_of
 from tests.pipeline.harness import kinds, street_of
 
 from tidegate.chain import address
@@ -13,6 +13,7 @@ from tidegate.ledger import Journal, OutcomeBody
 from tidegate.ledger.judgements import JudgementBody
 from tidegate.model import Address, Block, OutcomeKind, Plan, RecordKind, Rejected, Stage, Unavailable
 from tidegate.pipeline import Judge, Rehearsal, Street, recover
+from tidegate.pipeline.settle import value_usd_e6
 from tidegate.risk import RunLimits
 
 OPERATOR = address(0x0123)
@@ -108,6 +109,33 @@ def test_the_first_block_that_could_have_held_it_is_the_verdict(journal, live, d
     assert (judged.deltas, judged.drift) == (("9",), ("2",)), "simulated was 7"
     assert "nothing was sent" in outcome(journal).detail
     assert (live.sends, street.open_runs) == (0, ())
+
+
+def test_a_judgement_says_what_it_would_have_earned_after_gas(journal, live, desk):
+    street, _ = shadow(journal, live, desk)
+    walk(live, street, live.mine)
+    desk.reader.logs_delta = 10**12
+    asyncio.run(street.follow())
+    (landed,) = judgements(journal)
+    plan = plan_of(intent())
+    price_wei = min(plan.max_fee_wei, 1 + plan.max_priority_fee_wei)
+    assert landed.gas_cost_wei == landed.gas_used * price_wei > 0
+    assert landed.value_usd_e6 == value_usd_e6(plan, (10**12,), landed.gas_cost_wei)
+    assert landed.value_usd_e6 > 0
+
+
+def test_a_revert_would_have_cost_its_gas_and_what_no_block_could_hold_nothing(journal, live, desk):
+    street, _ = shadow(journal, live, desk)
+    live.at_block[2] = Rejected("max fee below the base fee")
+    walk(live, street, live.mine)
+    asyncio.run(street.follow())
+    live.at_block[3] = False
+    live.mine()
+    asyncio.run(street.follow())
+    dropped, reverted = judgements(journal)
+    assert dropped.value_usd_e6 is None
+    assert reverted.value_usd_e6 is not None
+    assert reverted.value_usd_e6 < 0
 
 
 def test_a_plan_that_would_have_reverted_is_told_with_its_step_and_why(journal, live, desk):

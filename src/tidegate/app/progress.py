@@ -12,6 +12,7 @@ from tidegate.ledger import (
     BookingBody,
     DecisionBody,
     IntentBody,
+    JudgementBody,
     MarketBody,
     OutcomeBody,
     ReceiptBody,
@@ -27,13 +28,18 @@ MARKET = "market"
 
 @dataclass(slots=True)
 class Account:
-    """What became of a strategy's decisions."""
+    """What became of a strategy's decisions.
+
+    ``would_usd_e6`` is what its plans in shadow would have earned after gas, each in the first block that
+    could have held it; None while none was judged.
+    """
 
     decisions: int = 0
     intents: int = 0
     outcomes: Counter[OutcomeKind] = field(default_factory=Counter)
     value_usd_e6: int = 0
     gas_used: int = 0
+    would_usd_e6: int | None = None
 
 
 @dataclass(slots=True)
@@ -41,6 +47,7 @@ class _Run:
     subject: str
     block: int = 0
     value_usd_e6: int = 0
+    would_usd_e6: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,8 @@ class Progress:
                     run = self._runs[record.correlation_id]
                     run.value_usd_e6 = value
                     self.account(run.subject).value_usd_e6 += value
+                case RecordKind.JUDGEMENT:
+                    self._judgement(record.correlation_id, JudgementBody.from_body(record.body))
                 case RecordKind.OUTCOME:
                     self._outcome(self._runs[record.correlation_id], OutcomeBody.from_body(record.body))
                 case _:
@@ -113,7 +122,11 @@ class Progress:
         return self.accounts.setdefault(subject, Account())
 
     def summary(self) -> dict[str, Any]:
-        """Return the figures as plain data: integers and text, the same for the same run."""
+        """Return the figures as plain data: integers and text, the same for the same run.
+
+        ``would_have_earned_usd_e6`` is there once a plan in shadow was judged; nothing of it was earned.
+        """
+        judged = [one.would_usd_e6 for one in self.accounts.values() if one.would_usd_e6 is not None]
         return {
             "blocks": self.blocks,
             "strategies": {
@@ -123,12 +136,14 @@ class Progress:
                     **{kind.value: account.outcomes[kind] for kind in OutcomeKind if kind.is_final},
                     "value_after_gas_usd_e6": account.value_usd_e6,
                     "gas_used": account.gas_used,
+                    **_would(account.would_usd_e6),
                 }
                 for subject, account in sorted(self.accounts.items())
             },
             "reasons": dict(sorted(self.reasons.items())),
             "refusals": dict(sorted(self.refusals.items())),
             "value_after_gas_usd_e6": sum(account.value_usd_e6 for account in self.accounts.values()),
+            **_would(sum(judged) if judged else None),
         }
 
     def _market(self, market: MarketBody) -> None:
@@ -150,11 +165,26 @@ class Progress:
         if decision.reason is not None:
             self.reasons[decision.reason.value] += 1
 
+    def _judgement(self, intent_id: str, judged: JudgementBody) -> None:
+        """Take the verdict: the first block that could have held the plan. Later ones decide nothing."""
+        run = self._runs.get(intent_id)
+        if run is None or run.would_usd_e6 is not None or judged.value_usd_e6 is None:
+            return
+        run.block, run.would_usd_e6 = judged.block_number, judged.value_usd_e6
+        account = self.account(run.subject)
+        account.would_usd_e6 = (account.would_usd_e6 or 0) + judged.value_usd_e6
+
     def _outcome(self, run: _Run, outcome: OutcomeBody) -> None:
         self.account(run.subject).outcomes[outcome.kind] += 1
         if outcome.kind is OutcomeKind.DENIED and outcome.reason is not None:
             self.refusals[outcome.reason.value] += 1
         settled = outcome.kind in {OutcomeKind.LANDED, OutcomeKind.REVERTED}
         worth = format_usd(run.value_usd_e6) if settled else ""
+        if run.would_usd_e6 is not None:
+            worth = f"would have earned {format_usd(run.would_usd_e6)} after gas"
         why = outcome.reason.value if outcome.reason is not None else outcome.detail
         self.recent.appendleft(Ended(run.block, run.subject, outcome.kind, worth, why))
+
+
+def _would(value_usd_e6: int | None) -> dict[str, int]:
+    return {} if value_usd_e6 is None else {"would_have_earned_usd_e6": value_usd_e6}

@@ -119,9 +119,11 @@ def _counted(account: str, _: str, symbol: str, decimals: int, booked: str, foun
 
 def _judgement(body: dict[str, Any]) -> str:
     told = f"in block {body['block_number']}, {counted(body['behind'], 'block')} later, it would have"
+    value = body.get("value_usd_e6")
+    earned = "" if value is None else f" and earned {format_usd(value)} after gas"
     if body["kind"] == "reverted":
-        return f"{told} reverted at step {body['failing_step']}: {body['revert']}"
-    return f"{told} {body['kind']}" + (f", gas {body['gas_used']:,}" if body["gas_used"] else "")
+        return f"{told} reverted{earned} at step {body['failing_step']}: {body['revert']}"
+    return f"{told} {body['kind']}{earned}" + (f", gas {body['gas_used']:,}" if body["gas_used"] else "")
 
 
 def _drill(body: dict[str, Any]) -> str:

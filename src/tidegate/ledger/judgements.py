@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tidegate.ledger.body import Body
 from tidegate.model import OutcomeKind, RecordKind
@@ -15,6 +15,11 @@ class JudgementBody(Body, frozen=True, kw_only=True):
     could have held the transaction. ``deltas`` are base units as text in the order of the plan's bounds,
     ``drift`` what each lies above the simulated one. ``behind`` counts blocks since the one that was
     simulated on. Nothing was sent.
+
+    ``value_usd_e6`` is what it would have earned at the plan's own prices, gas taken off, negative where it
+    would have reverted; None where no such transaction fits, and in records of earlier releases.
+    ``gas_cost_wei`` is its gas at the block's base fee and the plan's tip, without a rollup's data fee,
+    which only a sent transaction tells.
     """
 
     KIND: ClassVar[RecordKind] = RecordKind.JUDGEMENT
@@ -27,3 +32,9 @@ class JudgementBody(Body, frozen=True, kw_only=True):
     drift: tuple[str, ...] = ()
     revert: str = ""
     failing_step: str | None = None
+    gas_cost_wei: int = 0
+    value_usd_e6: int | None = None
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, with the cost as decimal text."""
+        return {**super().to_body(), "gas_cost_wei": str(self.gas_cost_wei)}

@@ -16,6 +16,7 @@ from tidegate.model import Address, Block, Outcome, OutcomeKind, Plan, Receipt, 
 from tidegate.pipeline.chain import Rehearsal
 from tidegate.pipeline.desk import PlanReader
 from tidegate.pipeline.run import Run
+from tidegate.pipeline.settle import value_usd_e6
 
 Write = Callable[[Run, Body], object]
 NOTHING_SENT = "judged on the block that followed; nothing was sent"
@@ -97,6 +98,7 @@ class Judge:
         except Rejected as refusal:
             kind, why = OutcomeKind.DROPPED, refusal.message
             return JudgementBody(block_number=block.number, behind=behind, kind=kind, revert=why)
+        cost_wei = rehearsal.gas_used * _price_wei(plan, block)
         if not rehearsal.succeeded:
             revert, step = self._reader.explain(plan, rehearsal.output)
             return JudgementBody(
@@ -106,6 +108,8 @@ class Judge:
                 gas_used=rehearsal.gas_used,
                 revert=str(revert),
                 failing_step=step,
+                gas_cost_wei=cost_wei,
+                value_usd_e6=value_usd_e6(plan, tuple(0 for _ in plan.bounds), cost_wei),
             )
         deltas = self._reader.deltas(plan, _as_receipt(rehearsal, block))
         return JudgementBody(
@@ -117,7 +121,14 @@ class Judge:
             drift=tuple(
                 str(delta - int(planned)) for delta, planned in zip(deltas, simulated.deltas, strict=True)
             ),
+            gas_cost_wei=cost_wei,
+            value_usd_e6=value_usd_e6(plan, deltas, cost_wei),
         )
+
+
+def _price_wei(plan: Plan, block: Block) -> int:
+    """Return what a unit of gas would have cost in the block, by EIP-1559."""
+    return min(plan.max_fee_wei, block.base_fee_wei + plan.max_priority_fee_wei)
 
 
 def _as_receipt(rehearsal: Rehearsal, block: Block) -> Receipt:

@@ -212,6 +212,28 @@ def stop(*, allow_exit: bool, until_ms: int | None) -> StopBody:
         ),
         (
             JudgementBody(
+                block_number=9,
+                behind=1,
+                kind=OutcomeKind.LANDED,
+                gas_used=300_000,
+                value_usd_e6=149_750_000,
+            ),
+            "in block 9, 1 block later, it would have landed and earned 149.75 USD after gas, gas 300,000",
+        ),
+        (
+            JudgementBody(
+                block_number=9,
+                behind=1,
+                kind=OutcomeKind.REVERTED,
+                revert="slippage",
+                failing_step="sell",
+                value_usd_e6=-250_000,
+            ),
+            "in block 9, 1 block later, it would have reverted and earned -0.25 USD after gas "
+            "at step sell: slippage",
+        ),
+        (
+            JudgementBody(
                 block_number=9, behind=1, kind=OutcomeKind.REVERTED, revert="slippage", failing_step="sell"
             ),
             "in block 9, 1 block later, it would have reverted at step sell: slippage",

@@ -137,10 +137,18 @@ def _render(out: Console, summary: dict[str, Any]) -> None:
             for name in ("decisions", "intents", "landed", "reverted", "denied")
             if line[name]
         )
-        out.print(f"  {subject:<22} {told} · after gas {format_usd(line['value_after_gas_usd_e6'])}")
+        out.print(f"  {subject:<22} {told} · {_worth(line)}")
     for title, counts in (("did not act", "reasons"), ("refused", "refusals")):
         told = " · ".join(f"{name} {count:,}" for name, count in summary[counts].items())
         if told:
             out.print(f"{title + ':':<13}{told}")
     if summary["open"]:
         out.print(f"open:        {summary['open']} on their way; the next run goes on with them")
+
+
+def _worth(line: dict[str, Any]) -> str:
+    """Return what a strategy earned; in shadow, what it would have, for nothing was sent."""
+    would = line.get("would_have_earned_usd_e6")
+    if would is not None:
+        return f"would have earned {format_usd(would)} after gas; nothing was sent"
+    return f"after gas {format_usd(line['value_after_gas_usd_e6'])}"
