@@ -97,6 +97,23 @@ def test_only_allowed_lenders_with_liquidity_and_an_acceptable_fee(ground: Groun
     assert why[ground.book.name_of(pool.address)] == "its fee 0.01 is above max_fee, 0.0001 WETH (1 bps)"
 
 
+def test_a_loan_that_only_the_policy_forbids_lacks_policy_and_not_liquidity(ground: Ground) -> None:
+    with pytest.raises(Denied, match="allows no lender that can serve loan") as caught:
+        found(ground, loan(ground, more="provider: uniswap_v3, "))
+    assert caught.value.reason is Reason.POLICY_MISSING
+    assert "not allowed: uniswap_v3." in str(caught.value.found)
+    assert "tidegate devnet allow" in str(caught.value.fix)
+
+
+def test_a_loan_for_a_stranger_lacks_the_role_and_not_liquidity(ground: Ground) -> None:
+    trader = ground.devnet.accounts["trader"]
+    stranger = dataclasses.replace(loan(ground, more="provider: uniswap_v3, "), operator=trader)
+    with pytest.raises(Denied, match=f"{trader} is no operator of") as caught:
+        found(ground, stranger)
+    assert caught.value.reason is Reason.ROLE_MISSING
+    assert f"--account {trader}" in str(caught.value.fix)
+
+
 def test_locked_and_silent_lenders_are_named_with_their_reason(ground: Ground) -> None:
     inputs = "{token_in: WETH, token_out: USDC, fee: 500, amount: 1}"
     swap = f"{{id: s, use: uniswap_v3.exact_input_single, in: {inputs}}}"

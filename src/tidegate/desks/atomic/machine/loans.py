@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.emission import Emission
 from tidegate.desks.atomic.machine.lowering import Constant, Lowering
+from tidegate.desks.atomic.machine.permission import how_to_allow, role_refusal
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.terms import Loan
 from tidegate.model import BPS, Address, ConfigError, Denied, Reason, format_units, mul_div_up
@@ -53,7 +54,8 @@ def candidates(
     Raises
     ------
     Denied
-        ``flash_liquidity`` if a loan has none, with the reason of each lender.
+        ``flash_liquidity`` if a loan has none, with the reason of each lender; ``role_missing`` or
+        ``policy_missing`` if it has none because nobody allowed it to this account or executor.
     ConfigError
         ATM111 if a provider that the strategy names does not exist.
     """
@@ -68,12 +70,21 @@ def candidates(
         )
         found[step.id] = [quote for quote in quotes if above_max_fee(step, amount, quote.fee, asset) is None]
         if not found[step.id]:
-            refusals = {}
+            refused = role_refusal(job, view)
+            if refused is not None:
+                raise refused
+            refusals, only_forbidden = {}, []
             for lender in lenders:
                 answer = ask(lender, asset.address, amount, view, prices=loan_prices, executor=job.executor)
                 if isinstance(answer, LenderQuote):
                     answer = above_max_fee(step, amount, answer.fee, asset) or ""
+                elif _serves(
+                    ask(lender, asset.address, amount, view, prices=loan_prices), step, amount, asset
+                ):
+                    only_forbidden.append(lender.name)
                 refusals[lender.name] = answer
+            if only_forbidden:
+                raise _forbidden(step, job, only_forbidden)
             raise nobody_lends(step, job, amount, refusals)
     return found
 
@@ -85,6 +96,21 @@ def above_max_fee(step: syntax.FlashStep, amount: int, fee: int, asset: Token) -
         return None
     asked, allowed = (format_units(figure, asset.decimals) for figure in (fee, most))
     return f"its fee {asked} is above max_fee, {allowed} {asset.symbol} ({step.max_fee_bps} bps)"
+
+
+def _serves(answer: LenderQuote | str, step: syntax.FlashStep, amount: int, asset: Token) -> bool:
+    return isinstance(answer, LenderQuote) and above_max_fee(step, amount, answer.fee, asset) is None
+
+
+def _forbidden(step: syntax.FlashStep, job: Assignment, lenders: list[str]) -> Denied:
+    """Return the refusal of a loan that somebody would serve, if only the executor's policy let him."""
+    return Denied(
+        Reason.POLICY_MISSING,
+        f"the policy of {job.strategy.executor} allows no lender that can serve {step.id}",
+        found=f"not allowed: {', '.join(sorted(lenders))}",
+        allowed="at least one lender that has the loan",
+        fix=how_to_allow(job),
+    )
 
 
 def nobody_lends(

@@ -13,6 +13,7 @@ from typing import Any
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.compiler import QuoteProgram, compile_quote, guard_output
 from tidegate.desks.atomic.machine.lowering import OutputKey
+from tidegate.desks.atomic.machine.permission import how_to_allow
 from tidegate.desks.atomic.machine.terms import GuardKey, Loan, Quote
 from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason, format_units
 from tidegate.risk.guards import OnChainCheck
@@ -181,9 +182,9 @@ def _refusal(data: bytes, program: QuoteProgram, job: Assignment) -> Denied | Ha
     if root.meaning == "atomic: paused":
         return Halted("the executor is paused", code="paused", fix="a person unpauses it by the owner Safe")
     if root.rule is not None:
-        reason, fix = Reason.POLICY_MISSING, "schedule what `tidegate strategy policy` prints"
+        reason, fix = Reason.POLICY_MISSING, how_to_allow(job)
     elif root.meaning == "atomic: role":
-        reason, fix = Reason.ROLE_MISSING, "give the operator its role on the executor"
+        reason, fix = Reason.ROLE_MISSING, how_to_allow(job)
     elif root.revert.name == "LossTooHigh":
         return DoesNotPay(
             Reason.SIMULATION_REVERTED,
