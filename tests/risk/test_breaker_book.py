@@ -245,10 +245,31 @@ def test_state_input_and_transition_are_in_one_record(world: World) -> None:
     assert body.value_at_ms == body.since_ms == body.evaluated_ms == world.clock.now_ms()
 
 
-def test_an_unchanged_measure_is_written_once_a_minute(world: World) -> None:
-    for _ in range(119):
+def written(world: World) -> list[BreakerBody]:
+    return [BreakerBody.from_body(record.body) for record in world.journal.records(kind=RecordKind.BREAKER)]
+
+
+def test_an_evaluation_that_changes_nothing_is_not_written_not_even_at_a_start(world: World) -> None:
+    for _ in range(200):
         world.after(1, 0)
-    assert len(list(world.journal.records(kind=RecordKind.BREAKER))) == 2
+    world.opened()
+    assert [(body.code, body.value) for body in written(world)] == [("measured", "0")]
+
+
+def test_a_measure_that_changes_within_a_level_is_written_at_most_once_a_minute(world: World) -> None:
+    for second in range(1, 120):
+        world.after(1, second)
+    assert [body.value for body in written(world)] == ["0", "60"]
+
+
+def test_a_move_is_written_at_once_whatever_was_written_just_before(world: World) -> None:
+    for value in (1, 1_000, 1_600):
+        world.after(1, value)
+    assert [(body.previous, body.level, body.value) for body in written(world)] == [
+        (0, 0, "0"),
+        (0, 1, "1000"),
+        (1, 2, "1600"),
+    ]
 
 
 def test_a_person_resumes_a_latched_breaker_and_it_is_written_who_why_and_on_what_evidence(

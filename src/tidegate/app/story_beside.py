@@ -81,8 +81,11 @@ def _resume(body: dict[str, Any]) -> str:
 def _breaker(body: dict[str, Any]) -> str:
     measured = f", measured {body['value']}" if body["value"] else ""
     latched = ", a person must release it" if body["is_latched"] else ""
+    who = f"{body['breaker']} of {body['scope']}"
+    if body["previous"] == body["level"]:
+        return f"{who} stands at level {body['level']}{measured}{latched}"
     moved = f"level {body['previous']} to {body['level']}"
-    return f"{body['breaker']} of {body['scope']} {body['code']}: {moved}{measured}{latched}"
+    return f"{who} {body['code']}: {moved}{measured}{latched}"
 
 
 def _mark(body: dict[str, Any]) -> str:

@@ -109,7 +109,8 @@ class BreakerBody(StandingBody, frozen=True, kw_only=True):
     ``code`` says why it moved: ``tripped``, ``breaker_blind``, ``breaker_silent``, ``stepped_down``,
     ``resumed``, or ``measured`` where the level is the same. ``value`` is decimal text, empty when
     there was none; times are milliseconds since the Unix epoch. ``left_ms`` holds, by level from 1 on,
-    when it was last stepped down from (0: never).
+    when it was last stepped down from (0: never). Evaluations that change nothing are not written, those
+    that change the measure alone at most once a minute.
     """
 
     KIND: ClassVar[RecordKind] = RecordKind.BREAKER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sqlite3
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tidegate.app.cli import run_command as run
+from tidegate.app.cli.journal_view import print_records
 from tidegate.app.replay import REPLAYERS
-from tidegate.ledger import Counted, DecisionBody, Journal, ReconciliationBody
+from tidegate.ledger import Counted, DecisionBody, Journal, JournalReader, ReconciliationBody
 from tidegate.model import ZERO_ADDRESS, ManualClock, Reason, RecordKind, Stage
 
 from .conftest import DENIED, LANDED
@@ -249,3 +252,14 @@ def test_explain_takes_the_newest_difference_into_the_books(journal: Any, ledger
     assert (body["verdict"], body["explains"], body["person"]) == ("explained", seq, "ada")
     assert journal("explain", str(seq), "--reason", "once more")[1]["code"] == "not_a_difference"
     assert journal("verify")[0] == 0
+
+
+@pytest.mark.parametrize(("width", "shows"), [(80, False), (160, True)])
+def test_on_a_narrow_terminal_what_happened_gets_the_room(ledger: Path, width: int, shows: bool) -> None:
+    out = Console(width=width, file=io.StringIO())
+    with JournalReader.open(ledger) as reader:
+        print_records(out, reader.last_records(8, None), reader)
+    lines = out.file.getvalue().splitlines()
+    assert ("actor" in lines[0]) is shows
+    assert "intent" in lines[0]
+    assert width - lines[0].index("what") >= width // 2, "half of the line"

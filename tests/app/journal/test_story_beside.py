@@ -176,6 +176,10 @@ def stop(*, allow_exit: bool, until_ms: int | None) -> StopBody:
             "breaker drawdown of global resumed by ada: calm",
         ),
         (
+            breaker(0, is_latched=False),
+            "drawdown of desk:atomic stands at level 0, measured 0.07",
+        ),
+        (
             breaker(2, is_latched=True),
             "drawdown of desk:atomic tripped: level 0 to 2, measured 0.07, a person must release it",
         ),

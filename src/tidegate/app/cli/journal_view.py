@@ -16,19 +16,26 @@ from tidegate.model import RecordKind
 if TYPE_CHECKING:
     from tidegate.app.replay import Replayed
 
+_WIDE = 110
+
 
 def print_records(
     out: Console, records: list[Record], reader: JournalReader, *, show_header: bool = True
 ) -> None:
-    """Print a line a record; amounts need the plan that the reader finds."""
-    table = _table("seq", "journal UTC", "kind", "actor", "intent", show_header=show_header)
+    """Print a line a record; amounts need the plan that the reader finds.
+
+    A narrow terminal gets neither actor nor milliseconds: what happened needs the room.
+    """
+    is_wide = out.width >= _WIDE
+    actor = ("actor",) if is_wide else ()
+    table = _table("seq", "journal UTC", "kind", *actor, "intent", show_header=show_header)
     for record in records:
         table.add_row(
             Text(str(record.seq), "bold"),
-            Text(_time(record.at_ms), "dim"),
+            Text(_time(record.at_ms)[: None if is_wide else len("HH:MM:SS")], "dim"),
             Text(record.kind, "cyan"),
-            Text(record.actor, "magenta"),
-            Text(short(record.correlation_id), "dim"),
+            *((Text(record.actor, "magenta"),) if is_wide else ()),
+            Text(short(record.correlation_id, 10 if is_wide else 6), "dim"),
             Text(summary(record, _decimals(reader, record))),
         )
     out.print(table)

@@ -45,7 +45,7 @@ from tidegate.risk.stops import StopFolder
 ACTOR = "breakers"
 SILENT_PERIODS = 3
 REPEAT_S = 60
-"""A breaker whose state and measure stay the same is written again after so long."""
+"""A measure that changes while all else of a breaker stays is written at most once in so long."""
 
 
 class BreakerBook:
@@ -94,7 +94,7 @@ class BreakerBook:
         self._states = {
             breaker.key: _capped(breaker, known.get(breaker.key, State())) for breaker in self._breakers
         }
-        self._written: dict[str, State] = {}
+        self._written: dict[str, State] = dict(known)
         self._beats: dict[str, int] = {}
         self._codes: dict[str, str] = {}
         self._inputs = inputs
@@ -277,13 +277,22 @@ class BreakerBook:
         return beat_ms is None or self._clock.now_ms() - beat_ms > SILENT_PERIODS * breaker.period_s * MS
 
     def _is_news(self, breaker: Breaker, state: State, transition: Transition | None) -> bool:
-        """Say whether a round is written: anything but its times changed, or the last record is old."""
+        """Say whether a round is written: it moved, its state changed, or its measure did, a minute on.
+
+        An evaluation that found what the last record says is no news: a beat a second would drown the rest.
+        """
         old = self._written.get(breaker.key)
         if old is None or transition is not None:
             return True
-        is_old = state.evaluated_ms - old.evaluated_ms >= REPEAT_S * MS
-        same = msgspec.structs.replace(old, evaluated_ms=state.evaluated_ms, value_at_ms=state.value_at_ms)
-        return is_old or same != state
+        is_due = not 0 <= state.evaluated_ms - old.evaluated_ms < REPEAT_S * MS
+        measured = msgspec.structs.replace(
+            old,
+            value=state.value,
+            value_at_ms=state.value_at_ms,
+            evaluated_ms=state.evaluated_ms,
+            quiet_since_ms=state.quiet_since_ms,  # a hold begins anew at a start: it need not be kept
+        )
+        return measured != state or (is_due and old.value != state.value)
 
     def _keep(self, breaker: Breaker, state: State, transition: Transition | None) -> None:
         self._states[breaker.key] = state
