@@ -16,18 +16,21 @@ _FUNDS_WEI = 100 * 10**18
 _CLOCK_MAX_S = 60
 
 
-def let_operate(world: World, assignments: Sequence[Assignment], account: Address) -> None:
+def let_operate(world: World, assignments: Sequence[Assignment], account: Address) -> int:
     """Have each executor's owner give ``account`` its role and allow what the strategies need.
 
-    The owner needs no key in a world of ours, whoever it is. The account gets ether for gas. Doing it again
-    changes nothing.
+    The owner needs no key in a world of ours, whoever it is. An account without ether gets some for gas;
+    return how much, in wei. What holds something already is left as it is, because books may count it, so
+    doing it again moves nothing.
 
     Raises
     ------
     WorldReverted
         If the executor refuses a change, such as one that its delay holds back.
     """
-    world.set_balance(account, _FUNDS_WEI)
+    given_wei = 0 if world.balance(account) else _FUNDS_WEI
+    if given_wei:
+        world.set_balance(account, given_wei)
     by_executor: dict[Address, list[Assignment]] = {}
     for one in assignments:
         by_executor.setdefault(one.executor, []).append(one)
@@ -41,6 +44,7 @@ def let_operate(world: World, assignments: Sequence[Assignment], account: Addres
             batch = wanted[start : start + CHANGES_MAX]
             world.transact(executor, encode_schedule(batch), sender=owner)
             world.transact(executor, encode_apply(batch), sender=owner)
+    return given_wei
 
 
 def set_to_now(world: ExactWorld, devnet: Devnet, now_s: int) -> None:
