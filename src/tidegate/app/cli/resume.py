@@ -14,7 +14,8 @@ from tidegate.app.cli.resume_endpoint import let_go
 from tidegate.app.stopping.known import Known, journaled_now, known_now, until_gone
 from tidegate.app.stopping.lifting import note_for
 from tidegate.model import ConfigError, Halted
-from tidegate.risk import Scope, drop_note
+from tidegate.risk import Scope, StopFolder, drop_note
+from tidegate.risk.limits.restore import FAILURE_BREAKERS
 from tidegate.risk.stops.order import count_people
 
 _WAIT_S = 3.0
@@ -27,7 +28,10 @@ def command(
     ] = None,
     reason: Annotated[str, typer.Option(help="Why it may go on.")] = "",
     evidence: Annotated[str, typer.Option(help="What shows it: a link, a ticket, a report's digest.")] = "",
-    breaker: Annotated[str | None, typer.Option(help="The latched breaker of the scope to release.")] = None,
+    breaker: Annotated[
+        str | None,
+        typer.Option(help="The latched breaker to release; failed_share forgives failures without a latch."),
+    ] = None,
     endpoint: Annotated[
         str | None, typer.Option(metavar="CHAIN.NAME", help="Instead of a scope: the endpoint to ask again.")
     ] = None,
@@ -64,9 +68,11 @@ def command(
         note = note_for(scope=wanted, who=who, reason=reason, evidence=evidence, at_ms=at_ms, **target)
         drop_note(home(), note)
     written = journaled_now(home(), place)
-    until_gone(lambda: not _waiting(known_now(home(), place), targets), seconds=0 if written else _WAIT_S)
+    until_gone(
+        lambda: not _waiting(known_now(home(), place), wanted, targets), seconds=0 if written else _WAIT_S
+    )
     known = known_now(home(), place)
-    left = _still(known, targets)
+    left = _still(known, wanted, targets)
     if left:
         raise _still_in_force(wanted, left, known)
     value: dict[str, Any] = {"scope": wanted, "by": who, "ended": targets}
@@ -77,13 +83,15 @@ def _targets(known: Known, scope: str, breaker: str | None) -> list[dict[str, st
     """Return what the scope names, each as the part of a note that says so."""
     if breaker is not None:
         latched = [one for one in known.breakers if one.is_latched]
-        if any((one.scope, one.breaker) == (scope, breaker) for one in latched):
+        counts_failures = breaker in FAILURE_BREAKERS and any(one.scope == scope for one in known.breakers)
+        if counts_failures or any((one.scope, one.breaker) == (scope, breaker) for one in latched):
             return [{"breaker": breaker}]
         raise ConfigError(
             "no such breaker is latched",
             code="nothing_stopped",
             found=f"{scope} {breaker}",
-            allowed=", ".join(f"{one.scope} {one.breaker}" for one in latched) or "none is latched",
+            allowed=", ".join(f"{one.scope} {one.breaker}" for one in latched)
+            or f"none is latched; {' and '.join(sorted(FAILURE_BREAKERS))} of a desk or chain that has run",
             fix="tidegate stop --list",
         )
     targets = [{"stop_id": stop.id} for stop in known.stops if str(stop.scope) == scope and stop.name]
@@ -100,10 +108,13 @@ def _targets(known: Known, scope: str, breaker: str | None) -> list[dict[str, st
     )
 
 
-def _still(known: Known, targets: list[dict[str, str]]) -> list[dict[str, str]]:
+def _still(known: Known, scope: str, targets: list[dict[str, str]]) -> list[dict[str, str]]:
     ids = {stop.id for stop in known.stops}
     halts = {halt.scope for halt in known.halts}
     latched = {one.breaker for one in known.breakers if one.is_latched}
+    latched |= {
+        note.breaker for _, note in StopFolder(home()).notes() if note.breaker and note.scope == scope
+    }
     return [
         target
         for target in targets
@@ -111,10 +122,10 @@ def _still(known: Known, targets: list[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
-def _waiting(known: Known, targets: list[dict[str, str]]) -> list[dict[str, str]]:
+def _waiting(known: Known, scope: str, targets: list[dict[str, str]]) -> list[dict[str, str]]:
     """Return what only waits for a running process: enough people have said that it may end."""
     short = {stop.id for stop in known.stops if count_people(known.agreed[stop.id]) < stop.people_to_release}
-    return [target for target in _still(known, targets) if target.get("stop_id") not in short]
+    return [target for target in _still(known, scope, targets) if target.get("stop_id") not in short]
 
 
 def _still_in_force(scope: str, left: list[dict[str, str]], known: Known) -> Halted:

@@ -25,6 +25,7 @@ from tidegate.risk import (
     release_failures,
 )
 from tidegate.risk.breakers import BASE_FEE_WEI, REORG_DEPTH, RPC_DIVERGENCES
+from tidegate.risk.limits.restore import FAILURE_BREAKERS
 
 _USD = 10**6
 _GWEI = 10**9
@@ -115,6 +116,7 @@ class Safety:
             journal=journal,
             recorder=recorder,
             on_resume=lambda body: release_failures(limits, body),
+            forgivable={f"{one}/{name}" for one in (f"desk:{desk}", scope) for name in FAILURE_BREAKERS},
         )
         stops = StopBook.open(home, clock=clock, journal=journal, recorder=recorder)
         return cls(limits, stops, breakers, board, splits, scope)

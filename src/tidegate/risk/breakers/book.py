@@ -8,7 +8,7 @@ records of a round are one commit of their own, and the state is what the record
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Self
 
 import msgspec
@@ -41,6 +41,7 @@ from tidegate.risk.breakers.step import (
 from tidegate.risk.scope import Place, Scope
 from tidegate.risk.steady import SteadyClock
 from tidegate.risk.stops import StopFolder
+from tidegate.risk.stops.order import ResumeNote
 
 ACTOR = "breakers"
 SILENT_PERIODS = 3
@@ -65,6 +66,9 @@ class BreakerBook:
         What the journal holds, by ``Breaker.key``.
     on_resume
         Told of each release of a breaker, for what counts on beside it: the limits.
+    forgivable
+        Names of which a person's note means something without a latch, too, each as ``SCOPE/NAME``: what
+        counts on beside them begins anew. No breaker needs to have that scope.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class BreakerBook:
         states: Mapping[str, State] | None = None,
         recorder: Recorder | None = None,
         on_resume: Callable[[ResumeBody], None] | None = None,
+        forgivable: Collection[str] = (),
     ) -> None:
         self._breakers = tuple(breakers)
         keys = [breaker.key for breaker in self._breakers]
@@ -90,6 +95,7 @@ class BreakerBook:
             raise ConfigError("two breakers of one name", found=", ".join(twice), allowed="one of each")
         known = states or {}
         self._on_resume = on_resume
+        self._forgivable = frozenset(forgivable)
         self._scopes = {breaker.key: Scope.parse(breaker.scope) for breaker in self._breakers}
         self._states = {
             breaker.key: _capped(breaker, known.get(breaker.key, State())) for breaker in self._breakers
@@ -114,6 +120,7 @@ class BreakerBook:
         journal: Journal,
         recorder: Recorder | None = None,
         on_resume: Callable[[ResumeBody], None] | None = None,
+        forgivable: Collection[str] = (),
     ) -> Self:
         """Return the book with the states that the journal holds, and evaluate it once."""
         states = read_states(journal)
@@ -125,6 +132,7 @@ class BreakerBook:
             states=states,
             recorder=recorder,
             on_resume=on_resume,
+            forgivable=forgivable,
         )
         book.evaluate()
         return book
@@ -181,7 +189,7 @@ class BreakerBook:
             return self._states[self._find(scope, name).key]
 
     def resume(self, scope: str, name: str, *, who: str, reason: str, evidence: str) -> Transition:
-        """Release a latched breaker, by a person: it goes to the level that its measure asks for now.
+        """Release a breaker, by a person: it goes to the level that its measure asks for now.
 
         Raises
         ------
@@ -202,12 +210,16 @@ class BreakerBook:
         with self._lock:
             breaker, now_ms = self._find(scope, name), self._clock.now_ms()
             demand_sight(breaker, self._read(breaker), now_ms)
-            released = ResumeBody(
-                scope=breaker.scope, breaker=name, who=(who,), reason=reason, evidence=evidence, at_ms=now_ms
+            self._write_release(
+                ResumeBody(
+                    scope=breaker.scope,
+                    breaker=name,
+                    who=(who,),
+                    reason=reason,
+                    evidence=evidence,
+                    at_ms=now_ms,
+                )
             )
-            self._journal.append(released.KIND, released, actor=ACTOR)
-            if self._on_resume is not None:
-                self._on_resume(released)  # a count that begins anew is measured anew
             state, transition = resume(breaker, self._states[breaker.key], self._read(breaker), now_ms)
             self._journal.append(RecordKind.BREAKER, body_of(breaker, state, transition), actor=ACTOR)
             self._keep(breaker, state, transition)
@@ -217,8 +229,8 @@ class BreakerBook:
     def take_notes(self, folder: StopFolder) -> tuple[Transition, ...]:
         """Act on notes of people who resumed a breaker from another process.
 
-        A note that is older than the latch, or of a breaker that is not latched, releases nothing. One of
-        a breaker that is blind waits.
+        A note that is older than the latch, or of a breaker that is not latched, releases nothing, but one
+        of a forgivable name begins what it counts anew. One of a breaker that is blind waits.
         """
         done = []
         with self._lock:
@@ -226,9 +238,15 @@ class BreakerBook:
                 if not note.breaker:
                     continue
                 try:
+                    key = f"{Scope.parse(note.scope)}/{note.breaker}"
+                    is_forgivable = key in self._forgivable
+                    if is_forgivable and key not in self._states:
+                        self._forgive(note)
+                        folder.discard_note(path)
+                        continue
                     breaker = self._find(note.scope, note.breaker)
                     state = self._states[breaker.key]
-                    if state.is_latched and note.at_ms >= state.since_ms:
+                    if (state.is_latched or is_forgivable) and note.at_ms >= state.since_ms:
                         done.append(
                             self.resume(
                                 note.scope,
@@ -244,6 +262,24 @@ class BreakerBook:
                     continue  # of another process's breakers, or of none
                 folder.discard_note(path)
         return tuple(done)
+
+    def _forgive(self, note: ResumeNote) -> None:
+        if note.is_complete:
+            self._write_release(
+                ResumeBody(
+                    scope=str(Scope.parse(note.scope)),
+                    breaker=note.breaker,
+                    who=(note.who,),
+                    reason=note.reason,
+                    evidence=note.evidence,
+                    at_ms=self._clock.now_ms(),
+                )
+            )
+
+    def _write_release(self, released: ResumeBody) -> None:
+        self._journal.append(released.KIND, released, actor=ACTOR)
+        if self._on_resume is not None:
+            self._on_resume(released)  # a count that begins anew is measured anew
 
     def _find(self, scope: str, name: str) -> Breaker:
         wanted = Scope.parse(scope)

@@ -87,6 +87,8 @@ def no_room(slot: Slot, used: int) -> Denied:
     name, own = slot.limit.name, slot.limit.over is Over.STRATEGY
     shown = format_usd if name.endswith("_usd_e6") else str
     where = slot.scope.removeprefix("strategy:") if own else slot.scope
+    fails = slot.limit.measure in {Measure.FAILED_SHARE, Measure.FAILED_STREAK}
+    forgive = f", or, once it is known why: tidegate resume --scope {slot.scope} --breaker failed_share"
     more = f", and {shown(slot.adding)} more" if slot.adding > 1 else ""
     return Denied(
         Reason.LIMIT,
@@ -94,5 +96,6 @@ def no_room(slot: Slot, used: int) -> Denied:
         found=f"{shown(used)} used{more}",
         allowed=shown(slot.allowed),
         fix="wait until it rolls off, or raise it under `limits` "
-        + ("in the strategy file" if own else "in tidegate.toml"),
+        + ("in the strategy file" if own else "in tidegate.toml")
+        + (f'{forgive} --reason "..." --evidence "..."' if fails else ""),
     )
