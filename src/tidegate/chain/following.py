@@ -38,6 +38,10 @@ class View:
     used: int
 
 
+_LATE_RECEIPT_LOOKS = 10
+_LATE_RECEIPT_S = 0.1
+
+
 class Follower:
     """Asks one chain about the transactions of one key.
 
@@ -144,13 +148,17 @@ class Follower:
 
     async def _is_foreign_for_good(self, tracked: Tracked, view: View) -> bool:
         """Say whether the nonce is used as deep as confirmations count, and by none of our versions."""
-        # Pinned to a block that was the head before the receipts were asked for: a node counts a transaction
-        # a moment before it gives its receipt.
+        # Pinned to a block that was the head before the receipts were asked for, and asked again for a while:
+        # a node counts a transaction a moment before it gives its receipt, and a false halt costs a person.
         settled = max(view.head.number - self._network.confirmations + 1, 0)
         if await self._chain.nonce(self._hand.account, settled) <= _nonce_of(tracked):
             return False
-        again = await asyncio.gather(*(self._chain.receipt(one.hash) for one in tracked.versions))
-        return all(receipt is None for receipt in again)
+        for _ in range(_LATE_RECEIPT_LOOKS):
+            again = await asyncio.gather(*(self._chain.receipt(one.hash) for one in tracked.versions))
+            if any(receipt is not None for receipt in again):
+                return False
+            await asyncio.sleep(_LATE_RECEIPT_S)
+        return True
 
     def _include(self, tracked: Tracked, version: Version, receipt: Receipt) -> None:
         if version is not tracked.newest:
