@@ -1,7 +1,7 @@
 """Stops, breakers and halts are seen by every step of the street."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -172,18 +172,18 @@ def test_a_run_found_at_a_start_asks_the_new_streets_stops_before_its_signature(
 ) -> None:
     with Journal.open(tmp_path / "ledger.sqlite", clock=ManualClock()) as journal:
         first = street_of(journal, chain, desk)
-        real: Callable[..., object] = journal.append
+        real: Callable[..., Awaitable[object]] = journal.append_and_wait
 
-        def until_the_nonce(kind: RecordKind, *arguments: object, **named: object) -> object:
-            record = real(kind, *arguments, **named)
+        async def until_the_nonce(kind: RecordKind, *arguments: object, **named: object) -> object:
+            record = await real(kind, *arguments, **named)
             if kind is RecordKind.NONCE:
                 raise KeyboardInterrupt
             return record
 
-        journal.append = until_the_nonce  # type: ignore[method-assign, assignment]
+        journal.append_and_wait = until_the_nonce  # type: ignore[method-assign, assignment]
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(first.submit(intent()))
-        journal.append = real  # type: ignore[method-assign, assignment]
+        journal.append_and_wait = real  # type: ignore[method-assign, assignment]
         second = street_of(journal, chain, desk, stops=(Switch(),))
         (run,) = asyncio.run(recovered(second, journal))
         assert run.outcome is not None

@@ -27,13 +27,23 @@ class DyingJournal:
         self._journal, self._copy_to, self._left, self._after = journal, copy_to, dies_at, after
 
     def append(self, *arguments: object, **named: object) -> object:
-        self._left -= 1
-        if self._left == 0 and not self._after:
-            self._die()
+        self._count()
         record = self._journal.append(*arguments, **named)  # type: ignore[arg-type]
         if self._left == 0:
             self._die()
         return record
+
+    async def append_and_wait(self, *arguments: object, **named: object) -> object:
+        self._count()
+        record = await self._journal.append_and_wait(*arguments, **named)  # type: ignore[arg-type]
+        if self._left == 0:
+            self._die()
+        return record
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left == 0 and not self._after:
+            self._die()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._journal, name)

@@ -202,14 +202,14 @@ def test_bytes_whose_signature_could_not_be_journaled_are_never_sent(
     journal: Journal, chain: FakeChain, desk: FakeDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     street = street_of(journal, chain, desk)
-    real = journal.append
+    real = journal.append_and_wait
 
-    def full(kind: RecordKind, *arguments: object, **named: object) -> object:
+    async def full(kind: RecordKind, *arguments: object, **named: object) -> object:
         if kind is RecordKind.SIGNATURE:
             raise Unavailable("disk full")
-        return real(kind, *arguments, **named)  # type: ignore[arg-type]
+        return await real(kind, *arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(journal, "append", full)
+    monkeypatch.setattr(journal, "append_and_wait", full)
     outcome = asyncio.run(street.submit(intent()))
     assert outcome is not None
     assert outcome.reason is Reason.UNAVAILABLE

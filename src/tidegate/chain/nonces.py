@@ -27,6 +27,12 @@ class Appends(Protocol):
         """Append one record; kinds that something acts on are on disk when this returns."""
         ...
 
+    async def append_and_wait(
+        self, kind: RecordKind, body: Body, *, actor: str, correlation_id: str = ""
+    ) -> Record:
+        """Do the same, and let other tasks go on while it is brought to disk."""
+        ...
+
 
 class KeyLease:
     """The right to use up nonces of one key on one chain, until ``release`` or the end of the process."""

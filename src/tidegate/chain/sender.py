@@ -184,10 +184,11 @@ class Sender:
                 await self._start([])
             self._demand(tracked)
             if tracked.nonce is None:
-                self._reserve(tracked)
+                await self._reserve(tracked)
             assert tracked.nonce is not None
             self._open[tracked.nonce] = tracked
-            await self._hand.sign(tracked)
+            signature = await self._hand.sign(tracked)
+        await self._hand.move_and_wait(tracked, Event.SIGN, signature)
 
     def ended(self, tracked: Tracked) -> bool:
         """Take note that its intent has ended; say whether there is anything left to follow.
@@ -281,7 +282,7 @@ class Sender:
             self._key.lift(who=who, why=why, explained_below=nonces.next)
             self._nonces = nonces
 
-    def _reserve(self, tracked: Tracked) -> None:
+    async def _reserve(self, tracked: Tracked) -> None:
         most = self.settings.open_max
         if self.open_count >= most and not tracked.work.operation.is_exit:
             raise Denied(
@@ -294,7 +295,8 @@ class Sender:
         nonce = self._nonces.reserve()
         tracked.may_be_signed = False
         try:
-            self._hand.move(tracked, Event.RESERVE, NonceBody(nonce=nonce, account=self.account))
+            body = NonceBody(nonce=nonce, account=self.account)
+            await self._hand.move_and_wait(tracked, Event.RESERVE, body)
         except BaseException:
             self._nonces.release(nonce)
             raise

@@ -30,6 +30,7 @@ from tidegate.model import (
     Reason,
     Receipt,
     Recorder,
+    RecordKind,
     Rejected,
     SignedTransaction,
     TransactionSigner,
@@ -116,29 +117,29 @@ class Hand:
         Unavailable
             If the record can not be written; nothing has moved.
         """
-        row = transition(tracked.state, event)
-        if body.KIND is not row.record:
-            raise TypeError(f"{row.event} is written as {row.record}, was {body.KIND}")
-        self._journal.append(row.record, body, actor=ACTOR, correlation_id=tracked.work.intent_id)
-        tracked.take(row.record, body)
+        kind = _kind_of(tracked, event, body)
+        self._journal.append(kind, body, actor=ACTOR, correlation_id=tracked.work.intent_id)
+        tracked.take(kind, body)
 
-    async def sign(self, tracked: Tracked) -> None:
-        """Have the planned content signed under the reserved nonce, and keep the bytes."""
+    async def move_and_wait(self, tracked: Tracked, event: Event, body: Body) -> None:
+        """Do as ``move`` does, for a transaction that nobody else moves; others go on meanwhile."""
+        kind = _kind_of(tracked, event, body)
+        await self._journal.append_and_wait(kind, body, actor=ACTOR, correlation_id=tracked.work.intent_id)
+        tracked.take(kind, body)
+
+    async def sign(self, tracked: Tracked) -> SignatureBody:
+        """Have the planned content signed under the reserved nonce; the bytes are not kept yet."""
         work = tracked.work
         fees = self._first_fees(tracked)
         unsigned = work.unsigned(_nonce(tracked), fees, is_legacy=self.network.is_legacy)
         signed = await self._signature(tracked, unsigned, work.plan_digest, work.operation)
-        self.move(
-            tracked,
-            Event.SIGN,
-            SignatureBody(
-                nonce=_nonce(tracked),
-                hash="0x" + signed.hash.hex(),
-                raw="0x" + signed.raw.hex(),
-                sender=signed.sender,
-                max_fee_wei=fees.max_fee_wei,
-                max_priority_fee_wei=fees.max_priority_fee_wei,
-            ),
+        return SignatureBody(
+            nonce=_nonce(tracked),
+            hash="0x" + signed.hash.hex(),
+            raw="0x" + signed.raw.hex(),
+            sender=signed.sender,
+            max_fee_wei=fees.max_fee_wei,
+            max_priority_fee_wei=fees.max_priority_fee_wei,
         )
 
     async def raise_fees(self, tracked: Tracked, head: Block, why: str) -> bool:
@@ -296,6 +297,14 @@ class Hand:
                 found=f"nothing within {self._sign_timeout_s} s",
                 fix="tidegate signer status",
             ) from error
+
+
+def _kind_of(tracked: Tracked, event: Event, body: Body) -> RecordKind:
+    """Return how the transition is written, if the table holds it."""
+    row = transition(tracked.state, event)
+    if body.KIND is not row.record:
+        raise TypeError(f"{row.event} is written as {row.record}, was {body.KIND}")
+    return row.record
 
 
 def _nonce(tracked: Tracked) -> int:

@@ -75,6 +75,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, states=(*self.states, record.kind.value), **changes)
 
 
+def attempt_exists(connection: Connection, intent_id: str) -> bool:
+    """Say whether the table has a row of an intent."""
+    return _EXISTS.first(connection, {"of_intent": intent_id}) is not None
+
+
 class AttemptsFold:
     """Folds the records of intents; remembers the rows of the newest ones, which nobody else writes."""
 
@@ -182,6 +187,9 @@ def _by_kind(kind: RecordKind) -> dict[str, Any]:
 
 _REMEMBERED = 4_096
 _OF_INTENT = Prepared(select(attempts_table).where(attempts_table.c.intent_id == bindparam("of_intent")))
+_EXISTS = Prepared(
+    select(attempts_table.c.intent_id).where(attempts_table.c.intent_id == bindparam("of_intent"))
+)
 _ADD = Prepared(attempts_table.insert())
 _REPLACE = Prepared(
     attempts_table.update()

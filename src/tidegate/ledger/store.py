@@ -54,16 +54,29 @@ class Writing:
     @contextmanager
     def transaction(self, *, durable: bool) -> Iterator[Connection]:
         """Open a transaction; ``durable``: on disk, with all before it, when it ends well."""
+        connection = self.begin(durable=durable)
+        try:
+            yield connection
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    def begin(self, *, durable: bool) -> Connection:
+        """Begin a transaction that ``commit`` or ``rollback`` ends."""
         if durable is not self._is_durable:
             tell(self._connection, self._modes[durable])
             self._is_durable = durable
         tell(self._connection, self._begin)
-        try:
-            yield self._connection
-            tell(self._connection, "COMMIT")
-        except BaseException:
-            self._connection.connection.rollback()
-            raise
+        return self._connection
+
+    def commit(self) -> None:
+        """End the transaction well; a durable one is on disk when this returns. From any thread."""
+        tell(self._connection, "COMMIT")
+
+    def rollback(self) -> None:
+        """Undo the transaction."""
+        self._connection.connection.rollback()
 
     @property
     def connection(self) -> Connection:

@@ -244,12 +244,14 @@ class Street:
         return ended
 
     async def _submit(self, intent: Intent) -> Outcome | None:
-        known = read_run(self._journal.records(correlation_id=intent.id))
+        known = None
+        if self._journal.has_intent(intent.id):
+            known = read_run(self._journal.records(correlation_id=intent.id))
         if known is not None and (known.outcome is not None or intent.id in self._open):
             return known.outcome
         run = known or Run(intent)
         if RecordKind.INTENT not in run.written:
-            run.accepted_at_ms = self._write(run, IntentBody(intent=intent, stage=self.rules.stage)).at_ms
+            await self._note(run)
         try:
             await self._queue.enter(is_exit=intent.operation.is_exit)
         except Denied as overload:
@@ -277,7 +279,7 @@ class Street:
     async def _to_signature(self, run: Run) -> None:
         times = self.settings
         head = await self._steps.run("accept", times.accept_s, self._chain.block())
-        self._accept(run, head.timestamp)
+        await self._accept(run, head.timestamp)
         if run.plan is None or run.nonce is None:
             run.plan = await self._prepare(run)
         else:
@@ -295,11 +297,10 @@ class Street:
         await self._steps.run("sign", None, self._sender.sign(self._attached(run)))
         self._open[run.intent.id] = run  # only now: what is not on disk is never sent
 
-    def _accept(self, run: Run, chain_time_s: int) -> None:
+    async def _accept(self, run: Run, chain_time_s: int) -> None:
         intent = run.intent
         if RecordKind.INTENT not in run.written:
-            body = IntentBody(intent=intent, stage=self.rules.stage)
-            run.accepted_at_ms = self._write(run, body).at_ms
+            await self._note(run)
         if chain_time_s >= intent.deadline_s:
             raise Denied(
                 Reason.DEADLINE_PASSED,
@@ -315,7 +316,7 @@ class Street:
     async def _prepare(self, run: Run) -> Plan:
         times = self.settings
         plan = await self._steps.run("plan", times.plan_s, self._desk.plan(run.intent))
-        self._write(run, PlanBody.of(plan))
+        await self._write_and_wait(run, PlanBody.of(plan))
         self._commit(run, plan)
         guards = await self._steps.run("guards", times.guards_s, self._desk.guards_before(plan))
         self._write(run, guards_body(guards))
@@ -483,6 +484,18 @@ class Street:
         self._recorder.set(
             Metric.OPEN_TRANSACTIONS, len(self._open), desk=self._desk.name, chain=self._chain_id
         )
+
+    async def _note(self, run: Run) -> None:
+        body = IntentBody(intent=run.intent, stage=self.rules.stage)
+        run.accepted_at_ms = (await self._write_and_wait(run, body)).at_ms
+
+    async def _write_and_wait(self, run: Run, body: Body) -> Record:
+        """Write what must be on disk before the next step, and let other intents walk meanwhile."""
+        record = await self._journal.append_and_wait(
+            body.KIND, body, actor=f"street:{self._desk.name}", correlation_id=run.intent.id
+        )
+        run.written.add(body.KIND)
+        return record
 
     def _write(self, run: Run, body: Body) -> Record:
         record = self._journal.append(

@@ -43,14 +43,25 @@ class Mortal:
         self.kinds: list[RecordKind] = []
 
     def append(self, kind: RecordKind, *arguments: object, **named: object) -> object:
+        is_last = self._is_last(kind)
+        record = self._journal.append(kind, *arguments, **named)  # type: ignore[arg-type]
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+    async def append_and_wait(self, kind: RecordKind, *arguments: object, **named: object) -> object:
+        is_last = self._is_last(kind)
+        record = await self._journal.append_and_wait(kind, *arguments, **named)  # type: ignore[arg-type]
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+    def _is_last(self, kind: RecordKind) -> bool:
         self.kinds.append(RecordKind(kind))
         is_here = self._kill is not None and len(self.kinds) == self._kill.record
         if is_here and self._kill is not None and not self._kill.after:
             os.kill(os.getpid(), signal.SIGKILL)
-        record = self._journal.append(kind, *arguments, **named)  # type: ignore[arg-type]
-        if is_here:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return record
+        return is_here
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._journal, name)

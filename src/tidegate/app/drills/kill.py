@@ -42,14 +42,27 @@ class MortalJournal(Journal):
 
     def append(self, kind: RecordKind, body: Body | Mapping[str, Any], **named: Any) -> Record:
         """Append a record, or die."""
+        is_last = self._is_last()
+        record = super().append(kind, body, **named)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+    async def append_and_wait(self, kind: RecordKind, body: Body | Mapping[str, Any], **named: Any) -> Record:
+        """Append a record and wait for the disk, or die."""
+        is_last = self._is_last()
+        record = await super().append_and_wait(kind, body, **named)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return record
+
+    def _is_last(self) -> bool:
+        """Count a record, and die if it is the one before which this process does."""
         self.written += 1
         is_here = self.written == self.dies_at
         if is_here and not self.dies_after:
             os.kill(os.getpid(), signal.SIGKILL)
-        record = super().append(kind, body, **named)
-        if is_here:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return record
+        return is_here
 
 
 def drill_kill(*, schedules: int = 20, seed: int = 7) -> DrillBody:
