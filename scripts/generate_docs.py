@@ -79,6 +79,8 @@ def stages() -> str:
         "A live stage is refused to every key but one that signs under a capability.\n\n"
         "| stage | events from | plans run on | signs with | sends to | to enter |\n"
         f"|---|---|---|---|---|---|\n{rows}\n\n"
+        "What a backtest assumes, and why paper earns less: "
+        "[what a backtest knows](../explanation/backtest.md).\n\n"
         "## Paper and fork\n\n"
         "For the same market and strategies the walks of paper and of fork differ in these fields, and in no "
         "other: a test compares their journals. A fork's blocks have other parents, and so other hashes.\n\n"

@@ -36,6 +36,10 @@ from tidegate.venues import NATIVE
 app = typer.Typer()
 
 _NATIVE_DECIMALS = 18
+_KIND_TO_US = (
+    "our own trades do not move the tape: one gap may be taken at each of its blocks. Paper earns less: "
+    "docs/explanation/backtest.md"
+)
 
 
 @app.command()
@@ -168,6 +172,7 @@ def _render(out: Console, value: dict[str, Any]) -> None:
         figures = [f"{line[name]:,}" for name in names]
         table.add_row(subject, *figures, format_usd(line["value_after_gas_usd_e6"]))
     out.print(table)
+    out.print(_KIND_TO_US)
     guessed = [name for name, source in value["gas_profile"].items() if source != "measured"]
     if guessed:
         out.print(f"gas: never measured on this tape, taken as max_gas: {', '.join(guessed)}")
