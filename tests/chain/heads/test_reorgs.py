@@ -252,6 +252,15 @@ def test_for_any_reorgs_and_restarts_the_state_equals_a_replay_in_depth(actions,
     replay(actions, may_restart=may_restart)
 
 
+def test_what_a_killed_life_never_handed_on_is_not_passed_over_by_a_batch_that_only_takes_back() -> None:
+    """Killed twice before the consumer saw a batch, with a reorg between; then the node answers null."""
+    killed = ("restart", True, 0)
+    replay(
+        [killed, ("reorg", 1, 1), killed, ("null", 3, 0), ("step", 1, 0), ("restart", False, 0)],
+        may_restart=True,
+    )
+
+
 def test_a_cancelled_reorg_is_delivered_by_the_next_step() -> None:
     chain, fold = FakeChain(6), Fold()
     following = follower(chain)

@@ -190,7 +190,8 @@ class BlockMachine:
         numbers = [*parents, *(change.number for change in withdrawn)]
         if not numbers:
             return None
-        first = min(numbers)
+        # What is unsettled may never have been seen: a batch that only takes back does not pass over it.
+        first = min([*numbers, *(mark.number for mark in self._unsettled)])
         below = self.mark_at(first - 1)
         parent_hash = parents.get(first, self._parent_hash if below is None else below.hash)
         # What a consumer may hold beyond the tip since the restart is part of the batch until it is settled.
