@@ -31,10 +31,19 @@ from tidegate.app.running.sites import assignments_of
 from tidegate.app.runtime import Job
 from tidegate.custody.capability import Purpose
 from tidegate.desks.atomic import new_strategy, parse_strategy
-from tidegate.ledger import JournalReader, JudgementBody, OutcomeBody, Record, place_of
+from tidegate.ledger import (
+    JournalReader,
+    JudgementBody,
+    OutcomeBody,
+    Place,
+    ReconciliationBody,
+    Record,
+    place_of,
+)
 from tidegate.model import Denied, OutcomeKind, Reason, RecordKind, Stage
 from tidegate.pipeline import journal_differences
 from tidegate.sim import ExactWorld, Tape
+from tidegate.venues import NATIVE
 
 STRATEGIES = {"arb": "flash-arb", "reverse": "flash-arb-reverse"}
 USD = 10**6
@@ -65,16 +74,23 @@ def run(folder: Path) -> Run:
     """Run a stage in a ledger of its own; return the summary and the journal."""
 
     def one(
-        stage: Stage, *, hooks: Hooks | None = None, chain: str = "devnet", blocks: int = 30, **settings: str
+        stage: Stage,
+        *,
+        hooks: Hooks | None = None,
+        chain: str = "devnet",
+        blocks: int = 30,
+        ledger: str = "",
+        **settings: str,
     ) -> Any:
         loaded = load_config(folder / FILE_NAME, {key.replace("__", "."): v for key, v in settings.items()})
-        return started(folder, loaded, stage, chain, Until(blocks=blocks), hooks or Hooks())
+        place = place_of(folder / f"{ledger or f'{stage.value}-{chain}'}.sqlite")
+        return started(folder, loaded, stage, chain, Until(blocks=blocks), hooks or Hooks(), place)
 
     return one
 
 
 def started(
-    folder: Path, loaded: LoadedConfig, stage: Stage, chain: str, until: Until, hooks: Hooks
+    folder: Path, loaded: LoadedConfig, stage: Stage, chain: str, until: Until, hooks: Hooks, ledger: Place
 ) -> tuple[dict[str, Any], list[Record]]:
     stop, watch = asyncio.Event(), hooks.watch
 
@@ -85,7 +101,6 @@ def started(
             stop.set()
 
     hooks.watch = seen
-    ledger = place_of(folder / f"{stage.value}-{chain}.sqlite")
     chosen = RunSettings(loaded, folder / "home", ledger, stage, chain, until)
     summary = asyncio.run(run_desk(chosen, hooks, stop))
     with JournalReader.open(ledger) as reader:
@@ -321,6 +336,23 @@ def test_6_canary_and_production_sign_in_the_signer_s_process_and_land(run, live
     assert {one["capability_id"] for one in authorised} == {capability_id}
     assert {one["stage"] for one in authorised} == {stage.value}
     assert live.world.nonce(signer.ground.address) >= nonce + len(ended)
+
+
+def test_7_a_second_canary_on_the_same_ledger_finds_its_books_equal_to_the_chain(run, live, signer):
+    granted(signer, live, Stage.CANARY)
+    settings = {**live.settings, **LIVE_LIMITS, **at(signer), "run__reconcile_every_blocks": "2"}
+    for _ in range(2):
+        summary, records = run(Stage.CANARY, hooks=live.hooks(), chain="live", ledger="twice", **settings)
+        assert "not_reconciled" not in summary["refusals"]
+    assert landed(records), "there is something to book"
+    started = max(one.seq for one in records if one.kind is RecordKind.SESSION)
+    compared = [
+        ReconciliationBody.from_body(one.body)
+        for one in records
+        if one.kind is RecordKind.RECONCILIATION and one.seq > started
+    ]
+    assert {one.verdict for one in compared} == {"equal"}, "its own fees and gains are booked"
+    assert any(item.symbol == NATIVE for item in compared[-1].counted), "the payer's coin is compared"
 
 
 def at(signer: SignerProcess) -> dict[str, str]:
