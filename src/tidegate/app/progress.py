@@ -18,12 +18,35 @@ from tidegate.ledger import (
     ReceiptBody,
     Record,
 )
-from tidegate.model import BPS, OutcomeKind, RecordKind, format_usd
+from tidegate.model import BPS, OutcomeKind, Reason, RecordKind, format_usd
 
 V2, V3, FEED, OUTSIDE = "uniswap_v2", "uniswap_v3", "feed", "outside"
 """The names under which a market event lists its prices of one WETH in dollars."""
 
 MARKET = "market"
+
+FOR_A_PERSON = frozenset(
+    {
+        Reason.LIMIT,
+        Reason.NOT_RECONCILED,
+        Reason.STOPPED,
+        Reason.BREAKER,
+        Reason.HALTED,
+        Reason.CAPABILITY,
+        Reason.CAPABILITY_EXPIRED,
+        Reason.CAPABILITY_REVOKED,
+        Reason.FROZEN,
+        Reason.NOTIONAL_LIMIT,
+        Reason.AT_RISK_LIMIT,
+        Reason.COUNT_LIMIT,
+        Reason.ROLE_MISSING,
+        Reason.POLICY_MISSING,
+    }
+)
+"""What no better market ends: somebody has to do something, so a run says what, once for each cause."""
+
+_FIGURES = "; found: "
+_CAUSES_MAX = 20
 
 
 @dataclass(slots=True)
@@ -65,7 +88,8 @@ class Ended:
 class Progress:
     """A fold over the journal. Nothing in it is known from anywhere else.
 
-    ``reasons`` counts decisions that did not act, ``refusals`` intents that the street denied.
+    ``reasons`` counts decisions that did not act, ``refusals`` intents that the street denied. ``causes``
+    has, for each cause that a person must end, the words of its first refusal: what, figures, what to do.
     """
 
     first_block: int | None = None
@@ -76,6 +100,7 @@ class Progress:
     accounts: dict[str, Account] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     refusals: Counter[str] = field(default_factory=Counter)
+    causes: dict[str, str] = field(default_factory=dict)
     recent: deque[Ended] = field(default_factory=lambda: deque(maxlen=10))
     seq: int = 0
     _runs: dict[str, _Run] = field(default_factory=dict)
@@ -164,6 +189,7 @@ class Progress:
         account.intents += decision.acted
         if decision.reason is not None:
             self.reasons[decision.reason.value] += 1
+            self._cause(decision.reason, str(decision.result.get("detail", "")))
 
     def _judgement(self, intent_id: str, judged: JudgementBody) -> None:
         """Take the verdict: the first block that could have held the plan. Later ones decide nothing."""
@@ -178,12 +204,19 @@ class Progress:
         self.account(run.subject).outcomes[outcome.kind] += 1
         if outcome.kind is OutcomeKind.DENIED and outcome.reason is not None:
             self.refusals[outcome.reason.value] += 1
+            self._cause(outcome.reason, outcome.detail)
         settled = outcome.kind in {OutcomeKind.LANDED, OutcomeKind.REVERTED}
         worth = format_usd(run.value_usd_e6) if settled else ""
         if run.would_usd_e6 is not None:
             worth = f"would have earned {format_usd(run.would_usd_e6)} after gas"
         why = outcome.reason.value if outcome.reason is not None else outcome.detail
         self.recent.appendleft(Ended(run.block, run.subject, outcome.kind, worth, why))
+
+    def _cause(self, reason: Reason, detail: str) -> None:
+        """Keep the first words of a cause; figures differ from time to time, the cause does not."""
+        if reason in FOR_A_PERSON and len(self.causes) < _CAUSES_MAX:
+            what = f"{reason.value}: {detail.partition(_FIGURES)[0]}"
+            self.causes.setdefault(what, f"{reason.value}: {detail}")
 
 
 def _would(value_usd_e6: int | None) -> dict[str, int]:

@@ -4,13 +4,18 @@ import json
 import signal
 import subprocess
 import sys
+from collections import deque
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tidegate.app import cli
+from tidegate.app.cli.run import _View
 from tidegate.app.config import FILE_NAME, STRATEGY, TEXT
+from tidegate.app.progress import Ended, Progress
 from tidegate.desks.atomic import template_text
 from tidegate.ledger import (
     JournalReader,
@@ -203,3 +208,33 @@ def test_every_stage_but_backtest_may_be_named(folder, run):
     for stage in (Stage.SHADOW, Stage.CANARY, Stage.PRODUCTION):
         found = run("--stage", stage.value, "--set", "chains.devnet.endpoints=[]", code=3)
         assert "devnet" in found["message"]
+
+
+def test_what_is_in_the_way_is_said_once_with_its_next_step_and_again_at_the_end(folder, capsys):
+    StopFolder(folder / "home")
+    (folder / "home" / "stop.d" / "enough").touch()
+    assert cli.run_command(["run", "--blocks", "4"]) == 0
+    (first, last) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("in the way")]
+    assert "stopped: " in first
+    assert "next: tidegate " in first
+    assert "next: tidegate " in last
+
+
+def test_a_limit_without_room_is_named_where_it_denies(folder, capsys):
+    assert cli.run_command(["run", "--once", "--set", "limits.notional_per_transaction_usd=1"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("in the way")]
+    assert len(told) == 2
+    assert all("limit: notional_per_transaction of " in line for line in told)
+    assert all("raise it under `limits`" in line for line in told)
+
+
+def test_an_outcome_is_cut_on_a_terminal_and_never_in_a_file():
+    why = "step buy: Error(message=" + "long " * 40 + "end)"
+    progress = Progress(recent=deque([Ended(7, "v2-v3-arb", OutcomeKind.REVERTED, "-0.97 USD", why)]))
+    progress.account("v2-v3-arb").outcomes[OutcomeKind.REVERTED] = 1
+    for is_terminal in (False, True):
+        out = StringIO()
+        console = Console(file=out, width=80, force_terminal=is_terminal, color_system=None)
+        _View(console, console).watch(progress)
+        (line,) = out.getvalue().splitlines()
+        assert line.endswith("end)") is not is_terminal

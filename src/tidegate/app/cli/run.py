@@ -92,10 +92,14 @@ class _View:
     def __init__(self, out: Console, err: Console) -> None:
         self._out, self._err = out, err
         self._shown = 0
+        self._causes: set[str] = set()
         self._last_trouble = ""
 
     def watch(self, progress: Progress) -> None:
-        """Print the outcomes that came since the last look."""
+        """Print the outcomes that came since the last look, and each cause in the way at its first time.
+
+        On a terminal an outcome has one line, whatever its width; a file gets all of it.
+        """
         ended = sum(sum(account.outcomes.values()) for account in progress.accounts.values())
         for one in reversed(list(progress.recent)[: ended - self._shown]):
             colour = _COLOURS.get(one.kind, "yellow")
@@ -106,8 +110,15 @@ class _View:
                 f"{one.worth} ",
                 (one.why, "dim"),
             )
-            self._out.print(line, no_wrap=True, overflow="ellipsis")
+            if self._out.is_terminal:
+                self._out.print(line, no_wrap=True, overflow="ellipsis")
+            else:
+                self._out.print(line, soft_wrap=True)
         self._shown = ended
+        for cause, words in progress.causes.items():
+            if cause not in self._causes:
+                self._out.print(Text.assemble(("in the way ", "bold yellow"), words), soft_wrap=True)
+                self._causes.add(cause)
         sys.stdout.flush()
 
     def trouble(self, error: TidegateError) -> None:
@@ -142,6 +153,10 @@ def _render(out: Console, summary: dict[str, Any]) -> None:
         told = " · ".join(f"{name} {count:,}" for name, count in summary[counts].items())
         if told:
             out.print(f"{title + ':':<13}{told}")
+    for cause in summary["causes"]:
+        what, _, rest = cause.partition("; found: ")
+        fix = rest.partition("next: ")[2]
+        out.print(f"in the way:  {what}" + (f"; next: {fix}" if fix else ""))
     if summary["open"]:
         out.print(f"open:        {summary['open']} on their way; the next run goes on with them")
 

@@ -266,6 +266,7 @@ class Runner:
             "blocks": self._blocks,
             "skipped": self._skipped,
             "open": len(self.desk.session.street.open_runs),
+            "causes": list(self.progress.causes.values()),
         }
         journal.append(RecordKind.SUMMARY, summary, actor="run")
         with suppress(Unavailable):

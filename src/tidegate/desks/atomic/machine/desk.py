@@ -29,7 +29,7 @@ from tidegate.desks.atomic.machine.prospect import Prospect, quote
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.desks.atomic.machine.search import search_size
-from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Receipt, Rejected
+from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Reason, Receipt, Rejected
 from tidegate.pipeline import PlanReader, Rehearsal
 from tidegate.venues import NATIVE, StateView
 
@@ -219,7 +219,7 @@ def _observe(job: Assignment, config: DeskConfig, view: StateView, inputs: DeskI
         job, _ = drop_failing_groups(job, view)
         prospect = quote(job, view)
     except Denied as error:
-        return msgspec.structs.replace(inputs, obstacle=Obstacle(error.reason, error.message))
+        return msgspec.structs.replace(inputs, obstacle=Obstacle(error.reason, _in_words(error)))
     return msgspec.structs.replace(
         inputs,
         prices_usd_e8=_prices(prospect),
@@ -244,3 +244,9 @@ def _sized(job: Assignment, size: object) -> Assignment:
     if blind is None or size is None:
         return job
     return job.with_blind(blind.name, int(str(size)))
+
+
+def _in_words(refusal: Denied) -> str:
+    """Return why there is no quote; where only a person can mend it, also how."""
+    is_for_a_person = refusal.reason in {Reason.ROLE_MISSING, Reason.POLICY_MISSING}
+    return str(refusal) if is_for_a_person else refusal.message
