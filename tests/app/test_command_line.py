@@ -116,7 +116,7 @@ def test_doctor_finds_this_machine_well(tmp_path: Path) -> None:
     done = run("doctor", "--json", home=tmp_path)
     report = json.loads(done.stdout)
     assert (done.returncode, report["ok"]) == (0, True)
-    wanted = "version python npm anvil artifacts contracts cache disk keys signer ledger stops"
+    wanted = "version python npm anvil artifacts contracts cache disk keys signer ledger books stops"
     assert wanted.split() == [finding["check"] for finding in report["findings"]]
 
 

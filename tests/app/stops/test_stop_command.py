@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from tidegate.app.cli import run_command as run
+from tidegate.app.doctor import look_at_state
 from tidegate.app.stopping.lifting import note_for, take_notes
-from tidegate.ledger import LEDGER, HaltBody, Journal
-from tidegate.model import Operation, SystemClock
+from tidegate.ledger import LEDGER, HaltBody, Journal, ReconciliationBody, place_of
+from tidegate.ledger.states import Counted
+from tidegate.model import Address, Operation, Stage, SystemClock
 from tidegate.pipeline import HaltBook
 from tidegate.risk import Breaker, BreakerBook, InputBoard, Level, Place, StopBook
 
@@ -264,3 +266,36 @@ def test_people_read_what_is_stopped_and_how_it_ends(home: Path, capsys: pytest.
     assert "tidegate resume --scope desk:atomic" in printed
     run(["stop", "--list"])
     assert "stop     desk:atomic: gas is wild (ann, " in capsys.readouterr().out
+
+
+def test_books_that_differ_are_listed_with_their_way_out_until_a_person_explains_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account, token = Address("0x" + "a1" * 20), Address("0x" + "b2" * 20)
+    counted = Counted(
+        account=account, token=token, symbol="WETH", decimals=18, booked=10**18, found=3 * 10**18
+    )
+    body = ReconciliationBody(
+        stage=Stage.CANARY,
+        desk="atomic",
+        chain_id=10,
+        block_number=7,
+        block_hash="0x" + "00" * 32,
+        verdict="different",
+        counted=(counted,),
+    )
+    with Journal.open(home / LEDGER, clock=SystemClock()) as journal:
+        seq = journal.append(body.KIND, body, actor="reconciliation").seq
+    (found,) = listed(capsys)["differences"]
+    assert (found["seq"], found["desk"], found["chain_id"], found["stage"]) == (seq, "atomic", 10, "canary")
+    assert found["found"] == f"WETH of {account}: chain 3, books 1"
+    assert run(["stop", "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert f"tidegate journal explain {seq} --reason" in shown
+    assert "nothing is stopped" not in shown
+    state = {one.check: one for one in look_at_state(home, place_of(home / LEDGER), SystemClock())}
+    assert not state["books"].ok
+    assert f"tidegate journal explain {seq}" in state["books"].fix
+    typed(capsys, "journal", "explain", str(seq), "--reason", "the treasury sent it", "--person", "ann")
+    assert listed(capsys)["differences"] == []
+    assert all(one.ok for one in look_at_state(home, place_of(home / LEDGER), SystemClock()))

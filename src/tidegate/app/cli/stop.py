@@ -199,5 +199,16 @@ def _list(*, as_json: bool) -> None:
         "endpoints": [
             {"name": one.name, "cause": one.cause, "detail": one.detail} for one in known.endpoints
         ],
+        "differences": [
+            {
+                "seq": one.seq,
+                "stage": one.body.stage,
+                "desk": one.body.desk,
+                "chain_id": one.body.chain_id,
+                "found": one.found,
+                "next": one.way_out,
+            }
+            for one in known.differences
+        ],
     }
     emit(value, as_json=as_json, render=lambda out: render_known(out, known))

@@ -34,7 +34,7 @@ def render_stop(out: Console, value: dict[str, Any]) -> None:
 
 
 def render_known(out: Console, known: Known) -> None:
-    """List stops, tripped breakers, halts and endpoints in quarantine, a line each."""
+    """List stops, tripped breakers, halts, endpoints in quarantine and books that differ, a line each."""
     for stop in known.stops:
         until = "" if stop.until_ms is None else f" until {clock(stop.until_ms)}"
         exits = "" if stop.allow_exit else ", no exits"
@@ -50,8 +50,12 @@ def render_known(out: Console, known: Known) -> None:
         out.print(f"halt     {halt.scope}: {halt.detail} ({halt.who})")
     for held in known.endpoints:
         out.print(f"endpoint {held.name}: quarantined, {held.cause}: {held.detail}")
-    if not (known.stops or known.tripped or known.halts or known.endpoints):
-        out.print("nothing is stopped, tripped, halted or quarantined")
+    for books in known.differences:
+        where = f"{books.body.desk} on chain {books.body.chain_id} ({books.body.stage})"
+        out.print(f"books    {where} differ from the chain, nothing new begins: {books.found}")
+        out.print(f"         stop what runs, then: {books.way_out}")
+    if not (known.stops or known.tripped or known.halts or known.endpoints or known.differences):
+        out.print("nothing is stopped, tripped, halted, quarantined or different from the chain")
 
 
 def clock(at_ms: int) -> str:

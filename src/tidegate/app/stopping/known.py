@@ -10,11 +10,42 @@ from pathlib import Path
 
 from tidegate.app.stopping.letting_go import let_go, quarantined
 from tidegate.app.stopping.lifting import lift_halts
-from tidegate.ledger import BreakerBody, EndpointBody, HaltBody, Journal, JournalReader, Place
-from tidegate.model import ConfigError, SystemClock, Unavailable
+from tidegate.ledger import (
+    BreakerBody,
+    EndpointBody,
+    HaltBody,
+    Journal,
+    JournalReader,
+    Place,
+    ReconciliationBody,
+)
+from tidegate.ledger.reconcile import DIFFERENT
+from tidegate.model import ConfigError, SystemClock, Unavailable, format_units
 from tidegate.risk import Stop, StopBook
 
 _LOOK_AGAIN_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Books that differ from the chain's, so that nothing new begins; ``seq`` is what a person explains."""
+
+    seq: int
+    body: ReconciliationBody
+
+    @property
+    def found(self) -> str:
+        """Return what differs, in whole tokens."""
+        return "; ".join(
+            f"{one.symbol} of {one.account}: chain {format_units(one.found, one.decimals)}, "
+            f"books {format_units(one.booked, one.decimals)}"
+            for one in self.body.counted
+        )
+
+    @property
+    def way_out(self) -> str:
+        """Return what a person types once it is known why; whatever runs on the ledger is stopped for it."""
+        return f'tidegate journal explain {self.seq} --reason "…"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +57,7 @@ class Known:
     breakers: tuple[BreakerBody, ...]
     halts: tuple[HaltBody, ...]
     endpoints: tuple[EndpointBody, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
     @property
     def tripped(self) -> tuple[BreakerBody, ...]:
@@ -47,7 +79,16 @@ def known_now(home: Path, ledger: Place) -> Known:
         book = StopBook.watch(home, clock=clock, reader=reader)
         breakers = (BreakerBody.from_body(one.body) for one in reader.standing(BreakerBody.TOPIC))
         halts = (HaltBody.from_body(one.body) for one in reader.standing(HaltBody.TOPIC))
-        return _known(book, tuple(breakers), tuple(halts), quarantined(reader))
+        return _known(book, tuple(breakers), tuple(halts), quarantined(reader), standing_differences(reader))
+
+
+def standing_differences(reader: JournalReader) -> tuple[Difference, ...]:
+    """Return where books and chain differ and nobody has explained it yet."""
+    found = (
+        Difference(one.seq, ReconciliationBody.from_body(one.body))
+        for one in reader.standing(ReconciliationBody.TOPIC)
+    )
+    return tuple(one for one in found if one.body.verdict == DIFFERENT)
 
 
 def journaled_now(home: Path, ledger: Place) -> bool:
@@ -88,6 +129,8 @@ def _known(
     breakers: tuple[BreakerBody, ...],
     halts: tuple[HaltBody, ...],
     endpoints: tuple[EndpointBody, ...] = (),
+    differences: tuple[Difference, ...] = (),
 ) -> Known:
     stops = book.in_force()
-    return Known(stops, {stop.id: book.agreed(stop) for stop in stops}, breakers, halts, endpoints)
+    agreed = {stop.id: book.agreed(stop) for stop in stops}
+    return Known(stops, agreed, breakers, halts, endpoints, differences)
