@@ -217,6 +217,10 @@ class NodeWorld:
         """Take a waiting transaction out of the mempool, as a node does that loses it."""
         self._request("anvil_dropTransaction", hex_data(transaction_hash))
 
+    def forget_all(self) -> None:
+        """Take every waiting transaction out of the mempool, also those that wait for a lower nonce."""
+        self._request("anvil_dropAllTransactions")
+
     def reorg(self, depth: int, transactions: Sequence[tuple[bytes, int]] = ()) -> Block:
         """Replace the newest ``depth`` blocks by others and return the new head.
 

@@ -31,8 +31,7 @@ def play(node: ExactWorld, tmp_path: Path) -> Iterator[Callable[[Scene], None]]:
 
     with node.snapshot():
         yield lambda scene: asyncio.run(main(scene))
-    for waiting in node.waiting(key_of().address):
-        node.forget(waiting)
+    node.forget_all()
 
 
 def they_send(place: Place, nonce: int) -> None:

@@ -52,8 +52,7 @@ def world(node: ExactWorld) -> Iterator[ExactWorld]:
     with node.snapshot():
         yield node
     # A snapshot keeps the state, not the mempool and the fee of the block to come.
-    for waiting in node.waiting(key_of().address):
-        node.forget(waiting)
+    node.forget_all()
     node.set_base_fee(0)
 
 
