@@ -172,7 +172,8 @@ def _quantity(value: int | str, unit: str) -> tuple[str, str]:
 def _simulation(body: dict[str, Any]) -> str:
     if body["succeeded"]:
         return f"succeeded at block {body['block_number']}, gas {body['gas_used']:,}"
-    return f"reverted at block {body['block_number']}, step {body['failing_step']}: {body['revert']}"
+    where = f", step {body['failing_step']}" if body["failing_step"] else ""
+    return f"reverted at block {body['block_number']}{where}: {body['revert']}"
 
 
 def _bounds(body: dict[str, Any], decimals: Mapping[str, int]) -> str:

@@ -125,7 +125,8 @@ def _judgement(body: dict[str, Any]) -> str:
     value = body.get("value_usd_e6")
     earned = "" if value is None else f" and earned {format_usd(value)} after gas"
     if body["kind"] == "reverted":
-        return f"{told} reverted{earned} at step {body['failing_step']}: {body['revert']}"
+        where = f" at step {body['failing_step']}" if body["failing_step"] else ""
+        return f"{told} reverted{earned}{where}: {body['revert']}"
     return f"{told} {body['kind']}{earned}" + (f", gas {body['gas_used']:,}" if body["gas_used"] else "")
 
 

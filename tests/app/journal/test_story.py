@@ -86,6 +86,12 @@ def guard(*, passed: bool) -> GuardResult:
             "reverted at block 7, step swap: K()",
         ),
         (
+            SimulationBody(
+                plan_digest="", block_number=7, succeeded=False, gas_used=1, deltas=(), revert="K()"
+            ),
+            "reverted at block 7: K()",
+        ),
+        (
             LimitsBody(checked=(Used("max_loss_per_day_usd_e6", 19_999, 100_000_000),)),
             "max_loss_per_day 0.01 USD of 100.00 USD",
         ),

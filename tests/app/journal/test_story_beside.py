@@ -243,6 +243,10 @@ def stop(*, allow_exit: bool, until_ms: int | None) -> StopBody:
             "in block 9, 1 block later, it would have reverted at step sell: slippage",
         ),
         (
+            JudgementBody(block_number=9, behind=1, kind=OutcomeKind.REVERTED, revert="too late"),
+            "in block 9, 1 block later, it would have reverted: too late",
+        ),
+        (
             DrillBody(
                 drill="stop",
                 world="devnet",
