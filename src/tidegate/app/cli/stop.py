@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tidegate.app.cli.common import JsonFlag, UsageError, emit, home, user_name
-from tidegate.app.cli.stop_view import render_known, render_stop
+from tidegate.app.cli.stop_view import one_line, render_known, render_stop
 from tidegate.model import Denied, Reason, TidegateError
 from tidegate.risk.scope import GLOBAL, Scope
 from tidegate.risk.stops.order import NO_EXIT_PEOPLE, StopOrder, count_people, drop_stop
@@ -77,6 +77,7 @@ def command(
         "durable_ms": durable_ms,
         "signer": _freeze(order),
         "journal": _journal(),
+        "unknown": _unknown(order, config),
         "on_chain": [],
     }
     paused = _pause(order, config, guardian, password) if on_chain else ()
@@ -114,7 +115,7 @@ def _order(
     at_ms = time.time_ns() // 1_000_000
     return StopOrder(
         scope=str(Scope.parse(scope)),
-        reason=reason.strip(),
+        reason=one_line(reason),
         who=who,
         at_ms=at_ms,
         until_ms=None if duration is None else at_ms + 1000 * _seconds(duration),
@@ -154,6 +155,18 @@ def _journal() -> str:
     except TidegateError as error:
         return f"not written: {error}"
     return "written" if written else "written by the process that owns the ledger, at its next step or start"
+
+
+def _unknown(order: StopOrder, config: Path | None) -> tuple[str, ...]:
+    """Return what the scope names and nobody here knows; the stop is on disk before anyone asks."""
+    from tidegate.app.cli.ledger_place import ledger_place
+    from tidegate.app.stopping.naming import unknown_names
+
+    try:
+        ledger = ledger_place(None)
+    except TidegateError:
+        return ()
+    return unknown_names(Scope.parse(order.scope), config=config, home=home(), ledger=ledger)
 
 
 def _pause(order: StopOrder, config: Path | None, guardian: str, password: str) -> tuple[Paused, ...]:

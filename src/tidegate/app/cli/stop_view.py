@@ -17,6 +17,8 @@ def render_stop(out: Console, value: dict[str, Any]) -> None:
     """Say what was stopped, where, until when, and what else was reached."""
     stop = value["stop"]
     out.print(f"stopped: {stop['scope']}, by {', '.join(stop['who'])}: {stop['reason']}")
+    for line in value["unknown"]:
+        out.print(f"  {'UNKNOWN:':<10}{line}")
     out.print(f"  {'on disk:':<10}after {value['durable_ms']} ms, {home() / 'stop.d' / stop['name']}")
     until = "it is resumed" if value["until_ms"] is None else clock(value["until_ms"])
     out.print(f"  {'until:':<10}{until}")
@@ -39,7 +41,7 @@ def render_known(out: Console, known: Known) -> None:
         until = "" if stop.until_ms is None else f" until {clock(stop.until_ms)}"
         exits = "" if stop.allow_exit else ", no exits"
         who = f"{', '.join(stop.who)}, {clock(stop.at_ms)}"
-        out.print(f"stop     {stop.scope}{until}{exits}: {stop.reason} ({who})")
+        out.print(f"stop     {stop.scope}{until}{exits}: {one_line(stop.reason)} ({one_line(who)})")
         if known.agreed[stop.id]:
             who = ", ".join(known.agreed[stop.id])
             out.print(f"         {who} would end it; {stop.people_to_release} people are needed")
@@ -47,15 +49,20 @@ def render_known(out: Console, known: Known) -> None:
         latched = ", latched" if one.is_latched else ""
         out.print(f"breaker  {one.scope} {one.breaker}: level {one.level}{latched} ({one.code})")
     for halt in known.halts:
-        out.print(f"halt     {halt.scope}: {halt.detail} ({halt.who})")
+        out.print(f"halt     {halt.scope}: {one_line(halt.detail)} ({halt.who})")
     for held in known.endpoints:
-        out.print(f"endpoint {held.name}: quarantined, {held.cause}: {held.detail}")
+        out.print(f"endpoint {held.name}: quarantined, {held.cause}: {one_line(held.detail)}")
     for books in known.differences:
         where = f"{books.body.desk} on chain {books.body.chain_id} ({books.body.stage})"
         out.print(f"books    {where} differ from the chain, nothing new begins: {books.found}")
         out.print(f"         stop what runs, then: {books.way_out}")
     if not (known.stops or known.tripped or known.halts or known.endpoints or known.differences):
         out.print("nothing is stopped, tripped, halted, quarantined or different from the chain")
+
+
+def one_line(text: str) -> str:
+    """Return text as one line: whatever breaks it, or can not be seen, is a space."""
+    return " ".join("".join(mark if mark.isprintable() else " " for mark in text).split())
 
 
 def clock(at_ms: int) -> str:
