@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from tests.chain.sender import scenes as play
-from tests.chain.sender.ground import COUNTER, FAILS, key_of, place_of, tracked, work, world_of
+from tests.chain.sender.ground import COUNTER, FAILS, place_of, tracked, work, world_of
 from tests.chain.sender.scenes import Act, Stand
 
 from tidegate.chain import TRANSITIONS, State, Tracked, signing
@@ -138,8 +138,7 @@ def test_the_row_is_taken_on_a_real_node_and_written_as_it_says(
     monkeypatch.setattr(Tracked, "take", taken)
     with node.snapshot():
         kinds = asyncio.run(lived(LIVES[row.state, row.event]))
-    for waiting in node.waiting(key_of().address):
-        node.forget(waiting)
+    node.forget_all()
     assert (row.state, row.event) in seen
     assert (row.state, row.record, row.next) in folded, "the record says the same as the table"
     assert row.record.value in [*kinds, "outcome"], "the street writes the outcome"
