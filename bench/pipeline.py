@@ -50,6 +50,7 @@ _INTENTS = 400
 _WARM = 20
 _AT_ONCE = 16
 _LATENCY_AT_ONCE = 2
+_FOLLOW_EVERY_S = 0.002
 MANY = 10**15
 COUNTED = ("open_intents", "open_transactions", "orders_per_minute", "gas_per_day_gwei")
 
@@ -153,6 +154,8 @@ def run(intents: int = _INTENTS) -> dict[str, Any]:
         "intents": intents,
         "at_once": _AT_ONCE,
         "latency_at_once": _LATENCY_AT_ONCE,
+        "mining": "each transaction as it comes",
+        "follow_every_ms": round(1_000 * _FOLLOW_EVERY_S),
     }
 
 
@@ -217,7 +220,7 @@ async def _walk(street: Street, numbers: range, at_once: int) -> list[float]:
         while True:
             for outcome in await street.follow():
                 waiting.pop(outcome.intent_id).set_result(outcome)
-            await asyncio.sleep(0 if street.open_runs else 0.001)
+            await asyncio.sleep(_FOLLOW_EVERY_S)
 
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(follower())
