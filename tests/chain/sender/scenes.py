@@ -43,8 +43,7 @@ class Stand:
         self.place.world.mine()
 
     def forget(self) -> None:
-        for waiting in self.place.world.waiting(key_of().address):
-            self.place.world.forget(waiting)
+        self.place.world.forget_all()
 
     def foreign(self) -> bytes:
         theirs = work("theirs")
