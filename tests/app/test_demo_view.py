@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tidegate.app.cli.demo import render
+from tidegate.app.cli.demo import for_machines, render
 from tidegate.app.demo import LEVERAGE_CLOSE, LEVERAGE_OPEN, LiveView, Progress, Result
 from tidegate.ledger import Body, DecisionBody, IntentBody, Journal, MarketBody, OutcomeBody
 from tidegate.model import Intent, ManualClock, OutcomeKind, Reason, Stage
@@ -113,3 +113,17 @@ def test_the_loop_is_spoken_of_as_far_as_it_ran(
     shown = capsys.readouterr().out
     assert [words for words in ("brings it back", "still open") if words in shown] == ([said] if said else [])
     assert "did not act: no_opportunity 252" in shown
+
+
+@pytest.mark.parametrize(("opened", "closed", "is_open"), [(1, 0, True), (1, 1, False), (0, 0, False)])
+def test_for_machines_a_position_that_is_still_open_is_named_with_what_it_counts(
+    opened: int, closed: int, is_open: bool, progress: Progress
+) -> None:
+    summary = progress.summary()
+    summary["strategies"][LEVERAGE_OPEN] |= {"landed": opened, "value_after_gas_usd_e6": -7_500_000}
+    summary["strategies"][LEVERAGE_CLOSE]["landed"] = closed
+    found = for_machines(Result(summary, Path("report.html"), Path("ledger.sqlite")))
+    assert (found["report"], found["ledger"]) == ("report.html", "ledger.sqlite")
+    assert [(one["opened_by"], one["counted_value_usd_e6"]) for one in found["open_positions"]] == (
+        [(LEVERAGE_OPEN, -7_500_000)] if is_open else []
+    )

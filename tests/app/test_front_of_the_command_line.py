@@ -90,6 +90,20 @@ def test_wrong_use_is_one_json_object(
     assert printed.err == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "fix"), [("canarry", "did you mean canary?"), ("moon", "tidegate run --help")]
+)
+def test_a_word_that_is_no_choice_names_the_choices_and_the_nearest(
+    typed: str, fix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run_command(["run", "--stage", typed, "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)
+    assert error["message"] == "Invalid value for '--stage'"
+    assert error["found"] == typed
+    assert error["allowed"] == "backtest, paper, fork, shadow, canary, production"
+    assert error["next"] == fix
+
+
 def test_wrong_use_shows_people_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run_command(["strategy", "check"]) == 2
     error = capsys.readouterr().err

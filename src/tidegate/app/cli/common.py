@@ -6,9 +6,11 @@ Exit codes are a contract: 0 done · 1 failed · 2 usage · 3 config · 10 block
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +22,11 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from tidegate.model import TidegateError
+
+_NO_CHOICE = re.compile(
+    r"(?P<where>Invalid value for .+?): '(?P<found>.*)' is not one of (?P<allowed>.+?)\.?", re.DOTALL
+)
+_QUOTED = re.compile(r"'([^']*)'")
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 
@@ -101,8 +108,15 @@ def usage_error(error: TyperException) -> UsageError:
     context = getattr(error, "ctx", None)
     if context is None:
         return UsageError(error.format_message(), fix="tidegate --help")
+    message = error.format_message().replace("Value error, ", "")  # a word of a library's, none of ours
+    choice = _NO_CHOICE.fullmatch(message)
+    if choice is not None:
+        found, allowed = choice["found"], _QUOTED.findall(choice["allowed"])
+        near = difflib.get_close_matches(found, allowed, n=1, cutoff=0.5)
+        fix = f"did you mean {near[0]}?" if near else f"{context.command_path} --help"
+        return UsageError(choice["where"], found=found, allowed=", ".join(allowed), fix=fix)
     usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
-    return UsageError(error.format_message(), allowed=usage, fix=f"{context.command_path} --help")
+    return UsageError(message, allowed=usage, fix=f"{context.command_path} --help")
 
 
 def _plain(value: object) -> object:

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from contextlib import nullcontext
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -45,7 +45,35 @@ def command(
     view = LiveView(console(), title=f"Tidegate demo, paper, seed {seed}", blocks=blocks) if live else None
     with view or nullcontext():
         result = asyncio.run(_run(options, view))
-    emit(result.summary, as_json=as_json, render=lambda out: render(out, result))
+    emit(for_machines(result), as_json=as_json, render=lambda out: render(out, result))
+
+
+def for_machines(result: Result) -> dict[str, Any]:
+    """Return the figures, what is still open among them, and where ledger and report lie."""
+    return {
+        **result.summary,
+        "open_positions": _open_positions(result),
+        "ledger": str(result.ledger),
+        "report": str(result.report),
+    }
+
+
+def _open_positions(result: Result) -> list[dict[str, object]]:
+    """Return the Aave position if it is open at the end: what went into it is in the total as if spent."""
+    lines = result.summary["strategies"]
+    opened, closed = (lines.get(name, {}) for name in (LEVERAGE_OPEN, LEVERAGE_CLOSE))
+    if not opened.get("landed") or closed.get("landed"):
+        return []
+    return [
+        {
+            "opened_by": LEVERAGE_OPEN,
+            "closed_by": LEVERAGE_CLOSE,
+            "venue": "aave_v3",
+            "token": "WETH",
+            "counted_value_usd_e6": opened["value_after_gas_usd_e6"],
+            "counts": "when it closes",
+        }
+    ]
 
 
 async def _run(options: Options, view: LiveView | None) -> Result:
