@@ -45,7 +45,7 @@ def test_the_end_of_a_shadow_run_says_would_have(tmp_path: Path, capsys: pytest.
     progress = progress_of(
         tmp_path, judged(9, OutcomeKind.REVERTED, -250_000), OutcomeBody(kind=OutcomeKind.REVERTED)
     )
-    ended = {"stage": "shadow", "chain": "live", "ended": "all blocks", "open": 0}
+    ended = {"stage": "shadow", "chain": "live", "ended": "all blocks", "open": 0, "causes": []}
     _render(Console(width=160), progress.summary() | ended)
     shown = capsys.readouterr().out
     assert "would have earned -0.25 USD after gas; nothing was sent" in shown
