@@ -36,7 +36,7 @@ format: setup ## put the code into its form
 
 bench: setup ## make bench [NAME=journal]
 	@if [ -n "$(NAME)" ]; then $(BIN)/tidegate bench $(NAME); \
-	else for name in atomic-gas simulate journal devnet; do $(BIN)/tidegate bench $$name || exit 1; done; fi
+	else for name in atomic-gas simulate decode journal signer rpc pipeline recover devnet; do $(BIN)/tidegate bench $$name || exit 1; done; fi
 
 docs: setup ## write the generated pages of docs/reference anew
 	@$(BIN)/python scripts/generate_docs.py

@@ -17,8 +17,11 @@ import ast
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# (in )?([\w-]+\.(?:yaml|py))\n")
+SESSIONS: list[int] = []
+"""Every command's own session: what it leaves in the background is ended by it."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -49,9 +54,22 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [link for link in targets if not (page.parent / link).exists()] == []
 
 
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """Yield a page's folder; what it left running is ended, also when it failed half way."""
+    yield tmp_path
+    for pid in SESSIONS:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGTERM)
+    SESSIONS.clear()
+    if (tmp_path / ".tidegate" / "devnet").exists():
+        run(["tidegate", "devnet", "down"], tmp_path, 0)
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", [page for page in PAGES if runs(page)], ids=name)
-def test_code_runs(page: Path, tmp_path: Path) -> None:
+def test_code_runs(page: Path, place: Path) -> None:
+    tmp_path = place
     program = ""
     for language, text in blocks(page):
         file = FILE.match(text)
@@ -89,20 +107,26 @@ def matches(shown: str, printed: str) -> bool:
 def run(command: list[str], folder: Path, code: int) -> str:
     environment = {**os.environ, "PATH": f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("TIDEGATE_HOME", None)
-    done = subprocess.run(
+    process = subprocess.Popen(
         command,
         cwd=folder,
         env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
-    shown = f"$ {command[-1]}\n{done.stdout}\n{done.stderr}"
-    assert done.returncode == code, shown
-    assert "Traceback" not in done.stderr, shown
-    return done.stdout
+    SESSIONS.append(process.pid)
+    try:
+        printed, said = process.communicate(timeout=180)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    shown = f"$ {command[-1]}\n{printed}\n{said}"
+    assert process.returncode == code, shown
+    assert "Traceback" not in said, shown
+    return printed
 
 
 @pytest.mark.parametrize(
@@ -120,7 +144,10 @@ def test_the_index_names_every_page() -> None:
     assert pages - named == {index}
 
 
-@pytest.mark.parametrize("benchmark", ["atomic_gas", "simulate", "decode", "journal", "signer", "devnet"])
+@pytest.mark.parametrize(
+    "benchmark",
+    ["atomic_gas", "simulate", "decode", "journal", "signer", "devnet", "rpc", "pipeline", "recover"],
+)
 def test_every_field_of_a_benchmark_is_explained(benchmark: str) -> None:
     page = (ROOT / "docs" / "reference" / "benchmarks.md").read_text(encoding="utf-8")
     source = ast.parse((ROOT / "bench" / f"{benchmark}.py").read_text(encoding="utf-8"))
