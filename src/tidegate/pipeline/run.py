@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tidegate.chain import Tracked, Work
+from tidegate.chain import State, Tracked, Work
 from tidegate.ledger import (
     AmbiguousBody,
     Body,
@@ -91,6 +91,18 @@ class Run:
     def is_booked_wrong(self) -> bool:
         """Say whether what is booked comes from a block that a reorg has taken away since."""
         return self.booking is not None and self.booked_after != self.withdrawals
+
+    @property
+    def has_nothing_new(self) -> bool:
+        """Say whether it is booked as the chain has it, and waits only to be final: most of those watched."""
+        return (
+            self.outcome is not None
+            and self.tracked is not None
+            and self.tracked.included is not None
+            and self.tracked.state is not State.FINALISED
+            and self.booking is not None
+            and self.booked_after == self.seen_withdrawals == self.withdrawals
+        )
 
     @property
     def withdrawals(self) -> int:

@@ -229,6 +229,8 @@ class Street:
                 return []  # the chain does not answer: nothing is learnt, so nothing is concluded
         ended: list[Outcome] = []
         for run in runs:
+            if self._fate is None and run.has_nothing_new:
+                continue
             try:
                 outcome = await self._conclude(run)
             except Unavailable:
