@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, emit, home
-from tidegate.app.devnet import NodeRecord, node_records, node_status, read_book
-from tidegate.model import ConfigError, Stage, Unavailable, format_usd
+from tidegate.app.cli.devnet_life import running
+from tidegate.app.devnet import read_book
+from tidegate.model import ConfigError, Stage, format_usd
 
 _USD_E6 = 10**6
 _GWEI = 10**9
@@ -56,7 +57,7 @@ def grant(
     from tidegate.custody.keys import Curve, KeyFile, KeyKind
     from tidegate.desks.atomic import load_blinds, load_strategy
 
-    record = _running(chain)
+    record = running(chain, otherwise="; for every other chain a capability comes from the gate")
     file = KeyFile.read(home() / "keys" / f"{key}.json")
     if file.tidegate.curve is not Curve.SECP256K1:
         raise ConfigError(f"key {key} is not for EVM chains", found=file.tidegate.curve.value)
@@ -116,24 +117,6 @@ def grant(
             out.print(f"next:    tidegate signer load {path}")
 
     emit(value, as_json=as_json, render=render)
-
-
-def _running(chain: str) -> NodeRecord:
-    records = node_records(home() / "devnet", ())
-    if chain not in records:
-        raise ConfigError(
-            f"{chain} is no devnet of this project",
-            code="chain",
-            found=chain,
-            allowed=", ".join(sorted(records)) or "none: nothing is up",
-            fix="tidegate devnet up; for every other chain a capability comes from the gate",
-        )
-    state = node_status(records[chain])
-    if state.health != "ok":
-        raise Unavailable(
-            f"the node of {chain} is {state.health}", code="node_down", fix="tidegate devnet up"
-        )
-    return records[chain]
 
 
 def _write(path: Path, envelope: bytes) -> None:

@@ -119,8 +119,8 @@ def market(
     emit(value, as_json=as_json, render=lambda out: out.print(f"{chain}: {moves} moves in {done} blocks"))
 
 
-def running(chain: str) -> NodeRecord:
-    """Return the record of a devnet that is up and well.
+def running(chain: str, *, otherwise: str = "") -> NodeRecord:
+    """Return the record of a devnet that is up and well; ``otherwise`` is more advice if there is none.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def running(chain: str) -> NodeRecord:
             code="chain",
             found=chain,
             allowed=", ".join(sorted(records)) or "none: nothing is up",
-            fix="tidegate devnet up",
+            fix=f"tidegate devnet up{otherwise}",
         )
     state = node_status(records[chain])
     if state.health != "ok":
