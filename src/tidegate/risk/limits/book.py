@@ -7,8 +7,10 @@ limit, and two workers can not both get the last. What an exit does is counted a
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
+
+import msgspec
 
 from tidegate.ledger import Held, MarkBody, Used
 from tidegate.model import (
@@ -20,7 +22,7 @@ from tidegate.model import (
     Recorder,
     Stage,
 )
-from tidegate.risk.limits.meter import Attempts, Meter, Undo, total
+from tidegate.risk.limits.meter import Tally, Undo, total
 from tidegate.risk.limits.rows import LIMITS, RUN_LIMITS, Limit, Measure, Over
 from tidegate.risk.limits.slots import Slot, adding_of, at_worst, exceeds, no_room, scopes_of
 from tidegate.risk.limits.table import LimitTable, RunLimits
@@ -32,6 +34,7 @@ _IN_A_BLOCK = (OutcomeKind.LANDED, OutcomeKind.REVERTED, OutcomeKind.DROPPED)
 """How an intent ends by a block, which a reorg may take away."""
 _AT_PLAN = frozenset({Measure.OPEN_TRANSACTIONS, Measure.LOSS, Measure.GAS})
 """What is only known, and taken, once there is a plan. Until then it must merely not be used up."""
+_EXPOSURES = {limit.name: limit for limit in LIMITS if limit.measure is Measure.EXPOSURE}
 
 
 class LimitBook:
@@ -49,8 +52,8 @@ class LimitBook:
         self.table = table
         self._recorder = recorder or NullRecorder()
         self._lock = threading.RLock()
-        self._meters: dict[tuple[str, str], Meter] = {}
-        self._attempts: dict[tuple[str, str], Attempts] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._open: dict[str, tuple[RunLimits, tuple[Slot, ...]]] = {}
         self._held: dict[str, dict[tuple[str, str], int]] = {}
         self._marked_loss: dict[str, int] = {}
         self._keep: Callable[[MarkBody], object] | None = None
@@ -78,8 +81,9 @@ class LimitBook:
             ``limit``, naming the first limit without room; nothing is taken then.
         """
         with self._lock:
-            slots = tuple(self._slots(intent, run, at_plan=False))
+            slots = self._slots(intent, run)
             checked = self._demand_room(intent, slots, now_s)
+            self._open[intent.id] = run, slots
             if intent.exposures and intent.desk not in self._held:
                 self._keep_mark(intent.desk)  # before anything lands: a restart reads back as far as a mark
                 self._held[intent.desk] = {}
@@ -98,10 +102,10 @@ class LimitBook:
             ``limit`` with the figures; nothing is taken then.
         """
         with self._lock:
-            slots = tuple(self._slots(intent, run, at_plan=True, amounts=at_worst(plan)))
+            slots = self._slots_of_plan(intent, plan, run)
             checked = self._demand_room(intent, slots, now_s)
             for slot in slots:
-                self._meter(slot.limit, slot.scope).hold(intent.id, slot.adding)
+                slot.tally.meter.hold(intent.id, slot.adding)
                 self._measure(slot, now_s)
             return checked
 
@@ -122,27 +126,29 @@ class LimitBook:
         with self._lock:
             landed = kind is OutcomeKind.LANDED
             undo: list[Undo] = []
-            for slot in self._slots(intent, RunLimits(), at_plan=None):
-                meter = self._meter(slot.limit, slot.scope)
+            slots = self._slots(intent)
+            for slot in slots:
+                meter, attempts = slot.tally.meter, slot.tally.attempts
                 held = meter.release(intent.id)
                 match slot.limit.measure:
                     case Measure.NOTIONAL if landed and slot.limit.window_s:
                         undo.append(meter.happened.add(now_s, held))
-                    case Measure.FAILED_SHARE if landed or kind in _FAILED:
-                        undo.append(self._share(slot.limit, slot.scope).add(now_s, failed=not landed))
+                    case Measure.FAILED_SHARE if attempts is not None and (landed or kind in _FAILED):
+                        undo.append(attempts.add(now_s, failed=not landed))
                     case Measure.FAILED_STREAK if landed:
                         undo.append(meter.happened.clear())
                     case Measure.FAILED_STREAK if kind in _FAILED:
                         undo.append(meter.happened.add(now_s, 1))
                     case _:
                         pass
-            undo += self._spend(intent, value_usd_e6, gas_cost_wei, now_s)
+            undo += self._spend(slots, value_usd_e6, gas_cost_wei, now_s)
+            self._open.pop(intent.id, None)
             if landed and intent.exposures:
                 self._change_held(intent, 1)
                 undo.append(partial(self._change_held, intent, -1))
             if kind in _IN_A_BLOCK:
                 self._undo.keep(intent.id, undo, now_s=now_s)
-            for slot in self._slots(intent, RunLimits(), at_plan=None):
+            for slot in slots:
                 self._measure(slot, now_s)
 
     def reopen(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
@@ -156,14 +162,14 @@ class LimitBook:
                 self.restore(intent, plan, at_s=at_s)
                 return
             self._undo.take_back(intent.id)
-            slots = (one for one in self._slots(intent, RunLimits(), at_plan=False))
-            self._take(intent, tuple(one for one in slots if one.limit.measure is not Measure.ORDERS), at_s)
+            slots = (one for one in self._slots(intent) if one.limit.measure is not Measure.ORDERS)
+            self._take(intent, tuple(slots), at_s)
             self._hold_plan(intent, plan)
 
     def charge(self, intent: Intent, *, value_usd_e6: int, gas_cost_wei: int, now_s: int) -> None:
         """Count what an intent has cost after its end: the cancel that used up its nonce."""
         with self._lock:
-            undo = self._spend(intent, value_usd_e6, gas_cost_wei, now_s)
+            undo = self._spend(self._slots(intent), value_usd_e6, gas_cost_wei, now_s)
             self._undo.keep(intent.id, undo, now_s=now_s)
 
     def uncharge(self, intent_id: str) -> None:
@@ -179,9 +185,12 @@ class LimitBook:
     def restore(self, intent: Intent, plan: Plan | None = None, *, at_s: int) -> None:
         """Count an intent that the ledger knows, as open, without checking a limit. Counted once."""
         with self._lock:
-            if self._meter_of("open_intents", f"desk:{intent.desk}", 0).held(intent.id):
+            slots = self._slots(intent)
+            if any(
+                one.limit.measure is Measure.OPEN_INTENTS and one.tally.meter.held(intent.id) for one in slots
+            ):
                 return
-            self._take(intent, tuple(self._slots(intent, RunLimits(), at_plan=False)), at_s)
+            self._take(intent, slots, at_s)
             self._hold_plan(intent, plan)
 
     def mark(self, body: MarkBody) -> None:
@@ -206,19 +215,17 @@ class LimitBook:
         """Begin the count of failures of a desk or chain anew, because a person resumed it on evidence."""
         with self._lock:
             for limit in LIMITS:
-                if limit.measure is Measure.FAILED_SHARE:
-                    self._share(limit, scope).clear()
+                tally = self._tally(limit, scope)
+                if tally.attempts is not None:
+                    tally.attempts.clear()
                 elif limit.measure is Measure.FAILED_STREAK:
-                    self._meter(limit, scope).happened.clear()
+                    tally.meter.happened.clear()
 
     def used(self, name: str, scope: str, *, now_s: int) -> int:
         """Return how much of the limit ``name`` is used in ``scope``; what was never counted is 0."""
         with self._lock:
-            attempts = self._attempts.get((name, scope))
-            if attempts is not None:
-                return attempts.share_bps(now_s)
-            meter = self._meters.get((name, scope))
-            return 0 if meter is None else meter.used(now_s)
+            tally = self._tallies.get((name, scope))
+            return 0 if tally is None else tally.used(now_s)
 
     def _keep_mark(self, desk: str) -> None:
         if self._keep is None:
@@ -236,7 +243,7 @@ class LimitBook:
     def _demand_room(self, intent: Intent, slots: tuple[Slot, ...], now_s: int) -> tuple[Used, ...]:
         checked = []
         for slot in slots:
-            used = self._used(slot, now_s) - self._meter(slot.limit, slot.scope).held(intent.id)
+            used = slot.tally.used(now_s) - slot.tally.meter.held(intent.id)
             checked.append(Used(slot.limit.name, used, slot.allowed, slot.scope))
             if not intent.operation.is_exit and exceeds(slot, used):
                 raise no_room(slot, used)
@@ -244,7 +251,7 @@ class LimitBook:
 
     def _take(self, intent: Intent, slots: tuple[Slot, ...], now_s: int) -> None:
         for slot in slots:
-            meter = self._meter(slot.limit, slot.scope)
+            meter = slot.tally.meter
             match slot.limit.measure:
                 case Measure.ORDERS:
                     meter.happened.add(now_s, 1)
@@ -258,46 +265,44 @@ class LimitBook:
 
     def _hold_plan(self, intent: Intent, plan: Plan | None) -> None:
         if plan is not None:
-            for slot in self._slots(intent, RunLimits(), at_plan=True, amounts=at_worst(plan)):
-                self._meter(slot.limit, slot.scope).hold(intent.id, slot.adding)
+            for slot in self._slots_of_plan(intent, plan):
+                slot.tally.meter.hold(intent.id, slot.adding)
 
-    def _spend(self, intent: Intent, value_usd_e6: int, gas_cost_wei: int, now_s: int) -> list[Undo]:
+    def _spend(self, slots: tuple[Slot, ...], value_usd_e6: int, gas_cost_wei: int, now_s: int) -> list[Undo]:
         undo = []
-        for slot in self._slots(intent, RunLimits(), at_plan=None):
-            happened = self._meter(slot.limit, slot.scope).happened
+        for slot in slots:
+            happened = slot.tally.meter.happened
             if slot.limit.measure is Measure.LOSS and value_usd_e6 < 0:
                 undo.append(happened.add(now_s, -value_usd_e6))
             elif slot.limit.measure is Measure.GAS and gas_cost_wei > 0:
                 undo.append(happened.add(now_s, -(-gas_cost_wei // _GWEI)))
         return undo
 
-    def _slots(
-        self,
-        intent: Intent,
-        run: RunLimits,
-        *,
-        at_plan: bool | None,
-        amounts: dict[Measure, int] | None = None,
-    ) -> Iterator[Slot]:
-        """Yield the intent's slots: at acceptance, at its plan, or (None) all of them."""
-        for limit in (*RUN_LIMITS, *LIMITS):
-            if at_plan is True and limit.measure not in _AT_PLAN:
-                continue
-            for scope, change in scopes_of(limit, intent):
-                allowed = (
-                    getattr(run, limit.name)
-                    if limit.over is Over.STRATEGY
-                    else self.table.allows(limit, scope)
-                )
-                adding = (amounts or {}).get(limit.measure)
-                yield Slot(
-                    limit, scope, allowed, adding_of(limit, intent, change) if adding is None else adding
-                )
+    def _slots(self, intent: Intent, run: RunLimits | None = None) -> tuple[Slot, ...]:
+        """Return the intent's slots, with what it adds before it has a plan; kept while it is open.
 
-    def _used(self, slot: Slot, now_s: int) -> int:
-        if slot.limit.measure is Measure.FAILED_SHARE:
-            return self._share(slot.limit, slot.scope).share_bps(now_s)
-        return self._meter(slot.limit, slot.scope).used(now_s)
+        Without ``run`` the limits by which it was reserved hold.
+        """
+        known = self._open.get(intent.id)
+        if known is not None and (run is None or known[0] == run):
+            return known[1]
+        own = run or RunLimits()
+        found = []
+        for limit in (*RUN_LIMITS, *LIMITS):
+            for scope, change in scopes_of(limit, intent):
+                tally = self._tally(limit, scope)
+                allowed = getattr(own, limit.name) if tally.allowed is None else tally.allowed
+                found.append(Slot(limit, scope, allowed, adding_of(limit, intent, change), tally))
+        return tuple(found)
+
+    def _slots_of_plan(self, intent: Intent, plan: Plan, run: RunLimits | None = None) -> tuple[Slot, ...]:
+        """Return the slots that an intent takes by its plan, with what the plan adds at worst."""
+        amounts = at_worst(plan)
+        return tuple(
+            msgspec.structs.replace(one, adding=amounts.get(one.limit.measure, one.adding))
+            for one in self._slots(intent, run)
+            if one.limit.measure in _AT_PLAN
+        )
 
     def _change_held(self, intent: Intent, sign: int) -> None:
         held = self._held.setdefault(intent.desk, {})
@@ -310,11 +315,11 @@ class LimitBook:
     def _stand(self, desk: str) -> None:
         """Let the meters of a desk stand at what it holds, and those of losses at what is marked."""
         held = self._held.get(desk, {})
-        for (name, scope), meter in self._meters.items():
+        for (name, scope), tally in self._tallies.items():
             if name.startswith("exposure_") and (
                 scope == f"desk:{desk}" or scope.startswith(f"desk:{desk},")
             ):
-                meter.standing = 0
+                tally.meter.standing = 0
         by_scope: dict[tuple[str, str], int] = {}
         for (venue, token), value in held.items():
             for key in (
@@ -324,29 +329,23 @@ class LimitBook:
             ):
                 by_scope[key] = by_scope.get(key, 0) + abs(value)
         for (name, scope), value in by_scope.items():
-            self._meter_of(name, scope, 0).standing = value
+            self._tally(_EXPOSURES[name], scope).meter.standing = value
         for limit in LIMITS:
             if limit.measure is Measure.LOSS and limit.over is Over.DESK:
-                self._meter(limit, f"desk:{desk}").standing = self._marked_loss.get(desk, 0)
+                self._tally(limit, f"desk:{desk}").meter.standing = self._marked_loss.get(desk, 0)
             elif limit.measure is Measure.LOSS:
-                self._meter(limit, "global").standing = total(self._marked_loss.values())
+                self._tally(limit, "global").meter.standing = total(self._marked_loss.values())
 
-    def _meter(self, limit: Limit, scope: str) -> Meter:
-        return self._meter_of(limit.name, scope, limit.window_s)
-
-    def _meter_of(self, name: str, scope: str, window_s: int) -> Meter:
-        meter = self._meters.get((name, scope))
-        if meter is None:
-            meter = self._meters[name, scope] = Meter(window_s)
-        return meter
-
-    def _share(self, limit: Limit, scope: str) -> Attempts:
-        attempts = self._attempts.get((limit.name, scope))
-        if attempts is None:
-            attempts = self._attempts[limit.name, scope] = Attempts(limit.window_s)
-        return attempts
+    def _tally(self, limit: Limit, scope: str) -> Tally:
+        tally = self._tallies.get((limit.name, scope))
+        if tally is None:
+            allowed = None if limit.over is Over.STRATEGY else self.table.allows(limit, scope)
+            tally = self._tallies[limit.name, scope] = Tally(limit, allowed)
+        return tally
 
     def _measure(self, slot: Slot, now_s: int) -> None:
-        used = self._used(slot, now_s)
+        used = slot.tally.used(now_s)
         ratio = used / slot.allowed if slot.allowed else float(used > 0)
-        self._recorder.set(Metric.LIMIT_USED_RATIO, ratio, limit=slot.limit.name, scope=slot.scope)
+        if ratio != slot.tally.shown:
+            slot.tally.shown = ratio
+            self._recorder.set(Metric.LIMIT_USED_RATIO, ratio, limit=slot.limit.name, scope=slot.scope)

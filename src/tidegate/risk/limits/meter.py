@@ -1,4 +1,4 @@
-"""What one limit has counted in one scope."""
+"""What one limit has counted in one scope: rolling sums, open places, shares of failures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TypeAlias
 
-from tidegate.risk.limits.rows import LEAST_ATTEMPTS
+from tidegate.risk.limits.rows import LEAST_ATTEMPTS, Limit, Measure
 
 _BPS = 10_000
 
@@ -118,6 +118,26 @@ class Attempts:
         """Begin anew, because a person said so."""
         self._attempts.clear()
         self._failed.clear()
+
+
+class Tally:
+    """All that is counted for one limit in one scope.
+
+    ``allowed`` is what the table allows there, None where each strategy's own file says it; ``shown`` the
+    ratio that was measured last.
+    """
+
+    __slots__ = ("allowed", "attempts", "meter", "shown")
+
+    def __init__(self, limit: Limit, allowed: int | None) -> None:
+        self.meter = Meter(limit.window_s)
+        self.attempts = Attempts(limit.window_s) if limit.measure is Measure.FAILED_SHARE else None
+        self.allowed = allowed
+        self.shown: float | None = None
+
+    def used(self, now_s: int) -> int:
+        """Return how much is used: of a share of failures the share, in hundredths of a percent."""
+        return self.meter.used(now_s) if self.attempts is None else self.attempts.share_bps(now_s)
 
 
 def total(amounts: Iterable[int]) -> int:

@@ -7,19 +7,20 @@ from collections.abc import Iterator
 import msgspec
 
 from tidegate.model import Denied, Intent, Plan, Reason, format_usd
-from tidegate.risk.limits.meter import total
+from tidegate.risk.limits.meter import Tally, total
 from tidegate.risk.limits.rows import Limit, Measure, Over
 
 GWEI = 10**9
 
 
 class Slot(msgspec.Struct, frozen=True):
-    """A limit in one of the scopes of an intent, and how much the intent would add to it."""
+    """A limit in one of the scopes of an intent, how much the intent would add to it, and what is counted."""
 
     limit: Limit
     scope: str
     allowed: int
     adding: int
+    tally: Tally
 
 
 def at_worst(plan: Plan) -> dict[Measure, int]:
