@@ -31,6 +31,7 @@ from tidegate.venues.executor.abi import (
 )
 from tidegate.venues.executor.arithmetic import evaluate, holds
 from tidegate.venues.executor.assembler import assemble, calldata_gas, program_hash
+from tidegate.venues.executor.change_text import change_text
 from tidegate.venues.executor.changes import (
     CHANGES_MAX,
     FORBIDDEN_CALLS,
@@ -42,16 +43,26 @@ from tidegate.venues.executor.changes import (
     parse_loss_limit,
     why_inadmissible,
 )
-from tidegate.venues.executor.deploy import (
-    apply_changes,
-    deploy_executor,
-    deploy_guard_lens,
+from tidegate.venues.executor.construction import (
+    DELAY_MAX_S,
+    PRODUCTION_DELAY_S,
+    Construction,
+    demand_recorded,
     executor_build,
+    recorded_build,
+    why_refused,
 )
+from tidegate.venues.executor.deploy import apply_changes, deploy_executor, deploy_guard_lens
 from tidegate.venues.executor.disassembler import disassemble
 from tidegate.venues.executor.errors import ERROR_ABI, ExecutorError, Glossary, decode_error
 from tidegate.venues.executor.exposure import TokenPrice, at_risk_usd_e6, flow_usd_e6
-from tidegate.venues.executor.history import policy_in_force
+from tidegate.venues.executor.history import (
+    AdminEvent,
+    ExecutorHistory,
+    Scheduled,
+    policy_in_force,
+    read_history,
+)
 from tidegate.venues.executor.policy import (
     ArgumentRule,
     Permission,
@@ -99,22 +110,26 @@ from tidegate.venues.executor.requirements import (
     merge_policies,
     required_policy,
 )
+from tidegate.venues.executor.state import ExecutorState, Question, questions, state_of
 
 __all__ = [
     "APPROVALS_PER_FRAME_MAX",
     "CHANGES_MAX",
     "DATA_MAX_BYTES",
+    "DELAY_MAX_S",
     "ERROR_ABI",
     "FORBIDDEN_CALLS",
     "GRACE_S",
     "GUARDED_MAX",
     "LINES_MAX",
     "OPS_PER_FRAME_MAX",
+    "PRODUCTION_DELAY_S",
     "PROGRAM_MAX_BYTES",
     "REGISTERS_MAX",
     "RETURN_WORDS_MAX",
     "SWEEP_MAX",
     "TAG_MAX",
+    "AdminEvent",
     "Approve",
     "ArgumentRule",
     "Call",
@@ -123,10 +138,13 @@ __all__ = [
     "ChangeKind",
     "Check",
     "Comparison",
+    "Construction",
     "Diff",
     "Executed",
     "ExecutorError",
+    "ExecutorHistory",
     "ExecutorReader",
+    "ExecutorState",
     "Flash",
     "FlashKind",
     "Glossary",
@@ -141,8 +159,10 @@ __all__ = [
     "PermissionBook",
     "Program",
     "ProgramRefused",
+    "Question",
     "Role",
     "RuleKind",
+    "Scheduled",
     "Simulated",
     "Take",
     "TokenPrice",
@@ -151,10 +171,12 @@ __all__ = [
     "assemble",
     "at_risk_usd_e6",
     "calldata_gas",
+    "change_text",
     "decode_error",
     "decode_execute",
     "decode_executed",
     "decode_simulated",
+    "demand_recorded",
     "deploy_executor",
     "deploy_guard_lens",
     "diff_policy",
@@ -187,7 +209,12 @@ __all__ = [
     "policy_in_force",
     "policy_key",
     "program_hash",
+    "questions",
+    "read_history",
+    "recorded_build",
     "required_policy",
+    "state_of",
     "walk",
     "why_inadmissible",
+    "why_refused",
 ]

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tidegate.chain import encode_arguments
 from tidegate.model import Address
-from tidegate.sim import Build, World, compile_contract
+from tidegate.sim import World, compile_contract
 from tidegate.venues.executor.abi import encode_apply, encode_schedule
 from tidegate.venues.executor.changes import CHANGES_MAX, Change
-
-
-def executor_build() -> Build:
-    """Return the executor's build, its custom errors in the ABI; compiled once, then cached."""
-    return compile_contract("atomic_executor")
+from tidegate.venues.executor.construction import Construction
 
 
 def deploy_executor(
@@ -44,11 +39,10 @@ def deploy_executor(
     WorldReverted
         ``atomic: deploy`` if the constructor refuses an argument.
     """
-    arguments = encode_arguments(
-        ("address", "address", "address", "uint256", "address[]"),
-        (owner, treasury, weth, delay_s, list(guardians)),
+    construction = Construction(
+        owner=owner, treasury=treasury, weth=weth, delay_s=delay_s, guardians=tuple(guardians)
     )
-    return world.deploy(executor_build().initcode + arguments, sender=deployer)
+    return world.deploy(construction.initcode, sender=deployer)
 
 
 def deploy_guard_lens(world: World, *, deployer: Address) -> Address:
