@@ -239,24 +239,43 @@ def test_on_chain_without_a_chain_that_can_be_reached_is_blocked_and_the_stop_st
     assert len(listed(capsys)["stops"]) == 1
 
 
+@pytest.mark.parametrize("left", ["signer.sock", "signer.toml"])
 def test_a_signer_that_does_not_answer_is_said_to_be_not_frozen_and_the_stop_stands(
+    home: Path, capsys: pytest.CaptureFixture[str], left: str
+) -> None:
+    """One that was killed leaves its socket, one that ended its settings: neither is "none"."""
+    (home / "signer").mkdir(parents=True)
+    (home / "signer" / left).touch()
+    code, answer = typed(capsys, "stop", "--reason", "theft")
+    assert (code, answer["ok"], answer["signer"]["state"]) == (12, False, "not reached")
+    assert "tidegate signer run" in answer["signer"]["next"]
+    assert "tidegate signer freeze" in answer["signer"]["next"]
+    assert len(listed(capsys)["stops"]) == 1
+    assert run(["stop", "--reason", "theft"]) == 12
+    assert "NOT FROZEN" in capsys.readouterr().out
+
+
+def test_a_signer_that_the_configuration_names_is_the_one_that_is_asked(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.toml").write_text('[signer]\nsocket = "/nowhere/signer.sock"\n')
+    code, answer = typed(capsys, "stop", "--reason", "theft", "--config", str(tmp_path / "other.toml"))
+    assert (code, answer["signer"]["state"]) == (12, "not reached")
+    assert "/nowhere/signer.sock" in answer["signer"]["detail"]
+
+
+def test_without_any_signer_a_global_stop_says_so_and_is_done(
     home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    socket = home / "signer" / "signer.sock"
-    socket.parent.mkdir(parents=True)
-    socket.touch()
     code, answer = typed(capsys, "stop", "--reason", "theft")
-    assert code == 12
-    assert answer["signer"].startswith("NOT FROZEN")
-    assert len(listed(capsys)["stops"]) == 1
+    assert (code, answer["signer"]["state"]) == (0, "none")
 
 
 def test_a_stop_of_one_desk_leaves_the_signer_alone(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    socket = home / "signer" / "signer.sock"
-    socket.parent.mkdir(parents=True)
-    socket.touch()
+    (home / "signer").mkdir(parents=True)
+    (home / "signer" / "signer.sock").touch()
     code, answer = typed(capsys, "stop", "--scope", "desk:atomic", "--reason", "gas")
-    assert (code, answer["signer"]) == (0, "not asked: the stop is not global")
+    assert (code, answer["signer"]["state"]) == (0, "not asked")
 
 
 def test_people_read_what_is_stopped_and_how_it_ends(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

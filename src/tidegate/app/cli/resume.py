@@ -13,9 +13,11 @@ from tidegate.app.cli.ledger_place import ledger_place
 from tidegate.app.cli.resume_endpoint import let_go
 from tidegate.app.stopping.known import Known, journaled_now, known_now, until_gone
 from tidegate.app.stopping.lifting import note_for
+from tidegate.app.stopping.signer import FROZEN, NOT_ASKED, SignerFound, look_at_signer
 from tidegate.model import ConfigError, Halted
 from tidegate.risk import Scope, StopFolder, drop_note
 from tidegate.risk.limits.restore import FAILURE_BREAKERS
+from tidegate.risk.scope import GLOBAL
 from tidegate.risk.stops.order import count_people
 
 _WAIT_S = 3.0
@@ -44,7 +46,8 @@ def command(
 
     Names who, why and evidence. A stop that forbids exits ends when two different people have said so, each
     by this command. A running process acts within a second, else the next start does. An endpoint is asked
-    for its chain id before it is used.
+    for its chain id before it is used. A signer that a global stop froze is unfrozen by an administrator
+    alone, with tidegate signer unfreeze; this command says so.
     """
     for name, text in (("reason", reason), ("evidence", evidence)):
         if not text.strip():
@@ -75,7 +78,13 @@ def command(
     left = _still(known, wanted, targets)
     if left:
         raise _still_in_force(wanted, left, known)
-    value: dict[str, Any] = {"scope": wanted, "by": who, "ended": targets}
+    signer = look_at_signer(home(), None) if wanted == GLOBAL else SignerFound(NOT_ASKED)
+    value: dict[str, Any] = {
+        "scope": wanted,
+        "by": who,
+        "ended": targets,
+        "signer": {"state": signer.state, "detail": signer.detail, "next": signer.fix},
+    }
     emit(value, as_json=as_json, render=lambda out: _render(out, value))
 
 
@@ -151,3 +160,6 @@ def _still_in_force(scope: str, left: list[dict[str, str]], known: Known) -> Hal
 def _render(out: Console, value: dict[str, Any]) -> None:
     for target in value["ended"]:
         out.print(f"resumed: {value['scope']} {' '.join(target.values())}, by {value['by']}")
+    if value["signer"]["state"] == FROZEN:
+        out.print(f"signer:  still frozen: {value['signer']['detail']}")
+        out.print(f"         {value['signer']['next']}")

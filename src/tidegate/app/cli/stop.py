@@ -20,6 +20,7 @@ from tidegate.risk.stops.order import NO_EXIT_PEOPLE, StopOrder, count_people, d
 
 if TYPE_CHECKING:
     from tidegate.app.stopping.pausing import Paused
+    from tidegate.app.stopping.signer import SignerFound
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
@@ -64,18 +65,19 @@ def command(
     global stop also freezes the signer, if there is one.
     """
     if show:
-        _list(as_json=as_json)
+        _list(config, as_json=as_json)
         return
     started_ns = time.monotonic_ns()
     order = _order(scope, reason, duration, tuple(by or (user_name(),)), no_exits=no_exits)
     name = drop_stop(home(), order)
     durable_ms = (time.monotonic_ns() - started_ns) // 1_000_000
+    signer = _freeze(order, config)
     value: dict[str, Any] = {
         "stop": {"name": name, "scope": order.scope, "reason": order.reason, "who": order.who},
         "until_ms": order.until_ms,
         "allow_exit": order.allow_exit,
         "durable_ms": durable_ms,
-        "signer": _freeze(order),
+        "signer": {"state": signer.state, "detail": signer.detail, "next": signer.fix},
         "journal": _journal(),
         "unknown": _unknown(order, config),
         "on_chain": [],
@@ -91,7 +93,7 @@ def command(
         }
         for one in paused
     ]
-    code = _code(value, paused, on_chain=on_chain)
+    code = _code(signer, paused, on_chain=on_chain)
     emit({"ok": code == 0, **value}, as_json=as_json, render=lambda out: render_stop(out, value))
     if code:
         raise typer.Exit(code)
@@ -130,20 +132,13 @@ def _seconds(duration: str) -> int:
     return int(match[1]) * _UNITS_S[match[2]]
 
 
-def _freeze(order: StopOrder) -> str:
+def _freeze(order: StopOrder, config: Path | None) -> SignerFound:
     """Return what became of the signer; a stop that does not cover everything leaves it alone."""
-    if order.scope != GLOBAL:
-        return "not asked: the stop is not global"
-    from tidegate.app.stopping.freezing import freeze_signer, signer_socket
+    from tidegate.app.stopping.signer import NOT_ASKED, SignerFound, freeze_signer
 
-    try:
-        socket = signer_socket(home())
-        if socket is None:
-            return "none is configured"
-        freeze_signer(socket, reason=order.reason, by=", ".join(order.who))
-    except TidegateError as error:
-        return f"NOT FROZEN: {error}"
-    return "frozen"
+    if order.scope != GLOBAL:
+        return SignerFound(NOT_ASKED, "the stop is not global")
+    return freeze_signer(home(), config, reason=order.reason, by=", ".join(order.who))
 
 
 def _journal() -> str:
@@ -178,17 +173,18 @@ def _pause(order: StopOrder, config: Path | None, guardian: str, password: str) 
     return pause_contracts(scope, loaded, home(), guardian=guardian, password=password)
 
 
-def _code(value: dict[str, Any], paused: tuple[Paused, ...], *, on_chain: bool) -> int:
+def _code(signer: SignerFound, paused: tuple[Paused, ...], *, on_chain: bool) -> int:
     if on_chain and (not paused or not all(one.is_paused for one in paused)):
         return BLOCKED
-    return UNKNOWN if value["signer"].startswith("NOT FROZEN") else 0
+    return UNKNOWN if signer.may_sign_on else 0
 
 
-def _list(*, as_json: bool) -> None:
+def _list(config: Path | None, *, as_json: bool) -> None:
     from tidegate.app.cli.ledger_place import ledger_place
     from tidegate.app.stopping.known import known_now
+    from tidegate.app.stopping.signer import look_at_signer
 
-    known = known_now(home(), ledger_place(None))
+    known, signer = known_now(home(), ledger_place(None)), look_at_signer(home(), config)
     value = {
         "stops": [
             {
@@ -223,5 +219,6 @@ def _list(*, as_json: bool) -> None:
             }
             for one in known.differences
         ],
+        "signer": {"state": signer.state, "detail": signer.detail, "next": signer.fix},
     }
-    emit(value, as_json=as_json, render=lambda out: render_known(out, known))
+    emit(value, as_json=as_json, render=lambda out: render_known(out, known, signer))

@@ -11,6 +11,7 @@ from tidegate.app.cli.common import home
 
 if TYPE_CHECKING:
     from tidegate.app.stopping.known import Known
+    from tidegate.app.stopping.signer import SignerFound
 
 
 def render_stop(out: Console, value: dict[str, Any]) -> None:
@@ -24,7 +25,7 @@ def render_stop(out: Console, value: dict[str, Any]) -> None:
     out.print(f"  {'until:':<10}{until}")
     exits = "stay possible" if value["allow_exit"] else "FORBIDDEN, two people allow them again"
     out.print(f"  {'exits:':<10}{exits}")
-    out.print(f"  {'signer:':<10}{value['signer']}")
+    render_signer(out, value["signer"])
     out.print(f"  {'journal:':<10}{value['journal']}")
     for one in value["on_chain"]:
         out.print(
@@ -35,7 +36,15 @@ def render_stop(out: Console, value: dict[str, Any]) -> None:
     out.print(f'  {"end it:":<10}tidegate resume --scope {stop["scope"]} --reason "..." --evidence "..."')
 
 
-def render_known(out: Console, known: Known) -> None:
+def render_signer(out: Console, signer: dict[str, str]) -> None:
+    """Say what became of the signer, and what a person does about it."""
+    state = {"none": "none", "not reached": "NOT FROZEN"}.get(signer["state"], signer["state"])
+    out.print(f"  {'signer:':<10}{state}: {one_line(signer['detail'])}")
+    if signer["next"]:
+        out.print(f"  {'':<10}{signer['next']}")
+
+
+def render_known(out: Console, known: Known, signer: SignerFound) -> None:
     """List stops, tripped breakers, halts, endpoints in quarantine and books that differ, a line each."""
     for stop in known.stops:
         until = "" if stop.until_ms is None else f" until {clock(stop.until_ms)}"
@@ -56,7 +65,10 @@ def render_known(out: Console, known: Known) -> None:
         where = f"{books.body.desk} on chain {books.body.chain_id} ({books.body.stage})"
         out.print(f"books    {where} differ from the chain, nothing new begins: {books.found}")
         out.print(f"         stop what runs, then: {books.way_out}")
-    if not (known.stops or known.tripped or known.halts or known.endpoints or known.differences):
+    if signer.state == "frozen":
+        out.print(f"signer   frozen: {one_line(signer.detail)}")
+        out.print(f"         {signer.fix}")
+    elif not (known.stops or known.tripped or known.halts or known.endpoints or known.differences):
         out.print("nothing is stopped, tripped, halted, quarantined or different from the chain")
 
 
