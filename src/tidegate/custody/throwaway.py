@@ -1,16 +1,15 @@
 """Throw-away keys: for worlds that we started ourselves, and marked as such for life.
 
 They stand behind the same protocol as the signer process (``model.TransactionSigner``), so
-that paper and fork walk the same code as a live stage.
+that paper and fork walk the same code as a live stage; the bytes are the signer's own (``transactions``).
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from eth_account import Account
-from eth_account.signers.local import LocalAccount
 
+from tidegate.custody.keys import SecpKey
+from tidegate.custody.transactions import encode_unsigned, sign
 from tidegate.model import (
     Address,
     Denied,
@@ -54,9 +53,8 @@ class ThrowAwayKey:
                 allowed="paper, fork",
                 fix="live stages need a capability, which only the gate issues",
             )
-        self._account: LocalAccount = Account.from_key(
-            sha256_hex(f"tidegate throw-away key: {label}".encode())
-        )
+        self._secret = bytes.fromhex(sha256_hex(f"tidegate throw-away key: {label}".encode()))
+        self._key = SecpKey(self._secret, is_throw_away=True)
         self._chain_ids = chain_ids
         self._signed: dict[tuple[int, int], UnsignedTransaction] = {}
 
@@ -66,7 +64,7 @@ class ThrowAwayKey:
     @property
     def address(self) -> Address:
         """Return the account that the key controls."""
-        return Address(self._account.address)
+        return self._key.address
 
     async def sign_transaction(
         self, transaction: UnsignedTransaction, *, intent_id: str, plan_digest: str
@@ -104,8 +102,27 @@ class ThrowAwayKey:
                 allowed=", ".join(str(one) for one in sorted(self._chain_ids)),
             )
         self._refuse_other_content(transaction, intent_id)
-        signed = self._account.sign_transaction(_fields(transaction))
+        if transaction.is_legacy:
+            signed = self._signed_legacy(transaction)
+        else:
+            signed = sign(encode_unsigned(transaction), self._key)
         self._signed[transaction.chain_id, transaction.nonce] = transaction
+        return signed
+
+    def _signed_legacy(self, transaction: UnsignedTransaction) -> SignedTransaction:
+        """Sign for a chain without a base fee (EIP-155); the signer process has no form for those."""
+        signed = Account.sign_transaction(
+            {
+                "chainId": transaction.chain_id,
+                "nonce": transaction.nonce,
+                "to": b"" if transaction.to is None else transaction.to,
+                "data": transaction.data,
+                "value": transaction.value_wei,
+                "gas": transaction.gas_limit,
+                "gasPrice": transaction.max_fee_wei,
+            },
+            self._secret,
+        )
         return SignedTransaction(
             hash=bytes(signed.hash), raw=bytes(signed.raw_transaction), sender=self.address
         )
@@ -124,21 +141,3 @@ class ThrowAwayKey:
                 found=f"intent {intent_id}",
                 allowed="the same to, value and data, or a cancel, with fees at least as high",
             )
-
-
-def _fields(transaction: UnsignedTransaction) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "chainId": transaction.chain_id,
-        "nonce": transaction.nonce,
-        "to": b"" if transaction.to is None else transaction.to,
-        "data": transaction.data,
-        "value": transaction.value_wei,
-        "gas": transaction.gas_limit,
-    }
-    if transaction.is_legacy:
-        return fields | {"gasPrice": transaction.max_fee_wei}
-    return fields | {
-        "type": 2,
-        "maxFeePerGas": transaction.max_fee_wei,
-        "maxPriorityFeePerGas": transaction.max_priority_fee_wei,
-    }
