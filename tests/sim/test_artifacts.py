@@ -6,7 +6,7 @@ from tests.sim.assembly import ALICE
 
 from tidegate.chain import address, keccak256
 from tidegate.model import ConfigError, Unavailable
-from tidegate.sim import Artifacts, ExactWorld, FastWorld, anvil_binary, artifacts
+from tidegate.sim import Artifacts, ExactWorld, FastWorld, anvil_binary, artifacts, cache_dir
 from tidegate.sim.catalogue import CATALOGUE
 from tidegate.sim.packages import lock_file, node_modules, package_folder
 
@@ -17,8 +17,13 @@ POOL = "e34f199b19b2b4f47f68442619d555527d244f78a3297ea89325f843f87b8b54"
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+    """A cache without artifacts; what was compiled stays, for a compiler takes ten seconds."""
+    Artifacts.load()
+    own, builds = tmp_path / "cache", cache_dir() / "builds"
+    own.mkdir()
+    (own / "builds").symlink_to(builds)
+    monkeypatch.setenv("TIDEGATE_CACHE", str(own))
+    return own
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Canonical contracts: taken out of their npm packages once, into one local file, by digest."""
+"""Canonical contracts: taken out of their npm packages once, into one local file, by digest.
+
+A package that ships its sources alone is compiled by the pinned compiler that lies beside it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,13 @@ from tidegate.sim.cache import read_entry, write_entry
 from tidegate.sim.catalogue import CATALOGUE
 from tidegate.sim.packages import WHAT_STILL_WORKS, lock_file, package_folder
 from tidegate.sim.paths import cache_dir
+from tidegate.sim.solidity import compile_solidity
 
 _ADDRESS_BYTES = 20
 
 
 class Artifact(msgspec.Struct, frozen=True):
-    """One contract as its package ships it.
+    """One contract as its package ships it, or as the package's source compiles.
 
     ``initcode_template`` has zero bytes where library addresses belong; ``link_references`` gives,
     by library, the offsets of these. ``initcode_keccak`` is of the template.
@@ -115,7 +119,8 @@ class Artifacts(Mapping[str, Artifact]):
 def _extract(name: str) -> Artifact:
     package, path = CATALOGUE[name]
     folder = package_folder(package)
-    shipped = _read(folder / path)
+    is_source = path.endswith(".sol")
+    shipped = compile_solidity(folder, path) if is_source else _read(folder / path)
     text = shipped["bytecode"].removeprefix("0x")
     references: dict[str, tuple[int, ...]] = {}
     for libraries in shipped.get("linkReferences", {}).values():

@@ -1,12 +1,13 @@
 """Which contracts are taken from which npm package: name, package, path of the artifact in it.
 
 The names are the contracts' own. One more contract is one more line; versions are pinned by
-``package-lock.json``.
+``package-lock.json``. A package that ships sources alone is named by the source (``.sol``), and compiled.
 """
 
 from __future__ import annotations
 
 _AAVE = "@aave/core-v3"
+_BALANCER = "@balancer-labs/v2-deployments"
 _SAFE = "@safe-global/safe-contracts"
 _V3_CORE = "@uniswap/v3-core"
 _V3_PERIPHERY = "@uniswap/v3-periphery"
@@ -34,6 +35,13 @@ _AAVE_PATHS = {
     "SupplyLogic": "protocol/libraries/logic/SupplyLogic",
     "VariableDebtToken": "protocol/tokenization/VariableDebtToken",
 }
+
+_BALANCER_PATHS = {
+    "Authorizer": "20210418-authorizer/artifact/Authorizer",
+    "Vault": "20210418-vault/artifact/Vault",
+    "WeightedPoolFactory": "deprecated/20210418-weighted-pool/artifact/WeightedPoolFactory",
+}
+"""The tasks by which Balancer v2 was put on its chains; the pool factory is the first and smallest."""
 
 _SAFE_PATHS = {
     "CompatibilityFallbackHandler": "handler/CompatibilityFallbackHandler",
@@ -69,6 +77,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "UniswapV2Router02": ("@uniswap/v2-periphery", "build/UniswapV2Router02.json"),
     "UniswapV3Factory": (_V3_CORE, _hardhat("artifacts", "UniswapV3Factory")),
     "UniswapV3Pool": (_V3_CORE, _hardhat("artifacts", "UniswapV3Pool")),
+    "Morpho": ("@morpho-org/morpho-blue", "src/Morpho.sol"),
     "SwapRouter02": ("@uniswap/swap-router-contracts", _hardhat("artifacts", "SwapRouter02")),
     "InitializableImmutableAdminUpgradeabilityProxy": (
         _AAVE,
@@ -79,5 +88,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     **{name: (_V3_PERIPHERY, _hardhat("artifacts", path)) for name, path in _V3_PERIPHERY_PATHS.items()},
     **{name: (_AAVE, _hardhat("artifacts", path)) for name, path in _AAVE_PATHS.items()},
+    **{name: (_BALANCER, f"dist/tasks/{path}.json") for name, path in _BALANCER_PATHS.items()},
     **{name: (_SAFE, _hardhat("build/artifacts", path)) for name, path in _SAFE_PATHS.items()},
 }
