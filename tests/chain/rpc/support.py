@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import pytest
 
 from tidegate.chain import devnet_network
 from tidegate.chain.rpc import Endpoint, EndpointState, PoolEvent, RpcPool
@@ -20,6 +22,11 @@ SEEN = "0x" + "00" * 18 + "beef"
 """An account that has a balance on the shared node."""
 QUIET_S = 3_600.0
 """The watch does not look again during a test that counts requests."""
+PATIENT_S = 60.0
+"""How long what is well is waited for: a busy machine makes no honest node a bad one."""
+BRIEF_S = 0.3
+"""How long what never answers is waited for."""
+SILENT = (Fault.HANG, Fault.SWALLOW)
 
 
 @dataclass
@@ -41,6 +48,18 @@ class Stand:
             found.remove(1)
         return sorted(found)
 
+    def break_down(self, index: int, fault: Fault) -> None:
+        """Let an endpoint go bad; one that never answers is waited for briefly."""
+        self.proxies[index].fault = fault
+        if fault in SILENT:
+            self.hurry(index)
+
+    def hurry(self, index: int, timeout_s: float = BRIEF_S) -> None:
+        """Wait for this endpoint so long from now on."""
+        lane = self.pool._lanes[index]
+        lane.endpoint = replace(lane.endpoint, timeout_s=timeout_s, send_timeout_s=timeout_s)
+        lane._courier._timeout_s = timeout_s
+
     def forget_counts(self) -> None:
         for proxy in self.proxies:
             proxy.requests = 0
@@ -49,7 +68,7 @@ class Stand:
 
 
 def endpoint(proxy: FaultProxy, name: str, **options: Any) -> Endpoint:
-    return Endpoint(name, proxy.url, **{"timeout_s": 0.5, "send_timeout_s": 0.5, **options})
+    return Endpoint(name, proxy.url, **{"timeout_s": PATIENT_S, "send_timeout_s": PATIENT_S, **options})
 
 
 @contextlib.asynccontextmanager
@@ -61,6 +80,7 @@ async def stand(
     options: Sequence[dict[str, Any]] = (),
     network: Any = NETWORK,
     watch_every_s: float = QUIET_S,
+    deadline_s: float = PATIENT_S,
     **pool_options: Any,
 ) -> AsyncIterator[Stand]:
     """Give a pool over ``count`` proxies named a, b, c …; the faults begin once it has started."""
@@ -75,15 +95,13 @@ async def stand(
             ],
             on_event=events.append,
             watch_every_s=watch_every_s,
+            deadline_s=deadline_s,
             **pool_options,
         )
-        try:
-            await stack.enter_async_context(pool)
-        except Unavailable:  # short timeouts on a machine at its limit; no node is broken yet
-            await stack.enter_async_context(pool)
-        for proxy, fault in zip(proxies, faults, strict=False):
-            proxy.fault = fault
+        await stack.enter_async_context(pool)
         made = Stand(pool, proxies, events)
+        for index, fault in enumerate(faults):
+            made.break_down(index, fault)
         made.forget_counts()
         yield made
 
@@ -92,7 +110,17 @@ def run(conversation: Any) -> Any:
     return asyncio.run(conversation)
 
 
-async def eventually(holds: Callable[[], bool], *, within_s: float = 15.0) -> None:
+async def unanswered(ask: Callable[[float], Awaitable[object]], *says: str) -> Unavailable:
+    """Return the error of a read that nobody can answer, given more time until it ``says`` all of it."""
+    for timeout_s in (BRIEF_S, 10 * BRIEF_S, PATIENT_S):
+        with pytest.raises(Unavailable) as caught:
+            await ask(timeout_s)
+        if all(word in f"{caught.value.message} {caught.value.found}" for word in says):
+            break
+    return caught.value
+
+
+async def eventually(holds: Callable[[], bool], *, within_s: float = PATIENT_S) -> None:
     async with asyncio.timeout(within_s):
         while not holds():  # noqa: ASYNC110  what is waited for happens in another process, too
             await asyncio.sleep(0.01)

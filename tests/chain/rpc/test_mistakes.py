@@ -5,11 +5,20 @@ import re
 
 import pytest
 from eth_account import Account
-from tests.chain.rpc.support import CHAIN_ID, SEEN, eventually, run, stand
+from tests.chain.rpc.support import (
+    CHAIN_ID,
+    PATIENT_S,
+    SEEN,
+    endpoint,
+    eventually,
+    run,
+    stand,
+    unanswered,
+)
 from tests.sim.assembly import BOB, ETHER
 
 from tidegate.chain import address
-from tidegate.chain.rpc import Endpoint, Keep, Tier
+from tidegate.chain.rpc import Keep, Tier
 from tidegate.chain.rpc.cache import ReadCache
 from tidegate.chain.rpc.reading import Reading
 from tidegate.model import ManualClock, Rejected, Unavailable
@@ -48,15 +57,15 @@ def test_retrying_a_send_on_another_node_after_a_nonce_error():
 
 def test_a_fallback_list_that_ends_by_raising_the_last_error_only(node):
     async def conversation():
-        async with stand(
-            node.url, 3, faults=[Fault.HTML, Fault.DROP, Fault.SERVER_ERROR], deadline_s=0.3
-        ) as at:
-            with pytest.raises(Unavailable) as caught:
-                await at.pool.reads().balance(SEEN)
-            assert re.findall(r"(?:^|; )([abc])\b", caught.value.found) == ["a", "b", "c"]
-            assert "<html>" in caught.value.found
-            assert "HTTP 503" in caught.value.found
-            assert "ServerDisconnectedError" in caught.value.found or "ClientOSError" in caught.value.found
+        async with stand(node.url, 3, faults=[Fault.HTML, Fault.DROP, Fault.SERVER_ERROR]) as at:
+            error = await unanswered(
+                lambda timeout_s: at.pool.reads().request("eth_gasPrice", timeout_s=timeout_s),
+                *("<html>", "Error", "HTTP 503"),
+            )
+            assert re.findall(r"(?:^|; )([abc])\b", error.found) == ["a", "b", "c"]
+            assert "<html>" in error.found
+            assert "HTTP 503" in error.found
+            assert "ServerDisconnectedError" in error.found or "ClientOSError" in error.found
 
     run(conversation())
 
@@ -64,7 +73,7 @@ def test_a_fallback_list_that_ends_by_raising_the_last_error_only(node):
 def test_a_first_good_value_cached_and_shown_for_ever_during_an_outage(node):
     async def conversation():
         clock = ManualClock()
-        async with stand(node.url, 1, deadline_s=0.2) as at:
+        async with stand(node.url, 1) as at:
             reading = at.pool._reading
             assert isinstance(reading, Reading)
             reading._cache = ReadCache(clock, head_age_max_s=36)
@@ -75,7 +84,7 @@ def test_a_first_good_value_cached_and_shown_for_ever_during_an_outage(node):
             assert await reads.balance(SEEN) == 10**18, "it may still be shown: it is not a minute old"
             clock.set_ms(60_000)
             with pytest.raises(Unavailable):
-                await reads.balance(SEEN)
+                await reads.request("eth_getBalance", SEEN, "latest", timeout_s=0.2)
 
     run(conversation())
 
@@ -84,8 +93,8 @@ def test_a_websocket_fallback_that_never_rotates_because_constructing_a_client_d
     async def conversation():
         async with stand(node.url, 1) as at:
             proxy = at.proxies[0]
-            dead = Endpoint("dead", proxy.url, ws="ws://127.0.0.1:9")
-            good = Endpoint("good", proxy.url, ws=proxy.ws_url)
+            dead = endpoint(proxy, "dead", ws="ws://127.0.0.1:9")
+            good = endpoint(proxy, "good", ws=proxy.ws_url)
             pool = type(at.pool)(at.pool.network, [dead, good])
             async with pool, pool.subscribe() as hints:
                 await eventually(lambda: hints.source == "good")
@@ -98,7 +107,7 @@ def test_an_optional_url_that_is_empty_but_wins(node):
 
     async def conversation():
         async with stand(node.url, 1, options=[{"ws": ""}]) as at, at.pool.subscribe() as hints:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENT_S):
                 assert (await anext(hints)).source == "poll"
             assert not hints._lanes
 

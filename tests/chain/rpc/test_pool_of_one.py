@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 from eth_account import Account
 from tests.chain.misbehaving import http, server
-from tests.chain.rpc.support import CHAIN_ID, NETWORK, QUIET_S, whole_text
+from tests.chain.rpc.support import CHAIN_ID, NETWORK, PATIENT_S, QUIET_S, whole_text
 from tests.sim.assembly import (
     ALICE,
     BOB,
@@ -63,12 +63,15 @@ def signed(nonce: int = 0, *, value: int = 0) -> bytes:
 
 
 def talk(
-    url: str, conversation: Callable[[ChainReads, RpcPool], Awaitable[object]], *, deadline_s=1.0, **options
+    url: str,
+    conversation: Callable[[ChainReads, RpcPool], Awaitable[object]],
+    *,
+    deadline_s=PATIENT_S,
+    **options,
 ) -> object:
     async def run():
-        pool = RpcPool(
-            NETWORK, [Endpoint("node", url, **options)], deadline_s=deadline_s, watch_every_s=QUIET_S
-        )
+        node = Endpoint("node", url, **{"timeout_s": PATIENT_S, **options})
+        pool = RpcPool(NETWORK, [node], deadline_s=deadline_s, watch_every_s=QUIET_S)
         async with pool:
             return await conversation(pool.reads(keep=Keep.NOTHING), pool)
 
@@ -294,7 +297,7 @@ def test_a_read_that_fails_is_unavailable_and_shows_no_url(fault):
         return caught.value
 
     with server(answering("eth_getBalance", READ_FAULTS[fault])) as url:
-        error = talk(url, conversation, deadline_s=0.2, timeout_s=0.1)
+        error = talk(url, conversation, deadline_s=0.2)
     assert "SECRET" not in whole_text(error)
     assert "127.0.0.1" not in whole_text(error)
 

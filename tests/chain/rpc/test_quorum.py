@@ -3,14 +3,21 @@
 import asyncio
 
 import pytest
-from tests.chain.rpc.support import SEEN, run, stand
+from tests.chain.rpc.support import SEEN, eventually, run, stand, unanswered
 from tests.sim.assembly import ALICE, BOB, WRITES_AND_REVERTS, initcode
 
-from tidegate.chain import CallReverted
+from tidegate.chain import CallReverted, block_parameter
 from tidegate.chain.rpc import ANY, Keep, Quorum, Tier
+from tidegate.chain.rpc.lane import HEDGE_UNKNOWN_S
 from tidegate.chain.rpc.quorum import comparable
 from tidegate.model import Divergence, Unavailable
 from tidegate.sim import ExactWorld, Fault
+
+
+def pinned_balance(at, node):
+    pinned = block_parameter(node.block().hash)
+    reads = at.pool.reads(Quorum(2))
+    return lambda timeout_s: reads.request("eth_getBalance", SEEN, pinned, timeout_s=timeout_s)
 
 
 def test_a_quorum_asks_as_many_operators_and_returns_what_they_agree_on(node):
@@ -53,9 +60,9 @@ def test_two_hashes_for_one_height_are_a_divergence(node):
 def test_two_endpoints_of_one_operator_are_no_quorum(node):
     async def conversation():
         same = {"operator": "acme"}
-        async with stand(node.url, 2, options=[same, same], deadline_s=0.4) as at:
-            with pytest.raises(Unavailable, match="1 of 2 operators"):
-                await at.pool.reads(Quorum(2)).balance(SEEN, node.block().hash)
+        async with stand(node.url, 2, options=[same, same]) as at:
+            error = await unanswered(pinned_balance(at, node), "1 of 2 operators")
+            assert "1 of 2 operators" in error.message
             assert at.pool.policy_for_value == ANY
 
     run(conversation())
@@ -72,20 +79,22 @@ def test_an_operator_that_fails_is_replaced_by_another(node):
 
 def test_without_enough_operators_there_is_no_answer(node):
     async def conversation():
-        async with stand(node.url, 2, faults=[Fault.HTML], deadline_s=0.4) as at:
-            with pytest.raises(Unavailable, match="1 of 2 operators"):
-                await at.pool.reads(Quorum(2)).balance(SEEN, node.block().hash)
+        async with stand(node.url, 2, faults=[Fault.HTML]) as at:
+            error = await unanswered(pinned_balance(at, node), "1 of 2 operators")
+            assert "1 of 2 operators" in error.message
 
     run(conversation())
 
 
-def test_there_is_no_hedging_in_a_quorum(node):
+def test_there_is_no_hedging_in_a_quorum(node, hedged):
     async def conversation():
-        slow = {"timeout_s": 0.5}
-        async with stand(node.url, 3, faults=[Fault.HANG], options=[slow, {}, {"tier": Tier.BACKUP}]) as at:
+        async with stand(node.url, 3, options=[{}, {}, {"tier": Tier.BACKUP}]) as at:
+            at.proxies[0].fault = Fault.HANG
             asked = asyncio.create_task(at.pool.reads(Quorum(2)).balance(SEEN, node.block().hash))
-            await asyncio.sleep(0.3)
+            await eventually(lambda: [proxy.requests for proxy in at.proxies[:2]] == [1, 1])
+            await asyncio.sleep(HEDGE_UNKNOWN_S + 0.05)
             assert at.proxies[2].requests == 0, "the slow one has its time"
+            await at.proxies[0].die()
             assert await asked == 10**18
 
     run(conversation())

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from tests.chain.rpc.support import CHAIN_ID, SEEN, eventually, run
+from tests.chain.rpc.support import CHAIN_ID, PATIENT_S, SEEN, endpoint, eventually, run
 from tests.sim.assembly import ALICE, LOGS, initcode
 
 from tidegate.chain import devnet_network
-from tidegate.chain.rpc import Endpoint, HeadHint, LogHint, LogsFilter, RpcPool
+from tidegate.chain.rpc import HeadHint, LogHint, LogsFilter, RpcPool
 from tidegate.chain.rpc.subscription import PING_S, SILENCE_BLOCKS
 from tidegate.sim import ExactWorld, Fault, FaultProxy
 
@@ -22,7 +22,7 @@ def over_proxies(conversation, network=SLOW, *, count: int = 2, with_ws: bool = 
                 await proxy.__aenter__()
             try:
                 endpoints = [
-                    Endpoint("ab"[index], proxy.url, ws=proxy.ws_url if with_ws else "")
+                    endpoint(proxy, "ab"[index], ws=proxy.ws_url if with_ws else "")
                     for index, proxy in enumerate(proxies)
                 ]
                 async with RpcPool(network, endpoints) as pool:
@@ -35,7 +35,7 @@ def over_proxies(conversation, network=SLOW, *, count: int = 2, with_ws: bool = 
 
 
 async def head_from(hints, source: str, number: int = 0) -> HeadHint:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENT_S):
         async for hint in hints:
             if isinstance(hint, HeadHint) and hint.source == source and hint.number >= number:
                 return hint
@@ -52,7 +52,7 @@ def test_new_heads_and_logs_are_announced_over_a_websocket():
             assert (first.number, first.block_hash) == (world.block().number, world.block().hash)
             world.transact(source, sender=ALICE)
             seen = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENT_S):
                 while not any(isinstance(hint, LogHint) for hint in seen):
                     seen.append(await anext(hints))
             log = next(hint for hint in seen if isinstance(hint, LogHint))

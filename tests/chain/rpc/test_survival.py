@@ -35,9 +35,9 @@ FAULTS = [
 async def survive(url: str, seed: int, rounds: int, head) -> None:
     """Break two of three endpoints at a time, at random; the third one is well."""
     chance = random.Random(seed)
-    options = [{"timeout_s": 0.3}] * 3
-    async with stand(url, 3, options=options, watch_every_s=0.05) as at:
-        for proxy in at.proxies:
+    async with stand(url, 3, watch_every_s=0.05) as at:
+        for index, proxy in enumerate(at.proxies):
+            at.hurry(index)
             proxy.lag_blocks = 3
             proxy.retry_after_s = 0
         reads = at.pool.reads(keep=Keep.NOTHING)
@@ -60,13 +60,13 @@ async def survive(url: str, seed: int, rounds: int, head) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_read_fails_while_any_healthy_endpoint_remains(node, seed):
+def test_no_read_fails_while_any_healthy_endpoint_remains(node, hedged, seed):
     run(survive(node.url, seed, 8, node.block()))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 140))
-def test_no_read_fails_while_any_healthy_endpoint_remains_in_depth(node, seed):
+def test_no_read_fails_while_any_healthy_endpoint_remains_in_depth(node, hedged, seed):
     run(survive(node.url, seed, 40, node.block()))
 
 
