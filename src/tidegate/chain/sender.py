@@ -97,7 +97,7 @@ class Sender:
         self.settings = settings or SenderSettings()
         self.network = network
         self.account: Address = signer.address
-        self.capability_id = signer.capability_id
+        self._signer = signer
         self._chain = chain
         self._journal = journal
         self._recorder = recorder or NullRecorder()
@@ -125,6 +125,11 @@ class Sender:
         self._is_new_world = False
         self._reserving = asyncio.Lock()
         self._following = asyncio.Lock()
+
+    @property
+    def capability_id(self) -> str:
+        """Return the id of the capability that is signed under now: a renewal changes it."""
+        return self._signer.capability_id
 
     @property
     def scope(self) -> str:

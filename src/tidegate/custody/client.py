@@ -6,6 +6,7 @@ counts it once. Never for another.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NoReturn, Self
 
 from tidegate.chain import keccak256
@@ -20,10 +21,29 @@ from tidegate.custody.requests import (
     SignTypedData,
 )
 from tidegate.custody.transactions import encode_unsigned, is_signed_form
-from tidegate.model import Address, Denied, Divergence, Reason, SignedTransaction, Stage, UnsignedTransaction
+from tidegate.model import (
+    Address,
+    Denied,
+    Divergence,
+    Reason,
+    SignedTransaction,
+    Stage,
+    Unavailable,
+    UnsignedTransaction,
+)
 
 Line = tuple[str, Stage, int, Address, str]
 """Desk, stage, chain, key and purpose: what a capability and the one that renews it have in common."""
+
+_OVER = frozenset(
+    {
+        Reason.CAPABILITY_EXPIRED,
+        Reason.CAPABILITY_REVOKED,
+        Reason.CAPABILITY_UNKNOWN,
+        Reason.CAPABILITY_INVALID,
+    }
+)
+"""Refusals that say that the capability is no more, while a newer one may be in force."""
 
 
 class SignerClient:
@@ -127,7 +147,13 @@ class SignerClient:
             plan_digest=plan_digest,
             unsigned=unsigned,
         )
-        signed = await self._connection.demand(request, Signed)
+        try:
+            signed = await self._connection.demand(request, Signed)
+        except Denied as denial:
+            if denial.reason in _OVER:
+                with suppress(Denied, Unavailable):  # what is asked next goes under what renews it
+                    await self.follow()
+            raise
         is_asked_for = is_signed_form(signed.raw, unsigned) and signed.hash == keccak256(signed.raw)
         if signed.sender != self._address or not is_asked_for:
             _other_content(

@@ -1,20 +1,27 @@
-"""Live stages sign in a process of its own, under the newest capability that fits."""
+"""Live stages sign in a process of its own, under the newest capability that fits.
+
+Capabilities end and are renewed while a desk runs. So the signer is asked now and then how it stands: what
+renews ours is taken up before ours ends, and the metrics of the signer, which has no network, are read.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from tidegate.app.config import SignerConfig
 from tidegate.custody import SignerClient, SignerConnection
 from tidegate.custody.requests import CapabilityStatus
-from tidegate.model import Address, Denied, Reason, Stage
+from tidegate.model import Address, Denied, Reason, Recorder, Stage, TidegateError
+
+_LOOK_EVERY_S = 10.0
 
 
 @asynccontextmanager
 async def bound_signer(
-    config: SignerConfig, home: Path, *, desk: str, stage: Stage, chain_id: int
+    config: SignerConfig, home: Path, *, desk: str, stage: Stage, chain_id: int, recorder: Recorder
 ) -> AsyncIterator[SignerClient]:
     """Reach the signer and bind its key to the capability in force for desk, chain and stage.
 
@@ -26,13 +33,26 @@ async def bound_signer(
         If no signer answers.
     """
     path = Path(config.socket) if config.socket else home / "signer" / "signer.sock"
-    async with SignerConnection(path) as connection:
+    async with SignerConnection(path, recorder=recorder) as connection:
         status = await connection.status()
         address = next((one.address for one in status.keys if one.name == config.key), None)
         found = _newest(status.capabilities, address, desk=desk, stage=stage, chain_id=chain_id)
-        yield await SignerClient.bind(
+        signer = await SignerClient.bind(
             connection, key=config.key, desk=desk, stage=stage, capability_id=found.id
         )
+        following = asyncio.create_task(_follow(signer))
+        try:
+            yield signer
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _follow(signer: SignerClient) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        with suppress(TidegateError):  # a signer that is away is told of by whoever wants a signature
+            await signer.follow()
 
 
 def _newest(

@@ -79,7 +79,7 @@ async def run_desk(
             Journal.open(settings.ledger, clock=clock, recorder=recorder, on_full=_full_told(hooks))
         )
         pools = Pools(journal, clock, recorder, splits)
-        site = await stack.enter_async_context(_site(settings, pools))
+        site = await stack.enter_async_context(_site(settings, pools, recorder))
         safety = Safety.open(
             table=limit_table(settings.loaded.config, settings.stage, site.network, settings.chain),
             desk=_DESK,
@@ -175,7 +175,7 @@ def tables_of(book: AddressBook) -> TokenTables:
 
 
 @asynccontextmanager
-async def _site(settings: RunSettings, pools: Pools) -> AsyncIterator[Site]:
+async def _site(settings: RunSettings, pools: Pools, recorder: Recorder) -> AsyncIterator[Site]:
     config = settings.loaded.config
     stage = settings.stage
     if stage is Stage.PAPER or (stage is Stage.FORK and _is_devnet(settings)):
@@ -196,7 +196,12 @@ async def _site(settings: RunSettings, pools: Pools) -> AsyncIterator[Site]:
         if rules_of(stage).signs:
             signer = await stack.enter_async_context(
                 bound_signer(
-                    config.signer, settings.home, desk=_DESK, stage=stage, chain_id=place.network.chain_id
+                    config.signer,
+                    settings.home,
+                    desk=_DESK,
+                    stage=stage,
+                    chain_id=place.network.chain_id,
+                    recorder=recorder,
                 )
             )
         account = signer.address if signer is not None else _account(settings, place.network.kind)
