@@ -53,7 +53,7 @@ TERMS = {
     "calls": ({"target": ROUTER, "selectors": (SWAP,)},),
     "exit_calls": ({"target": POOL, "selectors": (REPAY,)},),
     "lenders": ({"lender": MORPHO, "kinds": (int(FlashKind.MORPHO_BLUE),)},),
-    "spenders": (ROUTER,),
+    "spenders": (ROUTER, POOL),
     "deadline_max_s": 120,
     "gas_limit_max": 805_000,
     "at_risk_tx_usd_e6": 2_000 * USD,
@@ -65,8 +65,8 @@ REPAYMENT = replace(
     lines=(Line(USDC, -100 * USD),),
     ops=(
         Load.literal(0, 0, 100 * USD),
-        Approve(1, USDC, ROUTER, 0),
-        Call(2, POOL, bytes.fromhex(REPAY[2:]) + bytes(32)),
+        Approve(1, USDC, POOL, 0),
+        Call(2, POOL, encode_call("repay(address,uint256,uint256,address)", USDC, 100 * USD, 2, EXECUTOR)),
     ),
 )
 
@@ -250,6 +250,18 @@ def test_an_exit_may_swap_beside_a_repayment_and_a_swap_alone_is_none():
     mixed = replace(REPAYMENT, ops=(*REPAYMENT.ops, Call(3, ROUTER, bytes.fromhex(SWAP[2:]))))
     assert judge(calling(mixed), **beside).is_exit
     assert not judge(calling(TRADE), **beside).is_exit
+
+
+def test_an_exit_takes_no_coin_along():
+    with_coin = replace(REPAYMENT, lines=(Line(ZERO_ADDRESS, 0), *REPAYMENT.lines))
+    assert judge(calling(with_coin)).is_exit
+    assert not judge(calling(with_coin, value_wei=1)).is_exit
+
+
+def test_a_function_that_no_adapter_knows_to_reduce_is_not_listed_as_an_exit():
+    with pytest.raises(Denied) as denied:
+        bind_policy("executor", {**TERMS, "exit_calls": ({"target": ROUTER, "selectors": (SWAP,)},)})
+    assert denied.value.reason is Reason.CAPABILITY_INVALID
 
 
 # Terms

@@ -16,11 +16,10 @@ from tidegate.custody.envelope import Issuer, demand_issuer
 from tidegate.custody.loading import demand_key
 from tidegate.custody.valuation import APPROVE
 from tidegate.model import Address
-from tidegate.venues import ActionKind, catalogue
+from tidegate.venues import BESIDE, HEALTH_FACTOR, REDUCING, ActionKind, catalogue
 from tidegate.venues.executor import Change, ChangeKind, FlashKind, parse_policy, parse_policy_key
 
-_REDUCE = frozenset({ActionKind.REPAY, ActionKind.WITHDRAW})
-_BESIDE = frozenset({ActionKind.SWAP, ActionKind.WRAP})
+_GROUPS = ("calls", "exit_calls", "exit_beside", "exit_health")
 
 
 def devnet_capability(
@@ -63,7 +62,7 @@ def executor_terms(executor: Address, changes: Iterable[Change], limits: Mapping
                 permission = parse_policy(change.word)
                 if function == APPROVE or not (permission.call or permission.read):
                     continue  # approvals are held by their spenders
-                group = _group(kind_of.get(function)) if permission.call else "calls"
+                group = _group(kind_of.get(function)) if permission.call else _group_read(function)
                 functions[group][target].add("0x" + function.hex())
             case ChangeKind.LENDER if change.word:
                 kinds = [int(kind) for kind in FlashKind if change.word >> kind & 1]
@@ -72,14 +71,18 @@ def executor_terms(executor: Address, changes: Iterable[Change], limits: Mapping
                 spenders.append(address(change.key))
             case _:
                 pass
-    listed = {group: _listed(functions[group]) for group in ("calls", "exit_calls", "exit_beside")}
+    listed = {group: _listed(functions[group]) for group in _GROUPS}
     return {"executors": [executor], **listed, "lenders": lenders, "spenders": spenders, **limits}
 
 
 def _group(kind: ActionKind | None) -> str:
-    if kind in _REDUCE:
+    if kind in REDUCING:
         return "exit_calls"
-    return "exit_beside" if kind in _BESIDE else "calls"
+    return "exit_beside" if kind in BESIDE else "calls"
+
+
+def _group_read(function: bytes) -> str:
+    return "exit_health" if function == HEALTH_FACTOR else "calls"
 
 
 def _listed(functions: Mapping[Address, set[str]]) -> list[dict[str, Any]]:

@@ -70,6 +70,7 @@ class Reason(StrEnum):
     IN_FLIGHT = "in_flight"
     TRIGGER_QUIET = "trigger_quiet"
     PROGRAM_REFUSED = "program_refused"
+    NOT_AN_EXIT = "not_an_exit"
 
     @property
     def meaning(self) -> str:
@@ -134,4 +135,5 @@ _MEANINGS: dict[Reason, str] = {
     Reason.IN_FLIGHT: "As many runs are open as the strategy allows.",
     Reason.TRIGGER_QUIET: "The strategy's trigger did not fire at this block.",
     Reason.PROGRAM_REFUSED: "The executor program is not the canonical form of a legal program.",
+    Reason.NOT_AN_EXIT: "An exit was decided, but the plan's bytes do more than lessen what is at risk.",
 }

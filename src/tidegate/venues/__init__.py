@@ -20,16 +20,32 @@ from tidegate.venues.actions import (
     parse_action,
 )
 from tidegate.venues.book import NATIVE, AddressBook, Entry, Token, load_book
+from tidegate.venues.exits import (
+    BESIDE,
+    HEALTH_AFTER_EXIT_E18,
+    HEALTH_FACTOR,
+    REDUCING,
+    ExitFunctions,
+    Verdict,
+    exit_functions,
+    judge_operation,
+    reducing_action,
+)
 from tidegate.venues.glossary import glossary_of
 from tidegate.venues.permissions import permissions
 from tidegate.venues.view import StateView
 
 __all__ = [
+    "BESIDE",
+    "HEALTH_AFTER_EXIT_E18",
+    "HEALTH_FACTOR",
     "NATIVE",
+    "REDUCING",
     "ActionKind",
     "ActionSpec",
     "AddressBook",
     "Entry",
+    "ExitFunctions",
     "Input",
     "InputType",
     "Limit",
@@ -38,11 +54,15 @@ __all__ = [
     "Spend",
     "StateView",
     "Token",
+    "Verdict",
     "Word",
     "WordSource",
     "catalogue",
+    "exit_functions",
     "glossary_of",
+    "judge_operation",
     "load_book",
     "parse_action",
     "permissions",
+    "reducing_action",
 ]

@@ -21,7 +21,7 @@ def permissions(book: AddressBook) -> PermissionBook:
     """Return the rules of every (target, selector) that the adapters know on one chain."""
     known: dict[tuple[Address, bytes], Permission] = {}
     for spec in catalogue().values():
-        for target in _targets(spec, book):
+        for target in action_targets(spec, book):
             known[target, spec.selector] = spec.permission
     if "guard_lens" in book.contracts:
         for view in LENS_READS:
@@ -33,7 +33,7 @@ def permissions(book: AddressBook) -> PermissionBook:
     return of
 
 
-def _targets(spec: ActionSpec, book: AddressBook) -> tuple[Address, ...]:
+def action_targets(spec: ActionSpec, book: AddressBook) -> tuple[Address, ...]:
     """Return the contracts on which the action exists: one of the book, or every token."""
     if spec.target in spec.inputs:
         return tuple(token.address for token in book.tokens.values())

@@ -27,6 +27,7 @@ from tidegate.model import (
     Unavailable,
     UnsignedTransaction,
 )
+from tidegate.venues import ExitFunctions, judge_operation, reducing_action
 from tidegate.venues.executor import (
     FORBIDDEN_CALLS,
     Approve,
@@ -73,15 +74,16 @@ class ExecutorTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """What programs may do. Times in seconds, dollars in millionths.
 
     ``calls`` are the functions that may be called or read, with ``exit_calls`` (which reduce: repay,
-    withdraw) and ``exit_beside`` (what an exit may need beside them: a swap, unwrapping). A program is
-    an exit if it calls some of ``exit_calls`` and nothing but these two. ``deadline_max_s`` is how far
-    ahead of now a deadline may lie.
+    withdraw), ``exit_beside`` (what an exit may need beside them: a swap, unwrapping) and ``exit_health``
+    (views that say how healthy an account is). Whether a program made of these is an exit,
+    ``venues.judge_operation`` says. ``deadline_max_s`` is how far ahead of now a deadline may lie.
     """
 
     executors: Annotated[tuple[Address, ...], msgspec.Meta(min_length=1)]
     calls: tuple[Functions, ...]
     exit_calls: tuple[Functions, ...] = ()
     exit_beside: tuple[Functions, ...] = ()
+    exit_health: tuple[Functions, ...] = ()
     lenders: tuple[Lender, ...] = ()
     spenders: tuple[Address, ...] = ()
     inventory: tuple[Inventory, ...] = ()
@@ -97,9 +99,8 @@ class _Judge:
     def __init__(self, terms: ExecutorTerms) -> None:
         self.terms = terms
         self.executors = frozenset(terms.executors)
-        self.exit_calls = frozenset(_pairs(terms.exit_calls))
-        self.exit_beside = frozenset(_pairs(terms.exit_beside))
-        self.calls = frozenset(_pairs(terms.calls)) | self.exit_calls | self.exit_beside
+        self.exits = _exit_functions(terms)
+        self.calls = frozenset(_pairs(_all_functions(terms)))
         self.lenders = frozenset((one.lender, kind) for one in terms.lenders for kind in one.kinds)
         self.spenders = frozenset(terms.spenders)
         self.inventory = {one.token: int(one.most) for one in terms.inventory}
@@ -109,13 +110,10 @@ class _Judge:
             return None
         program = _program(content.data)
         self._check_header(program, content, now_s)
-        calls: set[tuple[Address, bytes]] = set()
         for op in walk(program.ops):
             match op:
                 case Call():
                     self._check_call(op)
-                    if not op.is_read:
-                        calls.add((op.target, op.selector))
                 case Flash() if (op.lender, op.kind) not in self.lenders:
                     _refuse(f"lender of step {op.tag}", f"{op.lender} as {op.kind.name}", "a listed lender")
                 case Approve() if op.spender not in self.spenders:
@@ -124,8 +122,8 @@ class _Judge:
                     pass
         _check_lines(program, content.value_wei, prices)
         at_risk, flow = self._value(program, content, prices)
-        reduces = bool(calls & self.exit_calls) and calls <= self.exit_calls | self.exit_beside
-        return Judgement(flow, at_risk, is_exit=reduces)
+        verdict = judge_operation(program, content.to, self.exits)
+        return Judgement(flow, at_risk, is_exit=verdict.operation.is_exit and not content.value_wei)
 
     def _check_header(self, program: Program, transaction: UnsignedTransaction, now_s: int) -> None:
         if program.chain_id != transaction.chain_id:
@@ -179,12 +177,16 @@ class ExecutorPolicy:
                     _refuse_terms(one, address(one))
         except (msgspec.ValidationError, ConfigError) as error:
             _refuse_terms(str(error), "the terms of the executor policy")
-        for target, function in _pairs((*parsed.calls, *parsed.exit_calls, *parsed.exit_beside)):
+        for target, function in _pairs(_all_functions(parsed)):
             hidden = WRAPPERS.get(function) or FORBIDDEN_CALLS.get(function)
             if hidden is not None:
                 _refuse_terms(
                     f"{hidden} on {target}", "functions that hold no other calls and move what is ours"
                 )
+        for target, function in _pairs(parsed.exit_calls):
+            if reducing_action(function) is None:
+                found = f"0x{function.hex()} on {target} as an exit"
+                _refuse_terms(found, "functions that an adapter has as repaying or withdrawing")
         return _Judge(parsed)
 
 
@@ -223,6 +225,19 @@ def _check_lines(program: Program, value_wei: int, prices: Prices) -> None:
         _refuse("value", f"{value_wei} wei without a line for the coin", "a line that bounds it")
 
 
+def _all_functions(terms: ExecutorTerms) -> tuple[Functions, ...]:
+    return (*terms.calls, *terms.exit_calls, *terms.exit_beside, *terms.exit_health)
+
+
+def _exit_functions(terms: ExecutorTerms) -> ExitFunctions:
+    known = ((pair, reducing_action(pair[1])) for pair in _pairs(terms.exit_calls))
+    return ExitFunctions(
+        reducing={pair: spec for pair, spec in known if spec is not None},
+        beside=frozenset(_pairs(terms.exit_beside)),
+        health=frozenset(_pairs(terms.exit_health)),
+    )
+
+
 def _pairs(functions: tuple[Functions, ...]) -> Iterator[tuple[Address, bytes]]:
     for one in functions:
         for function in one.selectors:
@@ -231,7 +246,7 @@ def _pairs(functions: tuple[Functions, ...]) -> Iterator[tuple[Address, bytes]]:
 
 def _addresses(terms: ExecutorTerms) -> Iterator[Address]:
     yield from terms.executors
-    yield from (one.target for one in (*terms.calls, *terms.exit_calls, *terms.exit_beside))
+    yield from (one.target for one in _all_functions(terms))
     yield from (one.lender for one in terms.lenders)
     yield from terms.spenders
     yield from (one.token for one in terms.inventory)

@@ -13,7 +13,7 @@ import msgspec
 from tidegate.desks.atomic.machine.search import Tried
 from tidegate.desks.atomic.machine.valuation import NATIVE_DECIMALS, fees_at, gas_limit_of, net_floor
 from tidegate.ledger import DecisionBody
-from tidegate.model import Intent, Reason, canonical_json, format_units, sha256_hex
+from tidegate.model import Intent, Operation, Reason, canonical_json, format_units, sha256_hex
 from tidegate.venues.executor import TokenPrice
 
 DESK = "atomic"
@@ -66,11 +66,15 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """What a quote at the head promises: balance changes by symbol, and the dollars that move."""
+    """What a quote at the head promises: balance changes by symbol, and the dollars that move.
+
+    ``operation`` is judged from the bytes that the quote compiles to; halts let exits pass.
+    """
 
     deltas: dict[str, int]
     flow_usd_e6: int
     size: int | None = None
+    operation: Operation = Operation.OPEN
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -231,6 +235,7 @@ def _weigh(inputs: DeskInputs, config: DeskConfig, outlook: Outlook) -> Decision
             "size": None if outlook.size is None else str(outlook.size),
             "strategy_digest": config.strategy_digest,
         },
+        operation=outlook.operation,
         venues=config.venues,
         tokens=config.tokens,
     )

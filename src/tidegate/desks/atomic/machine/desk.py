@@ -23,6 +23,7 @@ from tidegate.desks.atomic.machine.decide import (
 )
 from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.loans import flash_steps
+from tidegate.desks.atomic.machine.operation import demand_exit, operation_of
 from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
 from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
@@ -149,12 +150,14 @@ class AtomicDesk:
         Raises
         ------
         Denied
-            With the reason, when no plan exists that keeps the strategy's rules.
+            With the reason, when no plan exists that keeps the strategy's rules; ``not_an_exit`` if an
+            exit was decided and the bytes are none.
         """
         job = _sized(self._job(intent.subject), intent.body.get("size"))
         draft = draft_plan(intent, job, self._state_at(None))
         gas_needed = await self._gas_needed(draft)
         plan = finish_plan(draft, gas_needed)
+        demand_exit(intent, plan, job.book)
         self._gas_used[intent.subject] = gas_needed
         return msgspec.structs.replace(plan, notes={**plan.notes, GAS_NOTE: gas_needed})
 
@@ -223,7 +226,12 @@ def _observe(job: Assignment, config: DeskConfig, view: StateView, inputs: DeskI
     return msgspec.structs.replace(
         inputs,
         prices_usd_e8=_prices(prospect),
-        outlook=Outlook(dict(prospect.quoted.deltas), _flow_usd_e6(job, prospect), size),
+        outlook=Outlook(
+            deltas=dict(prospect.quoted.deltas),
+            flow_usd_e6=_flow_usd_e6(job, prospect),
+            size=size,
+            operation=operation_of(job, prospect).operation,
+        ),
     )
 
 

@@ -101,16 +101,8 @@ def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
     """
     job, dropped = drop_failing_groups(job, view)
     prospect = quote(job, view)
-    terms = Closed(
-        loans=prospect.quoted.loans,
-        limits=limits_of(job.strategy, prospect.quoted),
-        max_fees=max_fees_of(job.strategy, prospect),
-        floors=floors_of(job.strategy, prospect.prices, gas_limit=0, max_fee_wei=0),
-        deadline_s=intent.deadline_s,
-        max_base_fee_wei=job.strategy.gas.max_base_fee_wei,
-        checks=prospect.checks,
-        run_id=bytes.fromhex(intent.id) if job.strategy.once else None,
-    )
+    run_id = bytes.fromhex(intent.id) if job.strategy.once else None
+    terms = closed_terms(job, prospect, deadline_s=intent.deadline_s, run_id=run_id)
     program = compile_program(job.strategy, job.book, job.blinds, terms)
     return Draft(
         intent=intent,
@@ -122,6 +114,22 @@ def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
         balances=_balances(job, program, view),
         gas_limit=most_gas(job.strategy.gas.max_gas, view.block()),
         gas_ceiling=most_gas(TRANSACTION_GAS_CAP, view.block()),
+    )
+
+
+def closed_terms(
+    job: Assignment, prospect: Prospect, *, deadline_s: int, run_id: bytes | None = None
+) -> Closed:
+    """Return what closes a quote, but for the cost of gas in the floors."""
+    return Closed(
+        loans=prospect.quoted.loans,
+        limits=limits_of(job.strategy, prospect.quoted),
+        max_fees=max_fees_of(job.strategy, prospect),
+        floors=floors_of(job.strategy, prospect.prices, gas_limit=0, max_fee_wei=0),
+        deadline_s=deadline_s,
+        max_base_fee_wei=job.strategy.gas.max_base_fee_wei,
+        checks=prospect.checks,
+        run_id=run_id,
     )
 
 
