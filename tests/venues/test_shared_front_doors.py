@@ -35,7 +35,9 @@ def test_the_shared_room() -> None:
         "judge_operation",
         "load_book",
         "parse_action",
+        "parse_probe",
         "permissions",
+        "shipped_book",
         "reducing_action",
     ]
     assert shared.__doc__

@@ -33,6 +33,8 @@ from tidegate.venues.exits import (
 )
 from tidegate.venues.glossary import glossary_of
 from tidegate.venues.permissions import permissions
+from tidegate.venues.probes import Probe, parse_probe
+from tidegate.venues.shipped import SHIPPED, shipped_book
 from tidegate.venues.view import StateView
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "HEALTH_AFTER_EXIT_E18",
     "HEALTH_FACTOR",
     "NATIVE",
+    "SHIPPED",
     "REDUCING",
     "ActionKind",
     "ActionSpec",
@@ -51,6 +54,7 @@ __all__ = [
     "Limit",
     "LimitKind",
     "Output",
+    "Probe",
     "Spend",
     "StateView",
     "Token",
@@ -63,6 +67,8 @@ __all__ = [
     "judge_operation",
     "load_book",
     "parse_action",
+    "parse_probe",
     "permissions",
+    "shipped_book",
     "reducing_action",
 ]

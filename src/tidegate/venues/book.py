@@ -20,20 +20,38 @@ NATIVE = "ETH"
 
 
 class Token(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A token. ``feed`` is the book name of its USD price feed (8 decimals), if it has one."""
+    """A token. ``feed`` is the book name of its USD price feed (8 decimals), if it has one.
+
+    ``source``, ``date``, ``code_hash`` and ``confirmed`` as in ``Entry``; its probe is ``decimals()``.
+    """
 
     symbol: str
     address: Address
     decimals: int
     feed: str | None = None
+    code_hash: str = ""
+    source: str = ""
+    date: str = ""
+    confirmed: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A contract by its book name (``uniswap_v3.router``), with what is known of its identity.
 
-    ``code_hash`` is the keccak of the runtime code in hex; ``heartbeat_s`` belongs to price
-    feeds: the longest time that a healthy feed stays silent. ``about`` holds facts that an
-    adapter needs (a pool's tokens and fee), as text.
+    Attributes
+    ----------
+    code_hash
+        Keccak of the runtime code in hex. Empty is unverified: nobody has looked yet.
+    source, date
+        The URL where the address is published, and the day (ISO) on which the entry was written.
+    probe, answer
+        A view and what it answers, as ``venues.Probe`` reads them.
+    confirmed
+        Who recorded the code hash, when and at which block.
+    heartbeat_s
+        Of price feeds: the longest time that a healthy feed stays silent.
+    about
+        Facts that an adapter needs (a pool's tokens and fee), as text.
     """
 
     name: str
@@ -43,6 +61,15 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str = ""
     heartbeat_s: int | None = None
     about: dict[str, str] = {}
+    date: str = ""
+    probe: str = ""
+    answer: str = ""
+    confirmed: str = ""
+
+    @property
+    def is_verified(self) -> bool:
+        """Say whether a code hash is recorded, so that another code would be noticed."""
+        return bool(self.code_hash)
 
 
 class AddressBook(msgspec.Struct, frozen=True):
@@ -94,6 +121,54 @@ class AddressBook(msgspec.Struct, frozen=True):
         """Return the executors' names, sorted."""
         return tuple(sorted(name[9:] for name in self.contracts if name.startswith("executor.")))
 
+    def claims(self) -> tuple[Entry, ...]:
+        """Return everything that the book says stands somewhere: contracts, and tokens by their symbol."""
+        tokens = (
+            Entry(
+                name=symbol,
+                address=token.address,
+                protocol="token",
+                code_hash=token.code_hash,
+                source=token.source,
+                date=token.date,
+                probe="decimals()(uint8)",
+                answer=str(token.decimals),
+                confirmed=token.confirmed,
+            )
+            for symbol, token in sorted(self.tokens.items())
+        )
+        return (*tokens, *(entry for _, entry in sorted(self.contracts.items())))
+
+    def with_entries(self, *entries: Entry) -> AddressBook:
+        """Return the book with these contracts, each in the place of one of the same name."""
+        return msgspec.structs.replace(
+            self, contracts={**self.contracts, **{entry.name: entry for entry in entries}}
+        )
+
+    def confirmed(self, name: str, *, code_hash: str, note: str) -> AddressBook:
+        """Return the book with a code hash recorded for the contract or token called ``name``.
+
+        Raises
+        ------
+        ConfigError
+            ATM111 if it has neither.
+        """
+        if name in self.tokens:
+            token = msgspec.structs.replace(self.tokens[name], code_hash=code_hash, confirmed=note)
+            return msgspec.structs.replace(self, tokens={**self.tokens, name: token})
+        entry = msgspec.structs.replace(self.entry(name), code_hash=code_hash, confirmed=note)
+        return self.with_entries(entry)
+
+    def over(self, base: AddressBook | None) -> AddressBook:
+        """Return this book with what only ``base`` knows beside it; this one's names win."""
+        if base is None:
+            return self
+        return msgspec.structs.replace(
+            self,
+            tokens={**base.tokens, **self.tokens},
+            contracts={**base.contracts, **self.contracts},
+        )
+
     def name_of(self, account: str) -> str:
         """Return what ``account`` is called: a symbol, a contract's name, or the address itself."""
         wanted = account.lower()
@@ -139,18 +214,14 @@ def load_book(data: Mapping[str, Any] | str, *, where: str = "the address book")
         chain=raw.chain,
         chain_id=raw.chain_id,
         tokens={
-            symbol: Token(symbol, address(item.address), item.decimals, item.feed)
+            symbol: msgspec.convert(
+                {**msgspec.structs.asdict(item), "symbol": symbol, "address": address(item.address)}, Token
+            )
             for symbol, item in raw.tokens.items()
         },
         contracts={
-            name: Entry(
-                name,
-                address(item.address),
-                item.protocol,
-                item.code_hash,
-                item.source,
-                item.heartbeat_s,
-                item.about,
+            name: msgspec.convert(
+                {**msgspec.structs.asdict(item), "name": name, "address": address(item.address)}, Entry
             )
             for name, item in raw.contracts.items()
         },
@@ -174,6 +245,10 @@ class _RawToken(msgspec.Struct, forbid_unknown_fields=True):
     address: str
     decimals: int
     feed: str | None = None
+    code_hash: str = ""
+    source: str = ""
+    date: str = ""
+    confirmed: str = ""
 
 
 class _RawEntry(msgspec.Struct, forbid_unknown_fields=True):
@@ -183,6 +258,10 @@ class _RawEntry(msgspec.Struct, forbid_unknown_fields=True):
     source: str = ""
     heartbeat_s: int | None = None
     about: dict[str, str] = {}
+    date: str = ""
+    probe: str = ""
+    answer: str = ""
+    confirmed: str = ""
 
 
 class _RawBook(msgspec.Struct, forbid_unknown_fields=True):
