@@ -22,7 +22,7 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 _NOBODY = 65534
-_START_S = 30.0
+_START_S = 240
 _USER = "tidegate"
 
 
@@ -83,7 +83,7 @@ def running_server() -> Iterator[Server]:
         finally:
             process.send_signal(signal.SIGINT)  # at once, whoever is still connected
             try:
-                process.wait(10)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

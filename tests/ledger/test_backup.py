@@ -15,6 +15,7 @@ import pytest
 
 from tidegate.ledger import (
     LEDGER,
+    SCHEMA_VERSION,
     Journal,
     JournalReader,
     Manifest,
@@ -67,7 +68,7 @@ def test_a_backup_says_what_it_holds_and_every_digest(
 ) -> None:
     manifest = back_up(ledger, tmp_path / "backup", clock=clock)
     assert (manifest.seq, manifest.hash) == whole(ledger)
-    assert manifest.schema == 2
+    assert manifest.schema == SCHEMA_VERSION
     assert manifest.made_at_ms == clock.now_ms()
     assert sorted(manifest.files) == [LEDGER, f"{LEDGER}-head"]
     assert read_backup(tmp_path / "backup") == manifest

@@ -260,29 +260,43 @@ def test_a_newer_schema_is_refused_and_both_versions_named(back_end: BackEnd, tm
             attempt()
 
 
-def test_an_older_schema_is_migrated_after_a_backup(back_end: BackEnd, tmp_path: Path) -> None:
-    """An older layout is made of the newest by taking back what the last migration added."""
-    with back_end.open() as journal:
-        write_runs(journal, 2)
-        positions = journal.positions()
-    back_end.execute(
+FROM_OLDER_LAYOUTS = {
+    1: (
         "DROP TABLE positions",
         "DROP TABLE standing",
         "DROP TABLE alembic_version",
         "DROP INDEX attempts_by_block",
-        "UPDATE ledger_schema SET version = 1",
+    ),
+    2: ("UPDATE alembic_version SET version_num = '0002'",),
+}
+
+
+@pytest.mark.parametrize("version", FROM_OLDER_LAYOUTS)
+def test_an_older_schema_is_migrated_after_a_backup(back_end: BackEnd, tmp_path: Path, version: int) -> None:
+    """An older layout is made of the newest by taking back what the later migrations did."""
+    with back_end.open() as journal:
+        write_runs(journal, 2)
+        positions = journal.positions()
+    back_end.execute(
+        *FROM_OLDER_LAYOUTS[version],
+        "DROP INDEX journal_records_by_kind",
+        "CREATE INDEX journal_records_by_kind ON journal_records (kind, seq)",
+        f"UPDATE ledger_schema SET version = {version}",
     )
-    with pytest.raises(ConfigError, match="has ledger schema 1"):
+    with pytest.raises(ConfigError, match=f"has ledger schema {version}"):
         back_end.open()
     (tmp_path / "backups").mkdir()
     done = migrate(back_end.where, backups=tmp_path / "backups", clock=ManualClock(1))
-    assert (done.from_version, done.records) == (1, 24)
+    assert (done.from_version, done.to_version, done.records) == (version, SCHEMA_VERSION, 24)
     assert done.backup is not None
     assert done.backup.exists()
     with back_end.open() as journal:
         assert journal.verify().records == 24
         assert journal.positions() == positions
         assert rebuild(journal, tmp_path / "copy").is_equal
+        assert list(journal.records(kind=RecordKind.PLAN)) == [
+            record for record in journal.records() if record.kind is RecordKind.PLAN
+        ]
 
 
 @pytest.mark.parametrize("postgres", [False, True], ids=["sqlite", "postgresql"])

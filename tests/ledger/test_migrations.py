@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, event, inspect
 
 from tidegate.ledger import SCHEMA_VERSION, Journal, JournalReader, migrate, rebuild
 from tidegate.ledger.migrate import change_layout
@@ -181,4 +181,41 @@ def test_the_migrations_lead_to_the_layout_that_a_new_ledger_has(tmp_path: Path,
         with engine.begin() as connection:
             change_layout(connection, 0)
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+            made = conditions_of_indexes(connection)
+            metadata.drop_all(connection)
+            metadata.create_all(connection)
+            assert conditions_of_indexes(connection) == made
+            assert "'signature'" in str(made["journal_records_by_kind"])
         engine.dispose()
+
+
+def conditions_of_indexes(connection: Connection) -> dict[str, str]:
+    """Return what each index of the store holds only where it is true; alembic does not compare it."""
+    kind = connection.dialect.name
+    return {
+        str(index["name"]): str(index.get("dialect_options", {}).get(f"{kind}_where"))
+        for table in metadata.tables
+        for index in inspect(connection).get_indexes(table)
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "way"),
+    [
+        (RecordKind.HALT, "USING INDEX journal_records_by_kind"),
+        (RecordKind.PLAN, "USING INTEGER PRIMARY KEY"),
+    ],
+)
+def test_records_of_a_rare_kind_are_found_by_its_index_and_others_in_passing(
+    path: Path, clock: ManualClock, kind: RecordKind, way: str
+) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    with Journal.open(path, clock=clock) as journal:
+        event.listen(
+            journal._reading, "before_cursor_execute", lambda *call: asked.append((call[2], call[3]))
+        )
+        list(journal.records(kind=kind, after=1))
+    with closing(sqlite3.connect(path)) as connection:
+        ((statement, given),) = asked
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall()
+    assert way in plan[0][3]

@@ -87,12 +87,12 @@ class AttemptsFold:
         self._now: dict[str, Attempt] = {}
         self._created: set[str] = set()
         self._changed: set[str] = set()
+        self._moved: set[str] = set()
 
     def forget(self) -> None:
         """Read rows from the table again when they are next needed."""
         self._now.clear()
-        self._created.clear()
-        self._changed.clear()
+        self._clear()
 
     def find(self, connection: Connection, intent_id: str) -> Attempt | None:
         """Return the row of an intent as it stands, with what was taken and not yet written."""
@@ -106,10 +106,12 @@ class AttemptsFold:
     def take(self, connection: Connection, record: Record, body: Body | None) -> Attempt | None:
         """Fold one record of an intent; return its attempt, or None if no intent has that id."""
         intent_id = record.correlation_id
-        attempt = self.find(connection, intent_id)
-        if attempt is not None:
-            attempt = attempt.after(record, body)
+        before = self.find(connection, intent_id)
+        if before is not None:
+            attempt = before.after(record, body)
             self._changed.add(intent_id)
+            if (attempt.outcome, attempt.block_number) != (before.outcome, before.block_number):
+                self._moved.add(intent_id)
         elif isinstance(body, IntentBody):
             attempt = _first(record, body)
             self._created.add(intent_id)
@@ -123,14 +125,22 @@ class AttemptsFold:
         if self._created:
             rows = [self._now[intent_id].as_columns() for intent_id in sorted(self._created)]
             _ADD.run(connection, rows)
-        replaced = sorted(self._changed - self._created)
-        if replaced:
-            rows = [{**self._now[intent_id].as_columns(), "of_intent": intent_id} for intent_id in replaced]
-            _REPLACE.run(connection, rows)
-        self._created.clear()
-        self._changed.clear()
+        self._update(connection, _UPDATE, self._changed - self._created - self._moved)
+        self._update(connection, _MOVE, self._moved - self._created)
+        self._clear()
         if len(self._now) > _REMEMBERED:
             self._now.clear()
+
+    def _update(self, connection: Connection, statement: Prepared, intent_ids: set[str]) -> None:
+        if intent_ids:
+            wanted = sorted(intent_ids)
+            rows = [{**self._now[intent_id].as_columns(), "of_intent": intent_id} for intent_id in wanted]
+            statement.run(connection, rows)
+
+    def _clear(self) -> None:
+        self._created.clear()
+        self._changed.clear()
+        self._moved.clear()
 
 
 def _first(record: Record, body: IntentBody) -> Attempt:
@@ -191,10 +201,17 @@ _EXISTS = Prepared(
     select(attempts_table.c.intent_id).where(attempts_table.c.intent_id == bindparam("of_intent"))
 )
 _ADD = Prepared(attempts_table.insert())
-_REPLACE = Prepared(
-    attempts_table.update()
-    .where(attempts_table.c.intent_id == bindparam("of_intent"))
-    .values(
-        {column.name: bindparam(column.name) for column in attempts_table.columns if not column.primary_key}
-    )
-)
+_OF_INTENT_ALONE = {"desk", "subject", "chain_id", "stage", "notional_usd_e6", "operation"}
+_FOR_LIFE = _OF_INTENT_ALONE | {"intent_id", "intent_at_ms", "first_seq"}
+_INDEXED = {"outcome", "block_number"}
+
+
+def _updating(without: set[str]) -> Prepared:
+    columns = [column.name for column in attempts_table.columns if column.name not in without]
+    is_it = attempts_table.c.intent_id == bindparam("of_intent")
+    return Prepared(attempts_table.update().where(is_it).values({name: bindparam(name) for name in columns}))
+
+
+# A store writes an index again for each of its columns that is set, also to what it was.
+_MOVE = _updating(_FOR_LIFE)
+_UPDATE = _updating(_FOR_LIFE | _INDEXED)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, TextClause, func, select
 
 from tidegate.ledger.anchor import refuse_empty_store
 from tidegate.ledger.attempts import Attempt
@@ -21,6 +21,8 @@ from tidegate.ledger.positions import Position, positions_at
 from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.records import GENESIS_HASH, Record
 from tidegate.ledger.schema import (
+    EVERYWHERE,
+    IS_RARE,
     attempts_table,
     check_version,
     head_table,
@@ -121,7 +123,7 @@ class JournalReader:
         columns = records_table.c
         wanted = select(records_table).order_by(columns.seq)
         if kind is not None:
-            wanted = wanted.where(columns.kind == str(kind))
+            wanted = wanted.where(*_is_of_kind(kind))
         if correlation_id is not None:
             wanted = wanted.where(columns.correlation_id == correlation_id)
         left = limit
@@ -141,7 +143,7 @@ class JournalReader:
         """Return the newest ``count`` records (of one kind, of one correlation), oldest first."""
         newest = select(records_table).order_by(records_table.c.seq.desc()).limit(count)
         if kind is not None:
-            newest = newest.where(records_table.c.kind == str(kind))
+            newest = newest.where(*_is_of_kind(kind))
         if correlation_id is not None:
             newest = newest.where(records_table.c.correlation_id == correlation_id)
         return [record_of_row(row) for row in reversed(self._rows(newest, "reading the tail"))]
@@ -265,6 +267,12 @@ class JournalReader:
     def _rows(self, wanted: Select[Any], doing: str) -> list[Row[Any]]:
         with self.snapshot(doing) as connection:
             return list(connection.execute(wanted))
+
+
+def _is_of_kind(kind: RecordKind) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    """Return what holds for records of a kind, so that the store sees whether its index has them."""
+    is_it = records_table.c.kind == str(kind)
+    return (is_it,) if kind in EVERYWHERE else (is_it, IS_RARE)
 
 
 def record_of_row(row: Row[Any]) -> Record:
