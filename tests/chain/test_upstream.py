@@ -14,6 +14,8 @@ from tidegate.chain.upstream import CONNECT_S, TOTAL_S, ServiceBreaker, SlidingW
 from tidegate.model import Ambiguous, ConfigError, Divergence, ManualClock, Rejected, Unavailable
 
 Answer = Callable[[web.Request], web.Response]
+LONG_S = 60.0
+"""How long a service is waited for that answers: a busy machine makes none a silent one."""
 
 
 @asynccontextmanager
@@ -32,7 +34,7 @@ async def service(*answers: Answer, **options):
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
-    settings = {"requests": 100, "window_s": 1.0, **options}
+    settings = {"requests": 100, "window_s": 1.0, "connect_s": LONG_S, "total_s": LONG_S, **options}
     try:
         async with Upstream("prices", f"http://127.0.0.1:{port}/SECRET", **settings) as upstream:
             yield upstream, seen
@@ -53,7 +55,7 @@ def html(_request: web.Request) -> web.Response:
 
 
 async def hang(_request: web.Request) -> web.Response:
-    await asyncio.sleep(30)
+    await asyncio.sleep(10 * LONG_S)
     return web.Response()
 
 
@@ -101,12 +103,12 @@ def test_a_failure_is_tried_twice_again_within_the_deadline(first):
 
 def test_everything_ends_within_the_deadline():
     async def conversation():
-        async with service(hang, total_s=0.2) as (upstream, seen):
-            async with asyncio.timeout(5):
+        async with service(hang, total_s=0.5) as (upstream, seen):
+            async with asyncio.timeout(LONG_S):
                 with pytest.raises(Unavailable) as caught:
                     await upstream.ask(UpstreamRequest(), price)
             assert len(seen) == 1
-            assert caught.value.found == "no answer in 0.2 s"
+            assert caught.value.found == "no answer in 0.5 s"
 
     run(conversation())
     assert (CONNECT_S, TOTAL_S) == (1.0, 2.0)
@@ -127,8 +129,8 @@ def test_a_refusal_is_final(code):
 def test_what_may_not_be_repeated_is_asked_once_and_is_ambiguous_when_it_may_have_arrived():
     async def conversation():
         order = UpstreamRequest(method="POST", body=b"{}", is_repeatable=False)
-        for answer in (status(503), hang, html):
-            async with service(answer, total_s=0.2) as (upstream, seen):
+        for answer, total_s in ((status(503), LONG_S), (hang, 0.5), (html, LONG_S)):
+            async with service(answer, total_s=total_s) as (upstream, seen):
                 with pytest.raises(Ambiguous):
                     await upstream.ask(order, price)
                 assert len(seen) == 1
@@ -155,7 +157,7 @@ def test_a_parser_that_refuses_what_it_read_is_heard():
 
 def test_429_honours_retry_after():
     async def conversation():
-        async with service(status(429, **{"Retry-After": "60"}), ok, total_s=0.5) as (upstream, seen):
+        async with service(status(429, **{"Retry-After": "60"}), ok, total_s=30.0) as (upstream, seen):
             for _ in range(3):
                 with pytest.raises(Unavailable) as caught:
                     await upstream.ask(UpstreamRequest(), price)
@@ -170,14 +172,14 @@ def test_429_honours_retry_after():
 
 def test_the_limiter_is_asked_before_the_request_leaves_and_retries_count():
     async def conversation():
-        async with service(ok, requests=2, window_s=60.0, total_s=0.3) as (upstream, seen):
+        async with service(ok, requests=2, window_s=600.0) as (upstream, seen):
             for _ in range(2):
                 await upstream.ask(UpstreamRequest(), price)
             with pytest.raises(Unavailable) as caught:
                 await upstream.ask(UpstreamRequest(), price)
             assert caught.value.code == "rate_limited"
             assert len(seen) == 2
-        async with service(status(500), requests=2, window_s=60.0, total_s=1.0) as (upstream, seen):
+        async with service(status(500), requests=2, window_s=600.0) as (upstream, seen):
             with pytest.raises(Unavailable):
                 await upstream.ask(UpstreamRequest(), price)
             assert len(seen) == 2, "the third try had no place"

@@ -37,7 +37,7 @@ def run(
         [sys.executable, "-c", LOAD + textwrap.dedent(script)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         cwd=cwd,
         pass_fds=pass_fds,
         preexec_fn=allow_core if core else None,

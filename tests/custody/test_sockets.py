@@ -103,7 +103,7 @@ def test_a_socket_of_the_service_manager_is_taken_only_if_it_is_private(
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
     assert done.stdout.strip() == said, done.stderr
 
@@ -116,7 +116,7 @@ def test_a_network_socket_of_the_service_manager_is_refused() -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
     assert done.stdout.startswith("socket_mode"), done.stderr
 

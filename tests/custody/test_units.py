@@ -111,6 +111,6 @@ def test_systemd_itself_finds_nothing_wrong(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert (done.returncode, done.stderr.strip()) == (0, "")

@@ -53,10 +53,10 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_gone(pid: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while is_running(pid):
         assert time.monotonic() < deadline, f"process {pid} is still there"
-        os.sched_yield()
+        time.sleep(0.002)
 
 
 def test_signed_bytes_are_sent_mined_and_found_again(exact):

@@ -21,7 +21,7 @@ def world() -> Iterator[ExactWorld]:
         yield world
 
 
-def through(world: ExactWorld, fault: Fault, conversation, *, wait_s: float = 10.0, **settings):
+def through(world: ExactWorld, fault: Fault, conversation, *, wait_s: float = 60.0, **settings):
     async def run():
         async with FaultProxy(world.url) as proxy, aiohttp.ClientSession() as session:
             proxy.fault = fault

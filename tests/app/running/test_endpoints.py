@@ -86,7 +86,7 @@ async def running(home: Path, proxies: list[FaultProxy]) -> AsyncIterator[None]:
     before = _starts(home)
     process = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
     try:
-        await eventually(lambda: process.returncode is not None or _starts(home) > before, within_s=60)
+        await eventually(lambda: process.returncode is not None or _starts(home) > before, within_s=240)
         yield
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -188,7 +188,7 @@ def test_asked_to_end_it_finishes_what_is_in_hand_and_says_so(folder, asked):
         assert process.stdout is not None
         assert "v2-v3-arb" in process.stdout.readline(), "a first outcome"
         process.send_signal(asked)
-        answer, _ = process.communicate(timeout=60)
+        answer, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert "ended: asked to stop" in answer
     kinds = [record.kind for record in journal(folder)]

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from tests.chain.heads.fold import Fold
-from tests.chain.rpc.support import eventually
+from tests.chain.rpc.support import PATIENT_S, eventually
 from tests.sim.assembly import ALICE, LOGS, initcode
 
 from tidegate.chain import devnet_network
@@ -35,7 +35,7 @@ def test_a_subscription_wakes_the_follower_long_before_it_would_poll() -> None:
             async with pool.subscribe(LogsFilter()) as hints:
                 passing = asyncio.create_task(pass_on(hints, follower))
                 await eventually(lambda: hints.is_live)
-                async with asyncio.timeout(30):
+                async with asyncio.timeout(PATIENT_S):
                     for _ in range(3):
                         await asyncio.to_thread(world.transact, contract, sender=ALICE)
                         await until(fold, batches, await asyncio.to_thread(lambda: world.block().number))

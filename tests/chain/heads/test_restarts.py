@@ -217,7 +217,7 @@ def run_consumer(world: ExactWorld, ledger: Path, book: Path, at: int) -> subpro
     command = [sys.executable, "-m", "tests.chain.heads.consumer", world.url, str(ledger), str(book), str(at)]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
-        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=240, check=False
     )
 
 

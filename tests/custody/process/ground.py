@@ -36,6 +36,7 @@ class Ground:
     secret: bytes = field(default_factory=lambda: os.urandom(32))
     password: bytes = field(default_factory=lambda: b"password-" + os.urandom(12).hex().encode())
     issuer: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    people: dict[str, Ed25519PrivateKey] = field(default_factory=dict)
     serial: int = 0
 
     def __post_init__(self) -> None:
@@ -117,6 +118,15 @@ class Ground:
             kind = "devnet"
             public_key = "{issuer}"
             """
+            + "".join(
+                f"""
+            [[issuers]]
+            name = "{name}"
+            kind = "person"
+            public_key = "{key.public_key().public_bytes_raw().hex()}"
+            """
+                for name, key in self.people.items()
+            )
         )
 
 
@@ -191,16 +201,16 @@ class SignerProcess:
 
     def ended(self) -> int:
         """Wait until it has ended and return the exit code, negative for a signal."""
-        code = self._process.wait(timeout=30)
+        code = self._process.wait(timeout=120)
         assert self._process.stdout is not None
         self._process.stdout.close()
         return code
 
     def connect(self) -> SignerConnection:
-        return SignerConnection(self.ground.socket, deadline_s=20)
+        return SignerConnection(self.ground.socket, deadline_s=120)
 
     def administer(self) -> SignerConnection:
-        return SignerConnection(self.ground.admin_socket, deadline_s=20)
+        return SignerConnection(self.ground.admin_socket, deadline_s=120)
 
 
 async def load(connection: SignerConnection, ground: Ground, **particular: Any) -> SignerClient:

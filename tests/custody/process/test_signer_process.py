@@ -46,7 +46,7 @@ def closed_by(process: SignerProcess, octets: bytes) -> dict[str, int]:
 
     before = asyncio.run(count())
     with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(20)
+        peer.settimeout(120)
         peer.connect(str(process.ground.socket))
         peer.sendall(octets)
         with contextlib.suppress(ConnectionResetError):
@@ -230,7 +230,7 @@ def test_a_wrong_uid_is_closed_counted_and_journaled(tmp_path: Path) -> None:
     other = os.geteuid() + 1
     with SignerProcess(Ground(tmp_path / "s"), signer=f"workers = [{other}]") as process:
         with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(20)
+            peer.settimeout(120)
             peer.connect(str(process.ground.socket))
             try:
                 peer.sendall(encode_frame([Status()]))
@@ -267,7 +267,7 @@ def test_a_process_of_another_user_can_not_even_open_the_socket(tmp_path: Path) 
 def connect_and_ask(path: Path) -> str:
     try:
         with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(20)
+            peer.settimeout(120)
             peer.connect(str(path))
             peer.sendall(encode_frame([Status()]))
             return "answered" if peer.recv(1) else "closed"

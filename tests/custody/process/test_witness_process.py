@@ -60,7 +60,7 @@ def witness(folder: Path, urls: dict[str, str], *, quorum: int = 2) -> Iterator[
             yield socket
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=120) == 0
 
 
 def signed_under(process: SignerProcess, nonce: int, **capability: Any) -> Reason | None:
@@ -110,7 +110,7 @@ def test_too_few_operators_in_its_file_are_a_config_error(tmp_path: Path) -> Non
         [sys.executable, "-m", "tidegate", "signer", "witness", "--json", "--config", str(config)],
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=240,
         env={**os.environ, "TIDEGATE_HOME": str(tmp_path)},
     )
     assert done.returncode == 3
