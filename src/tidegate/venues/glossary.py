@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tidegate.chain import selector
-from tidegate.venues.aave_v3 import ERROR_MEANINGS
+from tidegate.venues import aave_v3, balancer_v2, morpho_blue
 from tidegate.venues.actions import catalogue
 from tidegate.venues.book import AddressBook
 from tidegate.venues.executor import Glossary
@@ -14,7 +14,11 @@ _OF_TOKENS = (
     "transfer(address,uint256)",
     "transferFrom(address,address,uint256)",
 )
-_REASONS = {"aave_v3.pool": ERROR_MEANINGS}
+_REASONS = {
+    "aave_v3.pool": aave_v3.ERROR_MEANINGS,
+    "balancer_v2.vault": balancer_v2.ERROR_MEANINGS,
+    "morpho_blue.morpho": morpho_blue.ERROR_MEANINGS,
+}
 
 
 def glossary_of(book: AddressBook) -> Glossary:

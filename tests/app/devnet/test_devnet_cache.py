@@ -112,7 +112,7 @@ def cache(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return tmp_path
 
 
-SMALL = DevnetSpec(pairs=(), pools=(), reserves=(), borrowers=())
+SMALL = DevnetSpec(pairs=(), pools=(), reserves=(), borrowers=(), morpho_idle=(), balancer_pools=())
 
 
 def test_the_second_time_it_is_only_loaded(cache: Path) -> None:
@@ -154,7 +154,7 @@ def test_building_twice_gives_the_same_chain() -> None:
 
 def test_another_spec_is_another_entry(cache: Path) -> None:
     first = cached_devnet(SMALL)
-    other = cached_devnet(DevnetSpec(chain_id=5, pairs=(), pools=(), reserves=(), borrowers=()))
+    other = cached_devnet(replace(SMALL, chain_id=5))
     assert other.was_built
     assert first.world_file.parent != other.world_file.parent
 

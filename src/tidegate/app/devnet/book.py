@@ -54,6 +54,12 @@ def _contracts(
     yield "executor.main1", devnet.executor, {}
     yield "guard_lens", devnet.guard_lens, {}
     yield "erc3156.lender", devnet.erc3156_lender, {}
+    yield "morpho_blue.morpho", devnet.morpho_blue.morpho, {}
+    for field in ("vault", "authorizer", "fees_collector", "pool_factory"):
+        yield f"balancer_v2.{field}", getattr(devnet.balancer_v2, field), {}
+    for even in devnet.balancer_pools:
+        about = {"pool_id": f"0x{even.pool_id.hex()}"}
+        yield f"balancer_v2.pool.{'/'.join(symbols[token] for token in even.tokens)}", even.address, about
     yield "treasury", devnet.accounts["treasury"], {}
     for pair, feed in devnet.feeds.items():
         yield f"feed.{pair}", feed.address, {"decimals": str(feed.decimals)}

@@ -17,6 +17,7 @@ from tidegate.app.devnet.seed import (
     fund_account,
     let_time_pass,
     seed_aave,
+    seed_balancer,
     seed_loans,
     seed_pairs,
     seed_pools,
@@ -25,9 +26,11 @@ from tidegate.app.devnet.spec import DevnetSpec
 from tidegate.model import Address, ConfigError
 from tidegate.sim import Artifacts, World
 from tidegate.venues.aave_v3 import RateCurve, ReserveSettings, deploy_aave_v3
+from tidegate.venues.balancer_v2 import deploy_balancer_v2
 from tidegate.venues.chainlink import PriceFeed, deploy_price_feed
 from tidegate.venues.erc3156 import deploy_erc3156_lender
 from tidegate.venues.executor import Change, Role, deploy_executor, deploy_guard_lens
+from tidegate.venues.morpho_blue import deploy_morpho_blue
 from tidegate.venues.safe import create_safe, deploy_safe_contracts
 from tidegate.venues.tokens import MintableToken, deploy_token
 from tidegate.venues.uniswap_v2 import deploy_uniswap_v2
@@ -67,7 +70,12 @@ def build_devnet(
     pairs, pools = seed_pairs(world, spec, devnet), seed_pools(world, spec, devnet)
     let_time_pass(world, spec, devnet)
     seed_aave(world, spec, devnet)
-    return replace(devnet, uniswap_v2_pairs=pairs, uniswap_v3_pools=pools)
+    return replace(
+        devnet,
+        uniswap_v2_pairs=pairs,
+        uniswap_v3_pools=pools,
+        balancer_pools=seed_balancer(world, spec, devnet),
+    )
 
 
 def _deploy(world: World, spec: DevnetSpec, artifacts: Artifacts) -> Devnet:
@@ -125,6 +133,15 @@ def _deploy(world: World, spec: DevnetSpec, artifacts: Artifacts) -> Devnet:
         executor=executor,
         guard_lens=deploy_guard_lens(world, deployer=deployer),
         erc3156_lender=lender,
+        morpho_blue=deploy_morpho_blue(
+            world,
+            artifacts,
+            deployer=deployer,
+            owner=admin,
+            assets=[tokens[symbol].address for symbol, _ in spec.morpho_idle],
+        ),
+        balancer_v2=deploy_balancer_v2(world, artifacts, deployer=deployer, weth=weth, admin=admin),
+        balancer_pools=(),
     )
 
 

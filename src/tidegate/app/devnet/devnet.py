@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from tidegate.model import Address, ConfigError
 from tidegate.venues.aave_v3 import AaveV3
+from tidegate.venues.balancer_v2 import BalancerPool, BalancerV2
 from tidegate.venues.chainlink import PriceFeed
+from tidegate.venues.morpho_blue import MorphoBlue
 from tidegate.venues.safe import Safe, SafeContracts
 from tidegate.venues.tokens import MintableToken
 from tidegate.venues.uniswap_v2 import UniswapV2, UniswapV2Pair
@@ -35,6 +37,10 @@ class Devnet:
         Run by ``operator``, paused by ``guardian``, without delay, and without any permission yet.
     erc3156_lender
         Lends DAI for nothing, as Maker does.
+    morpho_blue
+        Holds idle money of several tokens, and lends it for nothing.
+    balancer_v2, balancer_pools
+        The vault lends what lies in the pools.
     """
 
     chain: str
@@ -55,6 +61,9 @@ class Devnet:
     executor: Address
     guard_lens: Address
     erc3156_lender: Address
+    morpho_blue: MorphoBlue
+    balancer_v2: BalancerV2
+    balancer_pools: tuple[BalancerPool, ...]
 
     def token(self, symbol: str) -> Address:
         """Return where a token is, by its symbol. Raises ``ConfigError`` if there is none."""

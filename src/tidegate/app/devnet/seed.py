@@ -6,7 +6,10 @@ from tidegate.app.devnet.devnet import Devnet
 from tidegate.app.devnet.spec import BorrowerSpec, DevnetSpec
 from tidegate.model import UINT256_MAX, Address, mul_div_down
 from tidegate.sim import World
+from tidegate.venues import morpho_blue
 from tidegate.venues.aave_v3 import borrow, supply
+from tidegate.venues.balancer_v2 import BalancerPool, join_pool
+from tidegate.venues.balancer_v2 import create_pool as create_even_pool
 from tidegate.venues.chainlink import set_answer
 from tidegate.venues.erc3156 import list_token
 from tidegate.venues.tokens import approve, mint, transfer
@@ -48,12 +51,31 @@ def fund_account(world: World, spec: DevnetSpec, devnet: Devnet, account: Addres
 
 
 def seed_loans(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
-    """List the ERC-3156 lender's tokens and give it what it lends."""
+    """Give the ERC-3156 lender and Morpho Blue what they lend."""
     lender, admin = devnet.erc3156_lender, devnet.accounts["admin"]
     for symbol, usd, fee_bps in spec.erc3156_loans:
         token, amount = devnet.token(symbol), spec.worth(symbol, usd)
         list_token(world, lender, token, fee_bps=fee_bps, owner=admin)
         transfer(world, token, lender, amount, holder=devnet.accounts["lender"])
+    holder, market = devnet.accounts["lender"], devnet.morpho_blue
+    for symbol, usd in spec.morpho_idle:
+        token, amount = devnet.token(symbol), spec.worth(symbol, usd)
+        approve(world, token, market.morpho, amount, holder=holder)
+        morpho_blue.supply(world, market, token, amount, holder=holder)
+
+
+def seed_balancer(world: World, spec: DevnetSpec, devnet: Devnet) -> tuple[BalancerPool, ...]:
+    """Create the spec's Balancer v2 pools and fill all their sides."""
+    venue, provider, made = devnet.balancer_v2, devnet.accounts["provider"], []
+    for item in spec.balancer_pools:
+        fee_e18 = item.swap_fee_bps * 10**14
+        amounts = {devnet.token(symbol): spec.worth(symbol, item.side_usd) for symbol in item.tokens}
+        pool = create_even_pool(world, venue, amounts, swap_fee_e18=fee_e18, sender=provider)
+        for token, amount in amounts.items():
+            approve(world, token, venue.vault, amount, holder=provider)
+        join_pool(world, venue, pool, amounts, provider=provider)
+        made.append(pool)
+    return tuple(made)
 
 
 def seed_pairs(world: World, spec: DevnetSpec, devnet: Devnet) -> tuple[UniswapV2Pair, ...]:

@@ -46,6 +46,14 @@ class PoolSpec(msgspec.Struct, frozen=True):
     ranges: tuple[RangeSpec, ...]
 
 
+class BalancerPoolSpec(msgspec.Struct, frozen=True):
+    """A Balancer v2 pool in which every token has the same weight, and ``side_usd`` of each."""
+
+    tokens: tuple[str, ...]
+    side_usd: int
+    swap_fee_bps: int = 30
+
+
 class ReserveSpec(msgspec.Struct, frozen=True):
     """A reserve of the Aave market, what is lent to it, and its interest curve (all but USD in bps)."""
 
@@ -102,6 +110,8 @@ _BORROWERS = (
     BorrowerSpec("borrower3", "USDC", 100_000, "WETH", 12_500),
     BorrowerSpec("borrower4", "WETH", 90_000, "DAI", 20_000),
 )
+_MORPHO_IDLE = (("WETH", 4_000_000), ("USDC", 5_000_000), ("WBTC", 2_000_000), ("DAI", 2_000_000))
+_BALANCER_POOLS = (BalancerPoolSpec(("WETH", "USDC", "WBTC", "DAI"), 2_500_000),)
 
 
 class DevnetSpec(msgspec.Struct, frozen=True):
@@ -117,6 +127,10 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         What Aave takes for a flash loan.
     erc3156_loans
         What the ERC-3156 lender lends: token, dollars, fee in basis points.
+    morpho_idle
+        Idle money that lies in Morpho Blue, and that it lends for a call: token, dollars.
+    balancer_pools
+        The pools whose tokens the Balancer v2 vault lends.
     """
 
     chain: str = "devnet"
@@ -128,6 +142,8 @@ class DevnetSpec(msgspec.Struct, frozen=True):
     borrowers: tuple[BorrowerSpec, ...] = _BORROWERS
     flash_premium_bps: int = 5
     erc3156_loans: tuple[tuple[str, int, int], ...] = (("DAI", 50_000_000, 0),)
+    morpho_idle: tuple[tuple[str, int], ...] = _MORPHO_IDLE
+    balancer_pools: tuple[BalancerPoolSpec, ...] = _BALANCER_POOLS
 
     def __post_init__(self) -> None:
         """Refuse a spec that names what it does not have.
@@ -140,7 +156,8 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         traded = [item.tokens for item in self.pairs] + [item.tokens for item in self.pools]
         for symbol in (symbol for both in traded for symbol in both):
             self.token(symbol)
-        for symbol, _, _ in self.erc3156_loans:
+        lent = [loan[0] for loan in (*self.erc3156_loans, *self.morpho_idle)]
+        for symbol in (*lent, *(symbol for pool in self.balancer_pools for symbol in pool.tokens)):
             self.token(symbol)
         for pool in self.pools:
             _require("fee of a Uniswap v3 pool", pool.fee, TICK_SPACINGS)
