@@ -156,8 +156,9 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         traded = [item.tokens for item in self.pairs] + [item.tokens for item in self.pools]
         for symbol in (symbol for both in traded for symbol in both):
             self.token(symbol)
-        lent = [loan[0] for loan in (*self.erc3156_loans, *self.morpho_idle)]
-        for symbol in (*lent, *(symbol for pool in self.balancer_pools for symbol in pool.tokens)):
+        lent = [loan[0] for loan in self.erc3156_loans] + [idle[0] for idle in self.morpho_idle]
+        pooled = [symbol for even in self.balancer_pools for symbol in even.tokens]
+        for symbol in (*lent, *pooled):
             self.token(symbol)
         for pool in self.pools:
             _require("fee of a Uniswap v3 pool", pool.fee, TICK_SPACINGS)
