@@ -119,7 +119,7 @@ def run(command: list[str], folder: Path, code: int) -> str:
     )
     SESSIONS.append(process.pid)
     try:
-        printed, said = process.communicate(timeout=180)
+        printed, said = process.communicate(timeout=600)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise

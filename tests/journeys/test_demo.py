@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def killed_at(home: Path, records: int) -> None:
     child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     ledger = home / "demo" / "run-0001" / "ledger.sqlite"
     while child.poll() is None and _on_disk(ledger) < records:
-        pass
+        time.sleep(0.002)
     os.kill(child.pid, signal.SIGKILL)
     out, err = child.communicate()
     assert child.returncode == -signal.SIGKILL, (out, err)
@@ -150,7 +151,7 @@ def test_ctrl_c_reaches_the_whole_group_and_the_demo_still_ends_whole(tmp_path: 
     child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, start_new_session=True)
     ledger = tmp_path / "demo" / "run-0001" / "ledger.sqlite"
     while child.poll() is None and _on_disk(ledger) < 30:
-        pass
+        time.sleep(0.002)
     os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to everyone in the group
     out, _ = child.communicate()
     assert child.returncode == 0
