@@ -115,7 +115,7 @@ class Variation:
         text = text.replace("place: [pre, in], on_failure", f"place: [{self.place}], on_failure", 1)
         lines = f"min: {self.bound}, payout: true}}\n  - {{token: USDC, min: -200 USDC"
         text = text.replace("min: 0.9 WETH, payout: true", lines)
-        inner = "".join(f"        - {OPENINGS[name]}\n" for name in self.inside)
+        inner = "".join(f"        - {OPENINGS[name]}\n".replace("id: ", "id: inner_") for name in self.inside)
         text = text.replace("        - id: repay\n", inner + "        - id: repay\n")
         return text + "".join(f"  - {OPENINGS[name]}\n" for name in self.outside)
 
