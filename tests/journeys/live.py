@@ -109,18 +109,26 @@ def live_chain(folder: Path, *operators: Address) -> Iterator[LiveChain]:
         yield LiveChain(world, devnet, next_block, jobs)
 
 
-def granted(signer: SignerProcess, live: LiveChain, stage: Stage, notional_usd: int = 1_000_000) -> str:
+def granted(
+    signer: SignerProcess,
+    live: LiveChain,
+    stage: Stage,
+    *,
+    notional_usd: int = 1_000_000,
+    life_s: int = 3_600,
+    purpose: Purpose = Purpose.ACT,
+) -> str:
     """Have the signer load a capability for the strategies in ``stage``; return its id."""
     limits = Limits(
         notional_tx_usd_e6=notional_usd * USD,
         notional_day_usd_e6=100 * notional_usd * USD,
         at_risk_tx_usd_e6=1_000 * USD,
         at_risk_day_usd_e6=100_000 * USD,
-        tx_day=100,
+        tx_day=10_000,
         gas_limit_max=5_000_000,
         max_fee_wei=200 * 10**9,
         deadline_max_s=3_600,
-        life_s=3_600,
+        life_s=life_s,
     )
     capability = devnet_grant(
         live.record(),
@@ -128,7 +136,7 @@ def granted(signer: SignerProcess, live: LiveChain, stage: Stage, notional_usd: 
         live.jobs,
         holder=Holder(signer.ground.address, is_throw_away=True),
         stage=stage,
-        purpose=Purpose.ACT,
+        purpose=purpose,
         limits=limits,
         issuer_key=signer.ground.issuer,
         now_ms=time.time_ns() // 10**6,

@@ -48,8 +48,20 @@ def test_the_desk_lands_flash_arbitrage_and_the_leveraged_loop(whole: Result) ->
     assert strategies["v2-v3-arb"]["landed"] + strategies["v3-v2-arb"]["landed"] >= 1
     for loop in ("leverage-open", "leverage-close"):
         assert (strategies[loop]["intents"], strategies[loop]["landed"]) == (1, 1)
+    assert whole.summary["open_positions"] == []
     arbitrage = strategies["v2-v3-arb"]["value_after_gas_usd_e6"]
     assert arbitrage + strategies["v3-v2-arb"]["value_after_gas_usd_e6"] > 0
+
+
+def test_ended_between_opening_and_closing_the_position_stands_at_its_value(tmp_path: Path) -> None:
+    result = demo(tmp_path, stop_at=6)
+    assert result.summary["strategies"]["leverage-open"]["landed"] == 1
+    (position,) = result.summary["open_positions"]
+    worth, holds, owes = (position[f"{name}_usd_e6"] for name in ("value", "collateral", "debt"))
+    assert worth == holds - owes
+    assert 0 < owes < holds
+    spent = -result.summary["strategies"]["leverage-open"]["value_after_gas_usd_e6"]
+    assert 0.95 * spent < worth < 1.05 * spent, "what went in is still there"
 
 
 def test_every_step_of_a_landed_run_is_in_the_journal(whole: Result) -> None:
