@@ -263,18 +263,20 @@ def build_house(deploy: Callable[[FastWorld], Address] | None = None) -> House:
     for account in (DEPLOYER, OWNER, OPERATOR, GUARDIAN, RESCUER, STRANGER):
         world.set_balance(account, 100 * ETHER)
     executor = (deploy or _deploy_executor)(world)
-    a, b = sorted((_deploy(world, "token"), _deploy(world, "token")), key=lambda token: int(token, 16))
+    a, b = sorted(
+        (deploy_double(world, "token"), deploy_double(world, "token")), key=lambda token: int(token, 16)
+    )
     house = House(
         world,
         executor,
         a,
         b,
-        target=_deploy(world, "target"),
-        pool=_deploy(world, "pool_lender", a, b),
-        morpho=_deploy(world, "morpho_lender", a, b),
-        balancer=_deploy(world, "balancer_lender", a, b),
-        puppet=_deploy(world, "puppet"),
-        accomplice=_deploy(world, "puppet"),
+        target=deploy_double(world, "target"),
+        pool=deploy_double(world, "pool_lender", a, b),
+        morpho=deploy_double(world, "morpho_lender", a, b),
+        balancer=deploy_double(world, "balancer_lender", a, b),
+        puppet=deploy_double(world, "puppet"),
+        accomplice=deploy_double(world, "puppet"),
     )
     for holder in (house.target, house.pool, house.morpho, house.balancer):
         for token in (a, b):
@@ -314,7 +316,8 @@ def _deploy_executor(world: FastWorld) -> Address:
     )
 
 
-def _deploy(world: FastWorld, name: str, *arguments: Address) -> Address:
+def deploy_double(world: FastWorld, name: str, *arguments: Address) -> Address:
+    """Deploy one of ``contracts`` and return its address."""
     initcode = compile_contract(CONTRACTS / f"{name}.vy").initcode
     return world.deploy(initcode + encode_arguments(["address"] * len(arguments), arguments), sender=DEPLOYER)
 

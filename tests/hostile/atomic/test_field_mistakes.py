@@ -6,6 +6,7 @@ Where a property already holds the whole class, the case here is the shortest te
 from dataclasses import replace
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     KEEP,
@@ -69,6 +70,7 @@ def test_the_arbitrage_lands(house):
     assert run.delta == 50
 
 
+@attack("F1", "move the state between plan and inclusion")
 def test_guards_only_off_chain(house):
     """The state moves between plan and inclusion: the bound is on chain, so the run reverts there."""
     program = arbitrage(house, 60)
@@ -80,6 +82,7 @@ def test_guards_only_off_chain(house):
     assert house.refusal(arbitrage(house, 49)).revert.name == "DeltaTooLow"
 
 
+@attack("F2", "skip the step that a bound needs")
 def test_a_skip_can_not_starve_a_bound(house):
     """A CHECK skips the step that earns; what was to follow finds nothing, and the line says so."""
     earn = house.call(2, PUSH, house.a, 100)
@@ -89,6 +92,7 @@ def test_a_skip_can_not_starve_a_bound(house):
     house.run(house.program(Load.literal(0, 0, 1), skip, earn, lines=lines))
 
 
+@attack("F3", "call transferFrom of a listed token, look for a switch")
 def test_an_allow_list_by_address_with_an_off_switch(house):
     """No function takes an enforcement flag, and none but the delay widens the policy."""
     names = {entry["name"] for entry in executor_build().abi if entry["type"] == "function"}
@@ -97,12 +101,14 @@ def test_an_allow_list_by_address_with_an_off_switch(house):
     assert house.refusal(house.program(move)).rule == 1
 
 
+@attack("F4", "a fake pool as the lender")
 def test_a_lender_taken_from_user_input(house):
     """RouteProcessor2: the fake pool calls back with a loan that never was."""
     program = house.program(house.loan(1, FlashKind.UNISWAP_V3, lender=house.puppet))
     assert house.refusal(program).rule == 6
 
 
+@attack("F5", "ask a real lender to call us with the attacker's program")
 def test_a_callback_that_runs_an_unchecked_payload(house):
     """Dough: the attacker is the one who asks the lender, and names us as the receiver."""
     house.mint(house.a, LOAN)
@@ -116,6 +122,7 @@ def test_a_callback_that_runs_an_unchecked_payload(house):
     assert house.balance(house.a) == LOAN
 
 
+@attack("F7", "direct the executor's tokens by calling its callbacks")
 def test_a_callback_open_to_strangers(house):
     """0xbadc0de: whoever calls the callback directs what we hold."""
     house.mint(house.a, LOAN)
@@ -126,6 +133,7 @@ def test_a_callback_open_to_strangers(house):
     assert house.balance(house.a) == LOAN
 
 
+@attack("F8", "have the executor approve a contract of the attacker's")
 def test_attackers_that_were_approved(house):
     """jaredfromsubway: a bait has the bot approve a contract of the attacker's."""
     house.mint(house.a, LOAN)
@@ -135,6 +143,7 @@ def test_attackers_that_were_approved(house):
     assert house.refusal(bait).revert.name == "AllowanceLeft"
 
 
+@attack("F10 F15", "pull from the executor between runs")
 def test_a_trusted_spender_holds_nothing_between_runs(house):
     house.mint(house.a, LOAN)
     house.run(house.program(*house.pull(0, house.a, 10), lines=[Line(house.a, -10)]))
@@ -144,6 +153,7 @@ def test_a_trusted_spender_holds_nothing_between_runs(house):
     assert house.outcomes() == [False]
 
 
+@attack("F11", "step through an address whose code is gone")
 def test_calls_to_empty_addresses(house):
     house.allow(Change.policy(house.accomplice, selector(KEEP), Permission(call=True)))
     house.world.set_code(house.accomplice, b"")
@@ -151,6 +161,7 @@ def test_calls_to_empty_addresses(house):
     assert house.refusal(house.program(step)).rule == 4
 
 
+@attack("F14", "donate to the lender during the loan", stops="repaid and no more, donated or not")
 def test_repayment_by_exact_equality(house):
     """A donation to the lender during the loan must not stop it; nor may too much go back."""
     house.terms(house.balancer, fee_bps=5)
@@ -163,6 +174,7 @@ def test_repayment_by_exact_equality(house):
     assert house.balance(house.a, house.balancer) == before + 1 + 5
 
 
+@attack("F16", "fail in the third of four steps, three scopes deep")
 def test_an_error_that_names_the_wrong_step(house):
     """The index that was always 0: the third of four steps fails, three scopes deep."""
     op = house.call(63, PULL, house.a, 1)
@@ -174,6 +186,11 @@ def test_an_error_that_names_the_wrong_step(house):
     assert (error.tag, error.target, error.selector) == (63, house.target, selector(PULL))
 
 
+@attack(
+    "F17",
+    "capture, take and patch words beside each other",
+    stops="each word arrives where it was meant",
+)
 def test_an_extended_command_that_reads_the_wrong_word(house):
     """Words captured, taken and patched arrive where they were meant, and nowhere else."""
     source = house.call(0, ANSWER, 256, 1_000, capture=Capture(3, 5))
@@ -184,6 +201,11 @@ def test_an_extended_command_that_reads_the_wrong_word(house):
     assert kept == [1_002, 1_005]
 
 
+@attack(
+    "F19",
+    "skip the end of a program, to strand its gain",
+    stops="the payout is no op: it can not be skipped",
+)
 def test_cleanup_that_can_be_skipped(house):
     """Stranded tokens: the payout and the resets stand outside the program; no op reaches them."""
     lines = [Line(house.a, 0, payout=True)]
@@ -194,6 +216,7 @@ def test_cleanup_that_can_be_skipped(house):
     assert house.balance(house.a) == held
 
 
+@attack("F20", "run what was simulated", stops="deltas of both are equal")
 def test_a_dry_run_that_differs_from_the_run(house):
     """The same bytes, the same caller: simulate says what execute then does (P22 fuzzes it)."""
     program = arbitrage(house, 73)
@@ -202,6 +225,7 @@ def test_a_dry_run_that_differs_from_the_run(house):
     assert found.deltas[0] == run.delta == 73
 
 
+@attack("P4", "run with one entry of the minimal policy missing")
 def test_the_required_policy_lets_exactly_its_program_run(house):
     """A fresh executor given what ``required_policy`` says: it runs; one entry less, and it does not."""
     program = arbitrage(house, 50)
@@ -220,6 +244,7 @@ def test_the_required_policy_lets_exactly_its_program_run(house):
     assert other.refusal(unlisted).rule == 1
 
 
+@attack("P4", "schedule approve and transfer without their rules")
 @pytest.mark.parametrize("signature", ["approve(address,uint256)", "transfer(address,uint256)"])
 def test_a_token_function_is_never_allowed_without_its_bounds(house, signature):
     change = Change(ChangeKind.POLICY, policy_key(house.a, selector(signature)), 1)

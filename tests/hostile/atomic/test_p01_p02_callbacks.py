@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     GUARDIAN,
@@ -24,7 +25,7 @@ FUZZ = settings(
     max_examples=60,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -42,6 +43,7 @@ def test_an_honest_loan_works(house, kind):
     assert house.allowance(house.a, house.lender(kind)) == 0
 
 
+@attack("P1", "every account calls every callback with no loan under way")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("caller", [STRANGER, OPERATOR, OWNER, GUARDIAN, RESCUER])
 def test_p1_nobody_can_call_back_out_of_the_blue(house, kind, caller):
@@ -49,6 +51,7 @@ def test_p1_nobody_can_call_back_out_of_the_blue(house, kind, caller):
     assert house.refused_call(data, sender=caller) == "atomic: bad callback"
 
 
+@attack("P1", "an allowed lender that was not asked calls back")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p1_not_even_an_allowed_lender_that_was_not_asked(house, kind):
     house.allow(Change.lender(house.puppet, *FlashKind))
@@ -57,6 +60,7 @@ def test_p1_not_even_an_allowed_lender_that_was_not_asked(house, kind):
     assert house.reasons() == ["atomic: bad callback"]
 
 
+@attack("P1", "call back with fuzzed kind, caller, payload, amount and fee")
 @FUZZ
 @given(data=st.data())
 def test_p1_fuzzed_arguments_from_fuzzed_callers(house, data):
@@ -72,6 +76,7 @@ def test_p1_fuzzed_arguments_from_fuzzed_callers(house, data):
     assert house.state() == before
 
 
+@attack("P1 P2", "the lender that was asked answers by each kind's callback, having lent nothing")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("other", KINDS)
 def test_p1_p2_only_the_callback_of_the_kind_is_answered(house, kind, other):
@@ -91,6 +96,7 @@ def test_p1_p2_only_the_callback_of_the_kind_is_answered(house, kind, other):
         assert root.revert.name in ("DeltaTooLow", "AllowanceLeft")
 
 
+@attack("P1", "an accomplice of the lender calls back in its place")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p1_an_accomplice_can_not_call_back_in_the_lenders_place(house, kind):
     house.allow(Change.lender(house.puppet, kind), Change.lender(house.accomplice, kind))
@@ -119,6 +125,7 @@ WRONG = {
 }
 
 
+@attack("P2", "a lender calls back never, twice, or with other data, token, amount, initiator or side")
 @pytest.mark.parametrize(
     ("trick", "kind"), [(trick, kind) for trick, (kinds, _) in WRONG.items() for kind in kinds]
 )
@@ -128,6 +135,7 @@ def test_p2_a_lender_that_cheats_reverts_the_run(house, trick, kind):
     assert house.refusal(lending(house, kind, fee=5)).meaning == WRONG[trick][1]
 
 
+@attack("P2", "a lender asks a higher fee than was planned")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p2_a_higher_fee_than_planned_is_refused(house, kind):
     fee = 0 if kind is FlashKind.MORPHO_BLUE else 5
@@ -142,6 +150,7 @@ def test_p2_a_higher_fee_than_planned_is_refused(house, kind):
         assert (error.revert.name, error.revert.arguments) == ("FeeTooHigh", (("fee", 6), ("max", 5)))
 
 
+@attack("P2", "a lender lends nothing and wants to be repaid")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p2_nothing_lent_reverts_with_and_without_inventory(house, kind):
     house.terms(house.lender(kind), trick="lends nothing")
@@ -151,6 +160,7 @@ def test_p2_nothing_lent_reverts_with_and_without_inventory(house, kind):
     assert house.refusal(program).revert.name == "DeltaTooLow"
 
 
+@attack("P2", "a lender pulls less than it is owed, to keep the rest of its allowance")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p2_what_the_lender_leaves_is_found(house, kind):
     house.terms(house.lender(kind), trick="pulls less")
@@ -160,6 +170,7 @@ def test_p2_what_the_lender_leaves_is_found(house, kind):
         assert house.refusal(lending(house, kind)).revert.name == "AllowanceLeft"
 
 
+@attack("P2 F6", "after a loan inside its loan, the outer lender calls back once more")
 def test_p2_a_second_loan_inside_the_first_does_not_reopen_it(house):
     """The flag-as-proof finding: after an inner loan the outer lender calls back once more."""
     inner = house.loan(2, FlashKind.AAVE_V3, house.call(3, PUSH, house.a, 100))
@@ -185,6 +196,7 @@ def test_p2_the_scope_runs_once_for_one_loan_and_twice_for_two(house):
     assert house.read(house.target, "calls()", "uint256") == before + 3
 
 
+@attack("P2", "a lender hands over another program than the signed one")
 def test_p2_the_lender_can_not_hand_over_another_program(house):
     """The Dough case: the payload is not what the operator signed."""
     house.allow(Change.lender(house.puppet, FlashKind.AAVE_V3))
@@ -198,6 +210,16 @@ def test_p2_the_lender_can_not_hand_over_another_program(house):
     assert house.refusal(signed).meaning == "atomic: payload"
 
 
+@attack("P2", "call back with a list of nothing lent")
+@pytest.mark.parametrize("empty", range(3))
+def test_p2_a_callback_with_an_empty_list_is_refused_by_its_terms(house, empty):
+    lists = [[house.a], [AMOUNT], [0]]
+    lists[empty] = []
+    data = encode_call("receiveFlashLoan(address[],uint256[],uint256[],bytes)", *lists, b"")
+    assert house.refused_call(data, sender=STRANGER) == "atomic: terms"
+
+
+@attack("P1", "call a callback with garbage behind its arguments, or with none")
 def test_the_right_callback_with_garbage_behind_its_arguments_is_bound_too(house):
     data = callback(FlashKind.AAVE_V3, house, b"", amount=1) + b"garbage"
     assert house.refused_call(data, sender=STRANGER) == "reverted without data"

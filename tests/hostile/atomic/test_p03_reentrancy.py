@@ -5,6 +5,7 @@ through: the run reverts.
 """
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ETHER,
     OWNER,
@@ -70,7 +71,7 @@ ENTRIES = [
     "execute", "simulate", "unwind", "sweep", "sweep_nft", "pause", "tighten", "cancel", "apply", "schedule",
     "unpause", "offer_ownership", "owner's sweep", "accept_ownership",
 ]  # fmt: skip
-PLACES = ["target", "target in a scope", "token", "lender", "payout", "sweep"]
+PLACES = ["target", "target in a scope", "token", "lender", "payout", "sweep", "sweep of one"]
 
 
 def empower(house, role):
@@ -107,6 +108,9 @@ def enter(house, place):
         case "sweep":
             house.quirk(house.a, "hook", house.puppet)
             house.world.transact(house.executor, encode_sweep([house.a]), sender=RESCUER)
+        case "sweep of one":
+            data = encode_sweep_nft(house.puppet, 1)
+            house.world.transact(house.executor, data, sender=RESCUER)
 
 
 def loan_from_puppet(house):
@@ -133,6 +137,10 @@ def prepare(house, place):
         house.allow(Change.treasury(house.puppet))
 
 
+@attack(
+    "P3",
+    "target, token, lender or treasury enters each function during a run or sweep, and swallows the refusal",
+)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_p3_entering_during_a_run_is_refused_and_changes_nothing(house, place, entry):
@@ -163,6 +171,7 @@ def test_p3_the_same_call_is_heard_when_no_run_is_under_way(house, entry):
     assert "role" not in house.reasons()[-1]
 
 
+@attack("P3", "a target enters each function during a run, and lets the refusal through")
 @pytest.mark.parametrize("entry", ENTRIES)
 def test_p3_a_refusal_that_is_not_swallowed_reverts_the_run(house, entry):
     role, data = entries(house)[entry]
@@ -172,8 +181,9 @@ def test_p3_a_refusal_that_is_not_swallowed_reverts_the_run(house, entry):
     assert (error.tag, error.root.meaning) == (7, "atomic: locked")
 
 
+@attack("P3", "target, token or treasury calls back from inside a run")
 @pytest.mark.parametrize("kind", list(FlashKind))
-@pytest.mark.parametrize("place", ["target", "target in a scope", "token", "payout", "sweep"])
+@pytest.mark.parametrize("place", ["target", "target in a scope", "token", "payout", "sweep", "sweep of one"])
 def test_p3_callbacks_from_inside_are_refused(house, place, kind):
     prepare(house, place)
     house.allow(Change.lender(house.puppet, *FlashKind))
@@ -183,6 +193,7 @@ def test_p3_callbacks_from_inside_are_refused(house, place, kind):
     assert set(house.reasons()) == {"atomic: bad callback"}
 
 
+@attack("P3", "a token calls out while the lender pulls, into callback and sweep")
 def test_p3_a_hook_on_repayment_finds_the_scope_closed(house):
     """The token calls out while the lender pulls: no second scope, no admin, no run."""
     house.quirk(house.a, "hook", house.puppet)
@@ -200,6 +211,7 @@ def test_p3_a_hook_on_repayment_finds_the_scope_closed(house):
     assert house.balance(house.a) == AMOUNT
 
 
+@attack("P3", "send ETH between runs, call a function that does not exist")
 def test_ether_is_taken_from_weth_and_during_a_run_alone(house):
     assert house.refused_call(b"", sender=OWNER, value=1) == "atomic: unknown call"
     assert house.refused_call(encode_call("nothing()"), sender=OWNER) == "atomic: unknown call"

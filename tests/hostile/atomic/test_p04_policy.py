@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     CALL,
@@ -42,7 +43,7 @@ FUZZ = settings(
     max_examples=120,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -60,6 +61,7 @@ def denied(house, program):
     return error.rule
 
 
+@attack("P4", "call a function without its entry or flag, to three scopes deep")
 @pytest.mark.parametrize("depth", range(4))
 @pytest.mark.parametrize(
     ("signature", "change"),
@@ -76,12 +78,14 @@ def test_p4_rule_1_without_entry_or_flag_nothing_is_called(house, depth, signatu
     assert (error.rule, error.tag, error.selector) == (1, 7, selector(signature))
 
 
+@attack("P4", "approve a token without entry")
 def test_p4_rule_1_approve_needs_the_tokens_entry(house):
     house.world.transact(house.executor, encode_tighten([Change.approval(house.a).removed()]), sender=OWNER)
     assert denied(house, house.program(Approve(0, house.a, house.target, 0))) == 1
     house.run(house.program(Approve(0, house.b, house.target, 0)))
 
 
+@attack("P4", "send value where the entry has no bit for it")
 @pytest.mark.parametrize("is_read", [False, True])
 def test_p4_rule_2_value_needs_its_bit_and_never_goes_with_a_read(house, is_read):
     op = house.call(0, LOOK if is_read else PUSH, *([0, 0] if is_read else [house.a, 0]), is_read=is_read)
@@ -92,6 +96,7 @@ def test_p4_rule_2_value_needs_its_bit_and_never_goes_with_a_read(house, is_read
     assert denied(house, bytes(raw)) == 2
 
 
+@attack("P4", "send value with a READ")
 def test_p4_rule_2_a_read_sends_no_value_though_its_entry_has_the_bit(house):
     both = Permission(call=True, read=True, value=True)
     house.allow(Change.policy(house.target, selector(LOOK), both))
@@ -108,6 +113,7 @@ def test_p4_rule_2_value_is_sent_where_it_is_allowed(house):
     assert house.world.balance(house.target) == before + 5
 
 
+@attack("P4", "use an entry one second after it expired")
 def test_p4_rule_3_an_entry_expires(house):
     now = house.world.block().timestamp
     timed = Permission(call=True, expires_at_s=now + 100)
@@ -118,6 +124,7 @@ def test_p4_rule_3_an_entry_expires(house):
     assert denied(house, program) == 3
 
 
+@attack("P4", "call a listed address that has lost its code")
 @pytest.mark.parametrize("is_read", [False, True])
 def test_p4_rule_4_an_address_that_lost_its_code_is_not_called_in_vain(house, is_read):
     """The Furucombo class: a call to nothing succeeds, and the program goes on as if it had acted."""
@@ -127,6 +134,7 @@ def test_p4_rule_4_an_address_that_lost_its_code_is_not_called_in_vain(house, is
     assert denied(house, house.program(op)) == 4
 
 
+@attack("P4", "approve a spender that is not listed")
 def test_p4_rule_5_only_listed_spenders_are_approved(house):
     for spender in (STRANGER, house.puppet, house.executor, house.pool):
         error = house.refusal(house.program(Approve(0, house.a, spender, 0)))
@@ -139,6 +147,7 @@ def test_p4_rule_5_only_listed_spenders_are_approved(house):
     assert denied(house, house.program(Approve(0, house.a, house.puppet, 0))) == 5
 
 
+@attack("P4", "borrow from a stranger, or from a lender of another kind")
 @pytest.mark.parametrize("kind", list(FlashKind))
 def test_p4_rule_6_a_lender_is_allowed_kind_by_kind(house, kind):
     """The RouteProcessor2 case: a fake pool is no lender; nor is a real one of another kind."""
@@ -149,6 +158,7 @@ def test_p4_rule_6_a_lender_is_allowed_kind_by_kind(house, kind):
         assert (error.rule, error.tag, error.target) == (6, 3, lender)
 
 
+@attack("P4", "name a kind of loan that does not exist")
 @pytest.mark.parametrize("kind", [0, 6, 7, 159, 160, 255])
 def test_p4_rule_6_kinds_that_do_not_exist_have_no_lender(house, kind):
     house.allow(Change.lender(house.puppet, *FlashKind))
@@ -157,6 +167,7 @@ def test_p4_rule_6_kinds_that_do_not_exist_have_no_lender(house, kind):
     assert denied(house, bytes(raw)) == 6
 
 
+@attack("P4", "run the same bytes after their entry was removed")
 def test_p4_policy_is_read_when_the_call_is_made(house):
     """Removed between two runs of the same bytes: the second is refused."""
     program = house.program(house.call(0, KEEP, 1, 2))
@@ -166,6 +177,7 @@ def test_p4_policy_is_read_when_the_call_is_made(house):
     assert denied(house, program) == 1
 
 
+@attack("P4", "call, then schedule, transferFrom of a listed token")
 def test_p4_a_listed_token_is_still_not_moved_by_another_right(house):
     """The allow-list by address: the token is listed, transferFrom on it is not, and never can be."""
     move = Call(0, house.a, encode_call(FROM, OWNER, house.executor, 1))
@@ -174,6 +186,7 @@ def test_p4_a_listed_token_is_still_not_moved_by_another_right(house):
     assert house.refused_call(encode_schedule([wanted]), sender=OWNER) == "atomic: inadmissible"
 
 
+@attack("P4", "schedule each of the fifteen forbidden functions")
 @pytest.mark.parametrize("function", FORBIDDEN_CALLS, ids=FORBIDDEN_CALLS.values())
 @pytest.mark.parametrize("word", [1, 3, 5, 17, 0x2010000000000000001])
 def test_p4_forbidden_functions_are_refused_with_any_word(house, function, word):
@@ -204,6 +217,7 @@ words = st.builds(
 )
 
 
+@attack("P4", "schedule fuzzed policy words: reserved bits, odd rules, no code, the executor")
 @FUZZ
 @given(target=targets, function=functions, word=words | st.integers(0, 2**256 - 1))
 def test_p4_the_contract_admits_exactly_what_the_codec_calls_admissible(house, target, function, word):
@@ -212,6 +226,7 @@ def test_p4_the_contract_admits_exactly_what_the_codec_calls_admissible(house, t
     agree(house, change)
 
 
+@attack("P4", "schedule fuzzed changes of every other kind")
 @FUZZ
 @given(
     kind=st.sampled_from([kind for kind in ChangeKind if kind is not ChangeKind.POLICY]),
@@ -247,6 +262,7 @@ def agree(house, change):
         assert why is None, (change, why)
 
 
+@attack("P4", "call an address that an earlier step answered")
 def test_p4_what_the_target_captured_is_not_reached_without_policy(house):
     """A step may not smuggle a call by what an earlier step returned."""
     sneak = Call(1, house.puppet, encode_call(PULL, house.a, 1))
@@ -259,6 +275,7 @@ def test_p4_a_refused_step_names_its_reason(house):
     assert (error.tag, error.target, error.selector) == (4, house.target, selector(REFUSE))
 
 
+@attack("P6", "call a function whose rule looks for a word that no data has")
 def test_p4_a_rule_on_a_word_that_no_data_has_blocks_the_function(house):
     beyond = Permission(call=True, rules=(ArgumentRule(RuleKind.EXECUTOR, 254),))
     house.allow(Change.policy(house.target, selector(KEEP), beyond))

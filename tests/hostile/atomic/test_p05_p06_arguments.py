@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import KEEP, OWNER, STRANGER, TREASURY
 
-from tidegate.chain import selector
+from tidegate.chain import address, selector
 from tidegate.venues.executor import (
     ArgumentRule,
     Call,
@@ -22,7 +23,7 @@ FUZZ = settings(
     max_examples=150,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 OPS_AT = 32 + 64
 KEEP_STEP = 28 + 68
@@ -58,6 +59,7 @@ def test_p5_patches_write_whole_argument_words_last_listed_first(house, patches,
         assert house.state() == before
 
 
+@attack("P5", "patch a word that is not wholly inside the data")
 @pytest.mark.parametrize("length", [4, 5, 35, 36, 67, 68])
 @pytest.mark.parametrize("word", [0, 1, 2])
 def test_p5_a_patch_fits_into_the_data_or_reverts(house, length, word):
@@ -103,6 +105,7 @@ def number(account):
     return int(account, 16)
 
 
+@attack("P6", "name another recipient than the executor")
 def test_p6_the_executor_itself_and_nobody_else(house):
     guard(house, ArgumentRule(RuleKind.EXECUTOR, 0))
     me = number(house.executor)
@@ -111,6 +114,7 @@ def test_p6_the_executor_itself_and_nobody_else(house):
         assert accepts(house, wrong, 0) == 16
 
 
+@attack("P6", "name another recipient than executor and treasury")
 def test_p6_the_executor_or_the_treasury(house):
     guard(house, ArgumentRule(RuleKind.RECIPIENT, 1))
     for right in (number(house.executor), number(TREASURY)):
@@ -122,6 +126,7 @@ def test_p6_the_executor_or_the_treasury(house):
     assert accepts(house, 0, number(STRANGER)) is True
 
 
+@attack("P6", "name a token outside the asset set, or dirty its upper bits")
 def test_p6_assets(house):
     guard(house, ArgumentRule(RuleKind.ASSET, 0))
     assert accepts(house, number(house.a), 0) == 16
@@ -129,10 +134,14 @@ def test_p6_assets(house):
     assert accepts(house, number(house.a), 0) is True
     assert accepts(house, number(house.a) | 1 << 160, 0) == 16
     assert accepts(house, number(house.b), 0) == 16
+    last = address(2**160 - 1)
+    house.allow(Change.asset(last))
+    assert accepts(house, number(last), 0) is True
     house.world.transact(house.executor, encode_tighten([Change.asset(house.a).removed()]), sender=OWNER)
     assert accepts(house, number(house.a), 0) == 16
 
 
+@attack("P6", "go over a cap, or use one that was never set")
 def test_p6_caps_block_until_they_are_set(house):
     guard(house, ArgumentRule(RuleKind.CAP, 1, 77))
     assert accepts(house, 0, 0) == 16
@@ -144,6 +153,7 @@ def test_p6_caps_block_until_they_are_set(house):
     assert accepts(house, 0, 0) == 16
 
 
+@attack("P6", "move an ABI offset, to hide the true recipient")
 @pytest.mark.parametrize("offset", [0, 32, 64, 4064])
 def test_p6_a_pinned_offset_can_not_be_moved(house, offset):
     """A moved tuple offset would hide the true recipient behind a decoy."""
@@ -153,6 +163,7 @@ def test_p6_a_pinned_offset_can_not_be_moved(house, offset):
         assert accepts(house, moved, 0) == 16
 
 
+@attack("P6", "break each of twelve rules in turn")
 def test_p6_each_of_twelve_rules_is_judged_and_named(house):
     guard(house, *(ArgumentRule(RuleKind.PIN, place % 2, 32 * (place % 2)) for place in range(12)))
     assert accepts(house, 0, 32) is True
@@ -163,6 +174,7 @@ def test_p6_each_of_twelve_rules_is_judged_and_named(house):
     assert accepts(house, 0, 0) == 16 + 11
 
 
+@attack("P6", "patch the word after a rule would have judged it")
 def test_p6_rules_are_judged_after_the_patches(house):
     guard(house, ArgumentRule(RuleKind.EXECUTOR, 0), ArgumentRule(RuleKind.CAP, 1, 64))
     house.allow(Change.cap(64, 10))
@@ -173,6 +185,7 @@ def test_p6_rules_are_judged_after_the_patches(house):
     assert accepts(house, me, 5, patches=[(1, 11)]) == 17
 
 
+@attack("P6", "send data too short for the word that a rule judges")
 @pytest.mark.parametrize("length", [4, 35, 36, 67])
 def test_p6_short_data_is_denied_where_a_rule_looks_for_a_word(house, length):
     guard(house, ArgumentRule(RuleKind.PIN, 1, 0))

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import PULL, PULLED, PUSH, TRICKS, Action
 
 from tidegate.chain import encode_call
@@ -25,6 +26,7 @@ def test_p7_what_is_pulled_whole_leaves_nothing(house, zero_after):
     assert set(left(house)) == {0}
 
 
+@attack("P7", "pull less than was approved")
 def test_p7_a_rest_is_found_or_reset(house):
     house.mint(house.a, 100)
     rest = (Load.literal(0, 0, 100), Approve(1, house.a, house.target, 0), house.call(2, PULL, house.a, 99))
@@ -39,6 +41,7 @@ def test_p7_a_rest_is_found_or_reset(house):
     assert set(left(house)) == {0}
 
 
+@attack("P7", "leave an allowance in a scope for a later frame")
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_p7_a_rest_is_found_in_the_frame_that_left_it(house, depth):
     """The check stands at the end of each frame, so the outer one can not repair the inner."""
@@ -51,6 +54,7 @@ def test_p7_a_rest_is_found_in_the_frame_that_left_it(house, depth):
     assert house.refusal(program).revert.name == "AllowanceLeft"
 
 
+@attack("P7", "pull as a lender once the loan is over")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p7_the_lender_is_left_nothing(house, kind):
     house.terms(house.lender(kind), fee_bps=30)
@@ -59,6 +63,7 @@ def test_p7_the_lender_is_left_nothing(house, kind):
     assert set(left(house)) == {0}
 
 
+@attack("P7", "be lender and spender of one token, to keep the rest")
 @pytest.mark.parametrize("kind", PULLED)
 def test_p7_a_lender_that_is_also_a_spender_is_left_nothing_either(house, kind):
     """Approved by a step and by the repayment: the second sets, it does not add."""
@@ -72,6 +77,7 @@ def test_p7_a_lender_that_is_also_a_spender_is_left_nothing_either(house, kind):
     house.run(house.program(Load.literal(0, 0, AMOUNT), house.loan(3, kind)))
 
 
+@attack("P7", "borrow a token whose allowance never falls")
 @pytest.mark.parametrize("kind", PULLED)
 def test_p7_a_token_whose_allowance_stays_is_not_borrowed(house, kind):
     house.quirk(house.a, "sticky")
@@ -79,6 +85,7 @@ def test_p7_a_token_whose_allowance_stays_is_not_borrowed(house, kind):
     assert house.refusal(program).revert.name == "AllowanceLeft"
 
 
+@attack("P7", "approve a token whose allowance never falls")
 def test_p7_a_token_whose_allowance_stays_needs_the_reset(house):
     house.quirk(house.a, "sticky")
     house.mint(house.a, 10)
@@ -90,6 +97,7 @@ def test_p7_a_token_whose_allowance_stays_needs_the_reset(house):
     assert set(left(house)) == {0}
 
 
+@attack("P7", "take, after a run, what it may have left approved")
 def test_p7_nothing_is_left_for_the_next_one_to_take(house):
     """The standing approvals of Furucombo: after a run the spender can pull nothing."""
     house.mint(house.a, 100)
@@ -107,6 +115,7 @@ def test_p7_nothing_is_left_for_the_next_one_to_take(house):
     assert house.balance(house.a) == 100
 
 
+@attack("P7", "make a ninth approval, that no end of frame would check")
 def test_p7_nine_approvals_in_a_frame_are_too_many(house):
     eight = [Approve(tag, house.a, house.target, 0) for tag in range(8)]
     program = assemble(house.program(*eight))
@@ -116,11 +125,12 @@ def test_p7_nine_approvals_in_a_frame_are_too_many(house):
     assert house.refusal(program + bytes(ninth)).meaning == "atomic: malformed"
 
 
+@attack("P7", "fuzz approvals and pulls for an allowance that is left")
 @settings(
     max_examples=80,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     steps=st.lists(

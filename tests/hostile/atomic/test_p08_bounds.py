@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     KEEP,
@@ -40,7 +41,7 @@ FUZZ = settings(
     max_examples=120,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
@@ -50,6 +51,7 @@ def too_low(house, program, token, delta, floor, **call):
     assert error.revert.arguments == (("token", token), ("delta", delta), ("floor", floor))
 
 
+@attack("P8", "gain one unit less than the floor")
 @pytest.mark.parametrize(("gain", "floor", "lands"), [(100, 100, True), (100, 101, False), (0, 1, False)])
 def test_p8_a_floor_of_a_gain(house, gain, floor, lands):
     program = house.program(house.call(0, PUSH, house.a, gain), lines=[Line(house.a, floor)])
@@ -59,6 +61,7 @@ def test_p8_a_floor_of_a_gain(house, gain, floor, lands):
         too_low(house, program, house.a, gain, floor)
 
 
+@attack("P8", "spend one unit more than the floor")
 @pytest.mark.parametrize(("spent", "floor", "lands"), [(100, -100, True), (100, -99, False), (0, 0, True)])
 def test_p8_a_floor_of_a_spend(house, spent, floor, lands):
     house.mint(house.a, 1_000)
@@ -69,6 +72,7 @@ def test_p8_a_floor_of_a_spend(house, spent, floor, lands):
         too_low(house, program, house.a, -spent, floor)
 
 
+@attack("P8", "pass off the call's own ETH as a gain")
 def test_p8_ether_counts_what_came_with_the_call(house):
     spend = (Load.literal(0, 0, 60), house.call(1, KEEP, 0, 0, value_register=0))
     program = house.program(*spend, lines=[Line(ZERO_ADDRESS, -60)])
@@ -80,6 +84,7 @@ def test_p8_ether_counts_what_came_with_the_call(house):
     too_low(house, house.program(lines=[Line(ZERO_ADDRESS, 1)]), ZERO_ADDRESS, 0, 1, value=100)
 
 
+@attack("P8", "break a later bound after an earlier line's payout")
 def test_p8_lines_are_judged_in_their_order_before_anything_is_paid_out(house):
     """A gain in the first line is not paid while the second falls short."""
     lines = [Line(house.a, 0, payout=True), Line(house.b, 1)]
@@ -87,6 +92,7 @@ def test_p8_lines_are_judged_in_their_order_before_anything_is_paid_out(house):
     assert house.balance(house.a, TREASURY) == 0
 
 
+@attack("P8", "pass off what was there before as a gain")
 def test_p8_a_donation_during_the_run_is_a_gain_and_before_it_is_not(house):
     house.mint(house.a, 10)
     donate = encode_call("mint(address,uint256)", house.executor, 10)
@@ -96,6 +102,7 @@ def test_p8_a_donation_during_the_run_is_a_gain_and_before_it_is_not(house):
     too_low(house, house.program(lines=[Line(house.a, 1)]), house.a, 0, 1)
 
 
+@attack("P8", "count a transfer to the executor itself as a gain")
 def test_p8_a_transfer_to_oneself_gains_nothing(house):
     house.mint(house.a, 500)
     to_self = Call(0, house.a, encode_call(TRANSFER, house.executor, 500))
@@ -111,6 +118,7 @@ def test_p8_the_first_lines_delta_is_what_the_event_says(house):
     assert run.program_hash == program_hash(assemble(program))
 
 
+@attack("P8", "have more than the gain paid out")
 @pytest.mark.parametrize("token_name", ["a", "eth"])
 def test_p8_the_payout_is_the_gain_and_no_more(house, token_name):
     token = ZERO_ADDRESS if token_name == "eth" else house.a
@@ -127,12 +135,23 @@ def test_p8_the_payout_is_the_gain_and_no_more(house, token_name):
     assert house.balance(token) == held
 
 
+@attack("P8", "have a loss paid out to the treasury")
 def test_p8_a_loss_is_not_paid_out(house):
     house.mint(house.a, 100)
     house.run(house.program(*house.pull(0, house.a, 30), lines=[Line(house.a, -30, payout=True)]))
     assert (house.balance(house.a), house.balance(house.a, TREASURY)) == (70, 0)
 
 
+def test_p8_nothing_is_sent_where_nothing_was_gained(house):
+    house.allow(Change.treasury(house.puppet))
+    house.teach(Action(house.a, b""))
+    house.run(house.program(lines=[Line(ZERO_ADDRESS, 0, payout=True)]))
+    assert house.outcomes() == []  # the treasury was not even called
+    house.run(house.program(house.call(0, PAY, 5), lines=[Line(ZERO_ADDRESS, 0, payout=True)]))
+    assert len(house.outcomes()) == 1
+
+
+@attack("P8", "let the treasury refuse ETH")
 def test_p8_a_treasury_that_refuses_ether_reverts_the_run_until_payout_is_dropped(house):
     house.send(house.puppet, "refuse_ether(bool)", True)
     house.allow(Change.treasury(house.puppet))
@@ -142,6 +161,7 @@ def test_p8_a_treasury_that_refuses_ether_reverts_the_run_until_payout_is_droppe
     house.run(house.program(gain, lines=[Line(ZERO_ADDRESS, 0)]))
 
 
+@attack("P8", "block the treasury in a token")
 def test_p8_a_token_that_blocks_the_treasury_reverts_the_payout_alone(house):
     house.quirk(house.a, "unpayable", TREASURY)
     gain = house.call(0, PUSH, house.a, 5)
@@ -152,6 +172,7 @@ def test_p8_a_token_that_blocks_the_treasury_reverts_the_payout_alone(house):
     house.run(house.program(gain, lines=[Line(house.a, 0)]))
 
 
+@attack("P8", "fuzz flows, floors, duplicates and payouts")
 @FUZZ
 @given(
     pushed=st.tuples(st.integers(0, 1_000), st.integers(0, 1_000)),
@@ -208,6 +229,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@attack("F12", "every op, fuzzed, between CHECK and settlement")
 @FUZZ
 @given(order=st.lists(st.sampled_from(NAMES), max_size=5, unique=True))
 def test_p8_no_later_op_takes_a_bound_back(house, order):

@@ -4,6 +4,7 @@ The locked half of the matrix is P3: during a run nobody may do anything.
 """
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     DEPLOYER,
@@ -107,6 +108,7 @@ def prepare(house):
     house.world.set_balance(ACTORS["offered"], ETHER)
 
 
+@attack("P9 P10", "every account calls every function, unlocked and paused")
 @pytest.mark.parametrize("paused", [False, True])
 @pytest.mark.parametrize("actor", ACTORS)
 @pytest.mark.parametrize("function", MAY)
@@ -123,6 +125,7 @@ def test_p9_p10_each_function_is_for_its_roles(house, function, actor, paused):
         assert answer == "done"
 
 
+@attack("P9", "the deployer calls every function")
 def test_p9_the_deployer_holds_nothing(house):
     """Whoever deploys is a stranger from the first block."""
     prepare(house)
@@ -130,6 +133,7 @@ def test_p9_the_deployer_holds_nothing(house):
         assert house.refused_call(calldata(house, function), sender=DEPLOYER) == "atomic: role"
 
 
+@attack("P9", "schedule a second role for anyone who has one")
 @pytest.mark.parametrize("account", [OWNER, OPERATOR, GUARDIAN, RESCUER])
 @pytest.mark.parametrize("role", list(Role))
 def test_p9_nobody_gets_a_second_role(house, account, role):
@@ -137,6 +141,7 @@ def test_p9_nobody_gets_a_second_role(house, account, role):
     assert house.refused_call(wanted, sender=OWNER) == "atomic: inadmissible"
 
 
+@attack("P9", "apply a second role to one address")
 def test_p9_a_role_that_was_taken_meanwhile_blocks_the_scheduled_one(house):
     one, other = Change.role(STRANGER, Role.OPERATOR), Change.role(STRANGER, Role.RESCUER)
     house.world.transact(house.executor, encode_schedule([one, other]), sender=OWNER)
@@ -144,6 +149,7 @@ def test_p9_a_role_that_was_taken_meanwhile_blocks_the_scheduled_one(house):
     assert house.refused_call(encode_apply([other]), sender=OWNER) == "atomic: inadmissible"
 
 
+@attack("P9", "offer ownership to a holder of a role, accept what was not offered")
 def test_p9_ownership_goes_to_an_account_without_role_in_two_steps(house):
     for holder in (OPERATOR, GUARDIAN, RESCUER):
         offer = encode_offer_ownership(holder)
@@ -157,12 +163,14 @@ def test_p9_ownership_goes_to_an_account_without_role_in_two_steps(house):
     assert house.refused_call(again, sender=STRANGER) == "atomic: role"
 
 
+@attack("P9", "take ownership while holding a role")
 def test_p9_a_role_given_to_the_offered_account_stops_the_hand_over(house):
     house.world.transact(house.executor, encode_offer_ownership(STRANGER), sender=OWNER)
     house.allow(Change.role(STRANGER, Role.GUARDIAN))
     assert house.refused_call(encode_accept_ownership(), sender=STRANGER) == "atomic: inadmissible"
 
 
+@attack("P9", "accept an offer that was withdrawn")
 def test_p9_an_offer_is_taken_back(house):
     house.world.transact(house.executor, encode_offer_ownership(STRANGER), sender=OWNER)
     house.world.transact(house.executor, encode_offer_ownership(ZERO_ADDRESS), sender=OWNER)
@@ -170,6 +178,7 @@ def test_p9_an_offer_is_taken_back(house):
     assert house.view("owner", "address") == OWNER
 
 
+@attack("P9", "give the new owner a role beside")
 def test_p9_the_new_owner_can_hold_no_role_while_it_owns(house):
     house.world.transact(house.executor, encode_offer_ownership(STRANGER), sender=OWNER)
     house.world.transact(house.executor, encode_accept_ownership(), sender=STRANGER)
@@ -180,6 +189,7 @@ def test_p9_the_new_owner_can_hold_no_role_while_it_owns(house):
     )
 
 
+@attack("P9", "a guardian removes a guardian or a rescuer")
 @pytest.mark.parametrize("holder", [GUARDIAN, RESCUER])
 def test_p9_a_guardian_removes_operators_and_no_other_role(house, holder):
     house.allow(Change.role(STRANGER, Role.GUARDIAN))
@@ -193,6 +203,7 @@ def test_p9_a_guardian_removes_operators_and_no_other_role(house, holder):
     assert house.view("roles", "uint256", holder) == 0
 
 
+@attack("P10", "run while paused")
 def test_p10_a_halt_never_blocks_an_exit(house):
     house.mint(house.a, 70)
     house.world.set_balance(house.executor, 9)
@@ -207,6 +218,7 @@ def test_p10_a_halt_never_blocks_an_exit(house):
     house.run(house.program())
 
 
+@attack("P10", "unpause as a guardian")
 def test_p10_pause_and_unpause_twice_is_the_same(house):
     for _ in range(2):
         house.world.transact(house.executor, encode_pause(), sender=GUARDIAN)
@@ -217,6 +229,7 @@ def test_p10_pause_and_unpause_twice_is_the_same(house):
     assert house.view("treasury", "address") == TREASURY
 
 
+@attack("P9", "the rescuer unwinds outside policy and bounds")
 def test_the_rescuer_is_under_the_same_policy_and_bounds(house):
     house.mint(house.a, 10)
     beyond = house.program(*house.pull(0, house.a, 10), lines=[Line(house.a, -9)])
@@ -225,6 +238,7 @@ def test_the_rescuer_is_under_the_same_policy_and_bounds(house):
     assert house.refusal(unlisted, sender=RESCUER).rule == 1
 
 
+@attack("P10", "block a sweep by a token that fails")
 def test_sweep_takes_sixteen_and_a_bad_token_stops_only_its_own_batch(house):
     house.mint(house.a, 5)
     house.mint(house.b, 5)
@@ -239,6 +253,7 @@ def test_sweep_takes_sixteen_and_a_bad_token_stops_only_its_own_batch(house):
     assert house.refused_call(too_many, sender=RESCUER) == "reverted without data"
 
 
+@attack("P9", "deploy with nobody, or with one person twice, in power")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -267,6 +282,18 @@ def test_everyone_named_holds_power_from_the_first_block(house):
     assert (house.view("version", "uint256"), house.view("guarded_count", "uint256")) == (1, 0)
 
 
+@attack("P9", "name a fifth guardian")
+def test_four_guardians_are_named_and_no_fifth(house):
+    given = {"owner": OWNER, "treasury": TREASURY, "weth": WETH, "deployer": STRANGER}
+    named = [address(0xF0 + place) for place in range(5)]
+    right = deploy_executor(house.world, guardians=named[:4], **given)
+    assert all(house.read(right, "roles(address)", "uint256", each) == Role.GUARDIAN for each in named[:4])
+    with pytest.raises(WorldReverted) as caught:
+        deploy_executor(house.world, guardians=named, **given)
+    assert caught.value.data == b""
+
+
+@attack("P9", "send a program whose header does not hold")
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -283,6 +310,7 @@ def test_the_header_is_checked(house, fields, reason):
         assert house.refusal(program).meaning == reason
 
 
+@attack("P9", "send a program too early, too late")
 def test_deadline_and_not_before_count_their_own_second(house):
     now = house.world.block().timestamp
     program = house.program(deadline=now + 10, not_before=now + 10)
@@ -292,12 +320,14 @@ def test_deadline_and_not_before_count_their_own_second(house):
     assert house.refusal(program).meaning == "atomic: expired"
 
 
+@attack("P9", "send another chain's program")
 def test_another_chains_program_is_refused(house):
     raw = bytearray(assemble(house.program()))
     raw[27] ^= 1
     assert house.refusal(bytes(raw)).meaning == "atomic: chain"
 
 
+@attack("P9", "send a run a second time")
 def test_a_run_id_is_used_once_for_ever(house):
     program = house.program(run_id=b"\7" * 32)
     failing = house.program(lines=[Line(house.a, 1)], run_id=b"\7" * 32)
@@ -311,6 +341,11 @@ def test_a_run_id_is_used_once_for_ever(house):
         house.run(house.program())
 
 
+@attack(
+    "F3",
+    "look for a function that no role matrix knows",
+    stops="the ABI has the functions of the matrix and no other",
+)
 def test_no_function_has_a_selector_that_nobody_knows(house):
     """The whole interface is known; there is no way in beside it."""
     callable_names = {entry["name"] for entry in executor_build().abi if entry["type"] == "function"}

@@ -1,6 +1,7 @@
 """P12: results of every size, accounts without code, huge reverts, gas burners."""
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     BURN_GAS,
@@ -38,6 +39,7 @@ def answering(house, size, word, *, is_read=False):
     return house.program(house.call(0, signature, size, 100, is_read=is_read, capture=Capture(3, word)))
 
 
+@attack("P12", "answer 0, 31, 33 or 10,000 bytes where a word is captured")
 @pytest.mark.parametrize("is_read", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 31, 32, 33, 64, 255, 256, 257, 10_000])
 @pytest.mark.parametrize("word", [0, 1, 7])
@@ -50,6 +52,7 @@ def test_p12_a_word_is_captured_whole_or_the_run_reverts(house, size, word, is_r
         assert (error.revert.name, error.tag) == ("StepFailed", 0)
 
 
+@attack("P12", "take a word of another frame's result")
 def test_p12_take_reads_the_last_result_of_its_own_frame(house):
     first = house.call(0, ANSWER, 256, 100)
     second = house.call(1, ANSWER, 64, 200)
@@ -65,6 +68,7 @@ def test_p12_take_reads_the_last_result_of_its_own_frame(house):
     assert house.simulate(after).registers[0] == 100
 
 
+@attack("F11", "step through an address without code")
 @pytest.mark.parametrize("is_read", [False, True])
 def test_p12_an_account_without_code_is_not_called(house, is_read):
     """Its call would succeed with nothing: the Furucombo class."""
@@ -78,6 +82,7 @@ def test_p12_an_empty_result_of_code_is_fine(house):
     house.run(house.program(house.call(0, ANSWER, 0, 0), house.call(1, PUSH, house.a, 1)))
 
 
+@attack("P12", "revert with up to 10,000 bytes")
 @pytest.mark.parametrize("size", [0, 4, 31, 32, 256, 257, 10_000])
 def test_p12_a_reverting_step_reports_at_most_256_bytes(house, size):
     error = house.refusal(house.program(house.call(9, REFUSE, size, 1)))
@@ -86,6 +91,7 @@ def test_p12_a_reverting_step_reports_at_most_256_bytes(house, size):
     assert (error.target, error.selector) == (house.target, selector(REFUSE))
 
 
+@attack("P12", "burn the step's gas")
 def test_p12_a_gas_burner_takes_its_63_64ths_and_reverts_the_run(house):
     program = house.program(house.call(5, BURN_GAS))
     with pytest.raises(WorldReverted) as caught:
@@ -96,6 +102,7 @@ def test_p12_a_gas_burner_takes_its_63_64ths_and_reverts_the_run(house):
     assert (error.revert.name, error.tag, error.cause.revert.kind) == ("StepFailed", 5, "empty")
 
 
+@attack("P12", "burn all gas, to leave none for the report")
 def test_p12_a_burner_that_leaves_too_little_to_report_still_reverts(house):
     deep = house.loan(1, FlashKind.MORPHO_BLUE, house.loan(2, FlashKind.AAVE_V3, house.call(5, BURN_GAS)))
     before = house.state()
@@ -106,6 +113,7 @@ def test_p12_a_burner_that_leaves_too_little_to_report_still_reverts(house):
     assert house.state() == before
 
 
+@attack("P12", "answer a word that is not true, or half a word")
 @pytest.mark.parametrize(
     ("answer", "lands"), [("empty", True), ("true", True), ("other", False), ("short", False)]
 )
@@ -123,6 +131,7 @@ def test_p12_the_result_rule(house, answer, lands):
         assert (error.revert.name, error.tag) == ("StepFailed", 3)
 
 
+@attack("P12", "answer false where true is asked")
 def test_p12_false_from_a_transfer_reverts(house):
     house.quirk(house.a, "answers_false")
     move = Call(0, house.a, encode_call("transfer(address,uint256)", house.executor, 0))
@@ -132,6 +141,7 @@ def test_p12_false_from_a_transfer_reverts(house):
     house.run(house.program(move))
 
 
+@attack("P12", "change state inside a READ")
 def test_p12_a_read_can_not_change_anything(house):
     both = Permission(call=True, read=True)
     house.allow(Change.policy(house.target, selector(ANSWER), both))
@@ -139,6 +149,7 @@ def test_p12_a_read_can_not_change_anything(house):
     assert house.refusal(house.program(house.call(0, ANSWER, 32, 0, is_read=True))).tag == 0
 
 
+@attack("F16", "fail three scopes deep")
 def test_failure_at_depth_three_is_decoded_with_its_own_tag(house):
     """The error index that was always 0, and the reason that was always empty."""
     op = house.call(42, REFUSE, 36, 7)
@@ -149,6 +160,7 @@ def test_failure_at_depth_three_is_decoded_with_its_own_tag(house):
     assert dict(error.revert.arguments)["reason"] == (7).to_bytes(32) + bytes(3) + b"\0"
 
 
+@attack("F11", "schedule an address without code")
 def test_an_unlisted_account_without_code_can_not_even_be_scheduled(house):
     entry = Change.policy(STRANGER, selector(POKE), CALL)
     assert house.refused_call(encode_schedule([entry]), sender=OWNER) == "atomic: inadmissible"

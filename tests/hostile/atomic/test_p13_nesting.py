@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import PUSH, TRICKS
 
 from tidegate.venues.executor import Capture, FlashKind, Line, Load, Math, MathFunction, assemble
@@ -47,11 +48,12 @@ def test_p13_every_kind_in_every_kind(house, pair):
     house.run(nest(house, pair))
 
 
+@attack("P13", "cheat as the lender of any of four nested loans")
 @settings(
     max_examples=60,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     kinds=st.lists(st.sampled_from(KINDS), min_size=3, max_size=4),
@@ -105,6 +107,7 @@ def test_p13_the_other_side_of_a_pool(house):
     assert house.refusal(house.program(Load.literal(0, 0, AMOUNT), mistaken)).revert.kind != "custom"
 
 
+@attack("P13", "write what is repaid beyond the declared registers")
 def test_p13_a_repaid_register_beyond_the_declared_reverts(house):
     raw = bytearray(assemble(nest(house, [FlashKind.AAVE_V3])))
     raw[2] = 2  # registers declared: the loan writes register 2

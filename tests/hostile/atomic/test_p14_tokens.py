@@ -1,6 +1,7 @@
 """P14: tokens that take a fee, rebase, say nothing, lie, race, or call out."""
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     PULL,
@@ -43,6 +44,7 @@ def test_p14_a_token_that_answers_nothing_works_everywhere(house, kind):
     assert house.balance(house.a, TREASURY) == 5
 
 
+@attack("P14", "take a fee on each transfer")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p14_a_token_that_takes_a_fee_is_measured_by_the_line(house, kind):
     """The loan arrives 1 % short and goes back 1 % short: whoever counts, the line counts true."""
@@ -75,6 +77,7 @@ def test_p14_what_arrived_is_known_by_balance_difference(house):
     assert house.balance(house.a) == 50
 
 
+@attack("P14", "rebase during a run")
 @pytest.mark.parametrize("bps", [9_000, 11_000])
 def test_p14_a_rebase_during_the_run_is_a_loss_or_a_gain_like_any_other(house, bps):
     house.quirk(house.a, "rebasing")
@@ -87,6 +90,7 @@ def test_p14_a_rebase_during_the_run_is_a_loss_or_a_gain_like_any_other(house, b
     assert house.refusal(back).revert.name == "DeltaTooLow"
 
 
+@attack("P14", "leave rounding dust of an allowance")
 def test_p14_rounding_dust_of_a_rebasing_token_leaves_no_allowance(house):
     house.quirk(house.a, "rebasing")
     house.send(house.a, "rebase(uint256)", 30_001)
@@ -97,6 +101,7 @@ def test_p14_rounding_dust_of_a_rebasing_token_leaves_no_allowance(house):
     assert house.allowance(house.a, house.target) == 0
 
 
+@attack("P14", "answer false to the repayment")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p14_a_token_that_answers_false_is_not_believed(house, kind):
     house.quirk(house.a, "answers_false")
@@ -108,6 +113,7 @@ def test_p14_a_token_that_answers_false_is_not_believed(house, kind):
     )
 
 
+@attack("P14", "answer false to an approval")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p14_an_approval_that_answers_false_reverts(house, kind):
     house.quirk(house.a, "approves_false")
@@ -118,6 +124,7 @@ def test_p14_an_approval_that_answers_false_reverts(house, kind):
         assert house.refusal(loan(house, kind)).meaning == "atomic: approve"
 
 
+@attack("P14", "approve twice a token that forbids it")
 def test_p14_a_token_that_forbids_the_approve_race_works_once_a_frame(house):
     house.quirk(house.a, "race")
     house.mint(house.a, 1_000)
@@ -129,6 +136,7 @@ def test_p14_a_token_that_forbids_the_approve_race_works_once_a_frame(house):
     house.run(house.program(*rest, lines=lines))
 
 
+@attack("P14", "enter from a token's hook during loans")
 @pytest.mark.parametrize("kind", KINDS)
 def test_p14_a_hooked_token_can_be_used_and_its_hook_gets_nowhere(house, kind):
     house.quirk(house.a, "hook", house.puppet)
@@ -144,6 +152,7 @@ def test_p14_a_hooked_token_can_be_used_and_its_hook_gets_nowhere(house, kind):
     assert house.balance(house.a) == 900
 
 
+@attack("P14", "revert in a token's hook")
 def test_p14_a_hook_that_reverts_stops_its_token_alone(house):
     house.quirk(house.a, "hook", house.puppet)
     house.teach(Action(house.executor, encode_call("nothing()"), swallow=False))
@@ -151,6 +160,7 @@ def test_p14_a_hook_that_reverts_stops_its_token_alone(house):
     house.run(house.program(house.call(3, PUSH, house.b, 1)))
 
 
+@attack("P14", "claim every balance")
 def test_p14_a_token_that_claims_to_be_everywhere_fails_closed(house):
     """A balance that no signed number holds: the line can not be computed, so nothing runs."""
     house.quirk(house.a, "liar")
@@ -158,12 +168,14 @@ def test_p14_a_token_that_claims_to_be_everywhere_fails_closed(house):
     house.run(house.program(house.call(0, ANSWER, 0, 0), lines=[Line(house.b, 0)]))
 
 
+@attack("P14", "name as token an address without code")
 def test_p14_a_line_of_an_account_without_code_fails_closed(house):
     lines = [Line(STRANGER, 0)]
     assert house.refusal(house.program(lines=lines)).revert.kind == "empty"
     house.run(house.program(lines=[Line(ZERO_ADDRESS, 0)]))
 
 
+@attack("P14", "answer that more was paid than was")
 def test_p14_a_captured_answer_is_a_claim_and_the_line_is_the_truth(house):
     """A target that says it paid more than it did: the captured word lies, the balance does not."""
     lie = house.call(0, ANSWER, 32, 1_000, capture=Capture(0))

@@ -5,6 +5,7 @@ shows them; its storage and transient layout are those of the original.
 """
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     ANSWER,
     DEPLOYER,
@@ -129,6 +130,11 @@ NAMES = [
 ]  # fmt: skip
 
 
+@attack(
+    "P17",
+    "look at every transient word after a run, a failure, a simulation",
+    stops="every transient word reads zero",
+)
 @pytest.mark.parametrize("name", NAMES)
 def test_p17_nothing_stays_in_the_same_transaction(seen, name):
     house = seen
@@ -139,6 +145,7 @@ def test_p17_nothing_stays_in_the_same_transaction(seen, name):
     assert words == bytes(32 * 36)
 
 
+@attack("P17", "catch a simulation between two runs")
 def test_p17_a_caught_simulation_between_two_runs_changes_neither(seen):
     house = seen
     calls = outermost_calls(house)
@@ -154,6 +161,7 @@ def test_p17_a_caught_simulation_between_two_runs_changes_neither(seen):
     assert set(peeks(house)[-1]) == {0}
 
 
+@attack("P18", "read the first run's registers in the second")
 def test_p18_the_second_run_sees_no_register_of_the_first(seen):
     house = seen
     first = house.program(house.call(0, ANSWER, 32, 7, capture=Capture(0)))
@@ -168,6 +176,7 @@ def test_p18_the_second_run_sees_no_register_of_the_first(seen):
     assert house.world.balance(house.executor) == held
 
 
+@attack("P18", "carry a gain over from the first run")
 def test_p18_the_second_run_has_its_own_lines_and_its_own_trace(seen):
     house = seen
     gain = assemble(house.program(house.call(0, PUSH, house.a, 50), lines=[Line(house.a, 50)]))
@@ -181,6 +190,7 @@ def test_p18_the_second_run_has_its_own_lines_and_its_own_trace(seen):
     assert "changed by 0" in house.reasons()[1]
 
 
+@attack("P18", "fail a run, to lock the next out")
 def test_p18_a_run_that_fails_does_not_lock_the_next_out(seen):
     house = seen
     calls = outermost_calls(house)

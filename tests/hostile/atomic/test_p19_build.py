@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.hostile.atomic.attacks import attack
+
 from tidegate.chain import abi_signature, event_topic, selector
 from tidegate.sim import compile_contract
 from tidegate.venues.executor import ERROR_ABI, executor_build
@@ -64,6 +66,7 @@ def test_p19_the_listed_errors_are_those_that_the_codec_decodes():
     assert sorted(listed, **by_name) == sorted(plain, **by_name)
 
 
+@attack("P19", "pass other bytecode off as this source", stops="two builds have one digest")
 def test_p19_another_process_with_an_empty_cache_builds_the_same_bytes(tmp_path):
     script = (
         "from tidegate.venues.executor import executor_build as b; "
@@ -106,6 +109,7 @@ def opcodes(code):
     return found
 
 
+@attack("F9", "look for an opcode that runs or becomes other code", stops="no such opcode in the bytecode")
 def test_no_delegatecall_no_callcode_no_selfdestruct_no_create():
     """The Furucombo class can not exist: nothing foreign ever runs in the executor's name."""
     found = opcodes(executor_build().runtime)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import KEEP, OWNER, PUSH, RESCUER
 
 from tidegate.model import ZERO_ADDRESS
@@ -50,6 +51,7 @@ def guarded(house):
     return house
 
 
+@attack("P20", "lose one unit more than the run's and the day's limit")
 def test_p20_vectors(guarded):
     """5 per run and 8 per day: 5 passes, 5 more would make 10 that day, 6 is more than a run may."""
     house = guarded
@@ -60,6 +62,7 @@ def test_p20_vectors(guarded):
     too_high(house, lose(house, 1), 1, 9)
 
 
+@attack("P20", "spread a loss over midnight in another zone")
 def test_p20_a_day_is_a_utc_day(guarded):
     house = guarded
     house.run(lose(house, 5))
@@ -70,6 +73,20 @@ def test_p20_a_day_is_a_utc_day(guarded):
     assert house.view("lost", "uint256", house.a) == 30_001 << 128 | 5
 
 
+def test_p20_a_run_that_loses_nothing_is_under_no_limit(guarded):
+    """Not even one that was lowered below what the day has lost already; and it books nothing."""
+    house = guarded
+    house.run(lose(house, 5))
+    lower = Change.loss_limit(house.a, per_run=1, per_day=1)
+    house.world.transact(house.executor, encode_tighten([lower]), sender=OWNER)
+    booked = house.view("lost", "uint256", house.a)
+    house.run(house.program())
+    at_noon(house, 1)
+    house.run(house.program())
+    assert house.view("lost", "uint256", house.a) == booked
+
+
+@attack("P20", "gain first, to lose more")
 def test_p20_gains_do_not_refund(guarded):
     house = guarded
     house.run(lose(house, 5))
@@ -77,6 +94,7 @@ def test_p20_gains_do_not_refund(guarded):
     too_high(house, lose(house, 5), 5, 10)
 
 
+@attack("P20", "hide a loss behind a gain of another run")
 def test_p20_a_loss_and_a_gain_in_one_run_are_one_delta(guarded):
     house = guarded
     both = house.program(
@@ -86,18 +104,21 @@ def test_p20_a_loss_and_a_gain_in_one_run_are_one_delta(guarded):
     assert house.view("lost", "uint256", house.a) & (1 << 128) - 1 == 5
 
 
+@attack("P20", "leave the losing token out of the lines")
 def test_p20_leaving_the_token_out_of_the_lines_changes_nothing(guarded):
     house = guarded
     for lines in ([Line(house.b, 0)], [Line(ZERO_ADDRESS, 0)]):
         too_high(house, house.program(*house.pull(0, house.a, 6), lines=lines), 6, 6)
 
 
+@attack("P20", "lose inside a loan")
 def test_p20_a_loss_inside_a_loan_counts(guarded):
     house = guarded
     inside = house.loan(20, FlashKind.MORPHO_BLUE, *house.pull(0, house.a, 6))
     too_high(house, house.program(Load.literal(19, 0, 1_000), inside, lines=[Line(house.b, 0)]), 6, 6)
 
 
+@attack("P20", "book losses by runs that revert")
 def test_p20_a_run_that_reverts_books_nothing(guarded):
     house = guarded
     house.refusal(house.program(*house.pull(0, house.a, 5), lines=[Line(house.a, 0)]))
@@ -106,6 +127,7 @@ def test_p20_a_run_that_reverts_books_nothing(guarded):
     house.run(lose(house, 5))
 
 
+@attack("P20", "simulate what would lose too much")
 def test_p20_a_simulation_finds_the_same(guarded):
     house = guarded
     assert house.simulate(lose(house, 6)).revert.name == "LossTooHigh"
@@ -119,6 +141,7 @@ def test_p20_unwind_is_exempt_and_books_nothing(guarded):
     house.run(lose(house, 5))
 
 
+@attack("P20", "lose one token on another's limit")
 def test_p20_each_token_has_its_own_limit(guarded):
     house = guarded
     house.run(lose(house, 5_000, token=house.b))
@@ -127,6 +150,7 @@ def test_p20_each_token_has_its_own_limit(guarded):
     house.run(lose(house, 5))
 
 
+@attack("P20", "lose ETH")
 def test_p20_ether_is_guarded_too(guarded):
     """What came with the call was there before, so sending it on is a loss."""
     house = guarded
@@ -145,6 +169,7 @@ def test_p20_a_payout_is_no_loss(guarded):
     assert house.view("lost", "uint256", house.a) == 0
 
 
+@attack("P20", "raise a limit at once")
 def test_p20_limits_are_lowered_at_once_and_raised_by_the_delay_alone(guarded):
     house = guarded
 
@@ -161,6 +186,7 @@ def test_p20_limits_are_lowered_at_once_and_raised_by_the_delay_alone(guarded):
     too_high(house, lose(house, 1), 1, 5)
 
 
+@attack("P20", "guard a ninth token")
 def test_p20_eight_tokens_are_guarded_and_no_ninth(house):
     tokens = [
         ZERO_ADDRESS,
@@ -183,11 +209,12 @@ def test_p20_eight_tokens_are_guarded_and_no_ninth(house):
     assert house.view("guarded_count", "uint256") == 8
 
 
+@attack("P20", "guard and unguard in every order, to lose a guard")
 @settings(
     max_examples=40,
     deadline=None,
     derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(moves=st.lists(st.tuples(st.booleans(), st.integers(0, 5)), max_size=14))
 def test_p20_the_guarded_set_is_a_set(house, moves):
@@ -215,6 +242,7 @@ def test_p20_the_guarded_set_is_a_set(house, moves):
                 assert (house.view("limits", "uint256", token) != 0) is (token in expected)
 
 
+@attack("P20", "unguard one token, lose another")
 def test_p20_an_unguarded_token_is_free_and_a_guarded_one_still_is_not(guarded):
     house = guarded
     guard(house, house.b, per_run=3, per_day=3)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.house import (
     CALL,
     DEPLOYER,
@@ -87,6 +88,7 @@ class Slow:
         return self.house.read(self.executor, "eta(bytes32)", "uint256", self.change.id)
 
 
+@attack("P21", "apply a change a second early")
 def test_p21_not_before_its_eta(slow):
     slow.send(encode_schedule([slow.change]))
     eta = slow.eta()
@@ -99,6 +101,7 @@ def test_p21_not_before_its_eta(slow):
     assert (slow.word(), slow.eta()) == (slow.change.word, 0)
 
 
+@attack("P21", "apply a change after its lapse")
 def test_p21_not_after_its_lapse(slow):
     slow.send(encode_schedule([slow.change]))
     eta = slow.eta()
@@ -114,6 +117,7 @@ def test_p21_not_after_its_lapse(slow):
     assert slow.word() == slow.change.word
 
 
+@attack("P21", "apply a cancelled change")
 @pytest.mark.parametrize("sender", [OWNER, GUARDIAN])
 def test_p21_not_once_cancelled(slow, sender):
     slow.send(encode_schedule([slow.change]))
@@ -123,6 +127,7 @@ def test_p21_not_once_cancelled(slow, sender):
     assert slow.refused(encode_apply([slow.change])) == "atomic: not ready"
 
 
+@attack("P21", "apply a change twice")
 def test_p21_once_scheduled_it_is_applied_once(slow):
     slow.send(encode_schedule([slow.change]))
     slow.at(slow.eta())
@@ -132,6 +137,7 @@ def test_p21_once_scheduled_it_is_applied_once(slow):
     assert slow.word() == 0
 
 
+@attack("P21", "apply another word than was scheduled")
 def test_p21_what_was_scheduled_is_what_is_applied(slow):
     """A guardian can not apply a wider word under the same key."""
     slow.send(encode_schedule([slow.change]))
@@ -142,6 +148,7 @@ def test_p21_what_was_scheduled_is_what_is_applied(slow):
     assert slow.word() == 0
 
 
+@attack("P21", "apply what was admissible and is no more")
 def test_p21_admissibility_is_asked_again_when_applied(slow):
     """Code that stood there when it was scheduled and is gone when it ripens."""
     slow.send(encode_schedule([slow.change]))
@@ -150,6 +157,7 @@ def test_p21_admissibility_is_asked_again_when_applied(slow):
     assert slow.refused(encode_apply([slow.change])) == "atomic: inadmissible"
 
 
+@attack("P21", "apply by the first delay what was scheduled again")
 def test_p21_scheduling_again_starts_the_delay_anew(slow):
     slow.send(encode_schedule([slow.change]))
     first = slow.eta()
@@ -159,6 +167,7 @@ def test_p21_scheduling_again_starts_the_delay_anew(slow):
     assert slow.refused(encode_apply([slow.change])) == "atomic: not ready"
 
 
+@attack("P21", "hide a bad change among good ones")
 def test_p21_a_batch_is_all_or_nothing(slow):
     other = Change.asset(slow.house.a)
     slow.send(encode_schedule([other]))
@@ -168,6 +177,7 @@ def test_p21_a_batch_is_all_or_nothing(slow):
     slow.send(encode_apply([other]))
 
 
+@attack("P21", "send a thirty-third change")
 def test_p21_32_changes_a_call(slow):
     changes = [Change.cap(64 + place, place) for place in range(CHANGES_MAX)]
     slow.send(encode_schedule(changes))
@@ -207,6 +217,7 @@ def read(house, change):
     return int(house.read(house.executor, signature, output, change.account if key is None else key))
 
 
+@attack("P21", "widen by tighten")
 @pytest.mark.parametrize("place", range(7))
 @pytest.mark.parametrize("sender", [OWNER, GUARDIAN])
 def test_p21_tighten_takes_to_zero_or_lower_and_never_up(house, place, sender):
@@ -232,6 +243,7 @@ def test_p21_tighten_takes_to_zero_or_lower_and_never_up(house, place, sender):
     assert read(house, change) == lower
 
 
+@attack("P21", "move the treasury, or unguard, at once")
 @pytest.mark.parametrize(
     "change", [Change.treasury(STRANGER), Change.unguard(STRANGER)], ids=["treasury", "unguard"]
 )
@@ -241,6 +253,7 @@ def test_p21_treasury_and_unguard_pass_through_the_delay_alone(house, change, wo
     assert house.refused_call(loose, sender=OWNER) == "atomic: loosens"
 
 
+@attack("P21", "set by tighten what was never set")
 def test_p21_tighten_does_not_touch_what_was_never_set(house):
     never = Change.loss_limit(house.b, per_run=0, per_day=0)
     assert house.refused_call(encode_tighten([never]), sender=OWNER) == "atomic: loosens"
@@ -350,7 +363,9 @@ class LifeOfAChange(RuleBasedStateMachine):
             assert eta == self.scheduled.get(word, 0)
 
 
-TestLifeOfAChange = LifeOfAChange.TestCase
+TestLifeOfAChange = attack("P21", "schedule, apply, cancel and tighten in random order, at random times")(
+    LifeOfAChange.TestCase
+)
 TestLifeOfAChange.settings = settings(
     max_examples=15,
     stateful_step_count=25,

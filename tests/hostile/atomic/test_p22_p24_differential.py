@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from random import Random
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 from tests.hostile.atomic.generator import Generator
 from tests.hostile.atomic.house import (
     KEEP,
@@ -251,6 +252,7 @@ ERRORS = {
 }
 
 
+@attack("P22 P24", "10,000 random programs, honest and cheating lenders, against a model and a simulation")
 @pytest.mark.parametrize("part", range(DEFAULT_PARTS))
 def test_p22_p24_contract_simulation_and_model_agree(differential, part):
     verdicts = campaign(differential, SEED + part, PROGRAMS_IN_A_PART)
