@@ -254,7 +254,8 @@ def foreign_nonce(tracked: Tracked, account: str) -> Divergence:
         code="foreign_nonce",
         found=f"none of our {len(tracked.versions)} versions is in a block",
         allowed=" or ".join(_hex(one.hash) for one in tracked.versions),
-        fix="find out who else holds this key and rotate it; the key is halted until a person resumes it",
+        fix="find out who else holds this key and rotate it; tidegate stop --list names its halt, then: "
+        "tidegate resume --scope key:CHAIN:ACCOUNT",
     )
 
 
