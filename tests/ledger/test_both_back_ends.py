@@ -128,10 +128,10 @@ def test_a_commit_that_fails_leaves_the_records_before_it(back_end: BackEnd) -> 
         write_runs(journal, 1)
         journal.flush()
         kept = journal.append(RecordKind.EVENT, {"kept": True}, actor="x")
-        project, journal._projector.project = journal._projector.project, fail_to_project  # type: ignore[assignment]
+        project, journal._commits._projector.project = journal._commits._projector.project, fail_to_project  # type: ignore[assignment]
         with pytest.raises(Unavailable, match="the projection fails"):
             write(journal, an_intent(2), landed(an_intent(2)))
-        journal._projector.project = project  # type: ignore[method-assign]
+        journal._commits._projector.project = project  # type: ignore[method-assign]
         assert journal.head() == (kept.seq, kept.hash)
         assert back_end.committed() == 12
         write(journal, an_intent(2), landed(an_intent(2)))

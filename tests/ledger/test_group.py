@@ -41,10 +41,10 @@ def test_a_group_that_cannot_be_committed_in_time_is_told_to_the_next_who_adds(p
             tried.set()
             raise Tampered("no")
 
-        project, journal._projector.project = journal._projector.project, fail  # type: ignore[assignment]
+        project, journal._commits._projector.project = journal._commits._projector.project, fail  # type: ignore[assignment]
         journal.append(RecordKind.EVENT, {}, actor="x")
         assert tried.wait(120)
-        journal._projector.project = project  # type: ignore[method-assign]
+        journal._commits._projector.project = project  # type: ignore[method-assign]
         journal.append(RecordKind.EVENT, {}, actor="x")
         assert eventually(path, 2)
 

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tidegate.ledger import GENESIS_HASH, SCHEMA_VERSION, Entry, Journal, JournalReader
+from tidegate.ledger.group import Group
 from tidegate.model import DURABLE_KINDS, ConfigError, ManualClock, RecordKind, Tampered, Unavailable
 
 from .walks import an_intent, landed, what_stands, write, write_runs
@@ -67,7 +68,7 @@ def test_a_durable_kind_is_on_disk_when_append_returns(
         journal.append(kind, bodies.get(kind, {}), actor="x", correlation_id=an_intent().id)
         with JournalReader.open(crash_image(path, tmp_path / "killed")) as reader:
             assert reader.verify().records == 2
-        assert journal._is_on_disk
+        assert journal._commits.is_on_disk
 
 
 def test_other_kinds_wait_for_their_group(path: Path, clock: ManualClock) -> None:
@@ -167,13 +168,13 @@ def test_of_many_records_all_are_appended_or_none(path: Path, clock: ManualClock
 def count_commits(journal: Journal) -> list[bool]:
     """Return a list that grows by one for each commit: was it durable?"""
     commits: list[bool] = []
-    commit = journal._commit
+    commit = journal._commits.commit
 
-    def counted(*, durable: bool) -> None:
+    def counted(group: Group, *, durable: bool) -> None:
         commits.append(durable)
-        commit(durable=durable)
+        commit(group, durable=durable)
 
-    journal._commit = counted  # type: ignore[method-assign]
+    journal._commits.commit = counted  # type: ignore[method-assign]
     return commits
 
 

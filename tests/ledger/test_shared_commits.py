@@ -73,7 +73,7 @@ def test_the_loop_goes_on_while_the_disk_works_and_what_comes_meanwhile_is_the_n
 
         journal._writing.commit = slow  # type: ignore[method-assign]
         first = wait(journal, "first")
-        await until(lambda: journal._flight is not None)
+        await until(lambda: journal._shared._flight is not None)
         journal.append(RecordKind.EVENT, {}, actor="no hurry")
         second = wait(journal, "second")
         await asyncio.sleep(0)
@@ -101,7 +101,7 @@ def test_who_does_not_wait_in_the_loop_comes_after_the_commit_that_is_on_its_way
 
         journal._writing.commit = held  # type: ignore[method-assign]
         first = wait(journal, "first")
-        await until(lambda: journal._flight is not None)
+        await until(lambda: journal._shared._flight is not None)
         second = wait(journal, "second")
         await asyncio.sleep(0)
         works.set()
@@ -124,14 +124,14 @@ def test_who_does_not_wait_in_the_loop_comes_after_the_commit_that_is_on_its_way
 
 
 def fail_for(journal: Journal, actor: str) -> None:
-    project: Callable[..., None] = journal._projector.project
+    project: Callable[..., None] = journal._commits._projector.project
 
     def picky(connection: Any, records: Sequence[AnyRecord], bodies: Any = None) -> None:
         if any(record.actor == actor for record in records):
             raise Tampered("not this one")
         project(connection, records, bodies)
 
-    journal._projector.project = picky  # type: ignore[method-assign, assignment]
+    journal._commits._projector.project = picky  # type: ignore[method-assign, assignment]
 
 
 def test_a_record_that_can_not_be_written_fails_alone_and_the_others_move_up(path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_commit_that_fails_in_its_thread_is_tried_again_record_by_record(
 
         journal._writing.commit = once  # type: ignore[method-assign]
         tasks = [wait(journal, "one"), wait(journal, "two")]
-        await until(lambda: journal._flight is not None)
+        await until(lambda: journal._shared._flight is not None)
         works.set()
         if who_lands == "a sync append":
             journal.append(ANSWER, {}, actor="three")
@@ -211,7 +211,7 @@ def test_a_task_that_is_cancelled_while_its_record_goes_to_disk_is_cancelled_aft
 
     async def scene(journal: Journal) -> None:
         task = asyncio.ensure_future(writes(journal))
-        await until(lambda: bool(journal._waiting))
+        await until(lambda: bool(journal._waiters))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -54,7 +54,7 @@ async def let_run(journal: Journal) -> None:
     quiet = 0
     while quiet < 50:
         await asyncio.sleep(0)
-        quiet = 0 if journal._waiting else quiet + 1
+        quiet = 0 if journal._waiters else quiet + 1
 
 
 async def all_of(street: Street, wanted: list[Intent], desk: SlowDesk) -> list[Outcome | None]:

@@ -31,6 +31,13 @@ from tidegate.ledger.bodies import (
 )
 from tidegate.ledger.body import Body, StandingBody
 from tidegate.ledger.entry import Entry
+from tidegate.ledger.executors import (
+    AddressesCheckedBody,
+    AdministrationBody,
+    CheckedAddress,
+    ExecutorStateBody,
+    ScheduledChange,
+)
 from tidegate.ledger.explaining import explain
 from tidegate.ledger.journal import Journal
 from tidegate.ledger.judgements import JudgementBody
@@ -85,6 +92,8 @@ __all__ = [
     "GENESIS_HASH",
     "LEDGER",
     "SCHEMA_VERSION",
+    "AddressesCheckedBody",
+    "AdministrationBody",
     "AmbiguousBody",
     "Attempt",
     "AuthorisationBody",
@@ -94,6 +103,7 @@ __all__ = [
     "BookingBody",
     "BoundsBody",
     "BreakerBody",
+    "CheckedAddress",
     "ConfirmedBlock",
     "ConfirmedBody",
     "Counted",
@@ -103,6 +113,7 @@ __all__ = [
     "DrillBody",
     "EndpointBody",
     "Entry",
+    "ExecutorStateBody",
     "ExpiringBody",
     "FileDigest",
     "FinalisedBody",
@@ -137,6 +148,7 @@ __all__ = [
     "ReplacementBody",
     "Restored",
     "ResumeBody",
+    "ScheduledChange",
     "SentBody",
     "SignatureBody",
     "SimulationBody",

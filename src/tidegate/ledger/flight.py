@@ -13,8 +13,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 
-from tidegate.ledger.body import Body
 from tidegate.ledger.entry import Entry
+from tidegate.ledger.group import Closed
 from tidegate.ledger.records import Record
 
 
@@ -37,13 +37,40 @@ class Waiting:
             self.heard.set_result(outcome)
 
 
+class Waiters:
+    """Those who wait, in the order of their records."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Waiting] = []
+        self.go_apart = False
+        """Whether a commit that they share failed: each record is tried by itself then."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, one: Waiting) -> None:
+        """Let one more wait; its record is the newest."""
+        self._waiting.append(one)
+
+    def up_to(self, seq: int) -> list[Waiting]:
+        """Take out those whose record is on disk, in a commit that ended with ``seq``."""
+        self.go_apart = False
+        there = [one for one in self._waiting if one.record.seq <= seq]
+        self._waiting = self._waiting[len(there) :]
+        return there
+
+    def everyone(self) -> list[Waiting]:
+        """Take all of them out, to be tried one by one."""
+        self.go_apart = False
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A transaction whose COMMIT a thread is waiting for; ``head`` is the newest record in it."""
+    """A transaction whose COMMIT a thread is waiting for."""
 
-    records: list[Record]
-    bodies: dict[int, Body]
-    head: tuple[int, str]
+    closed: Closed
     begun_ns: int
     loop: asyncio.AbstractEventLoop
     landing: Future[None]

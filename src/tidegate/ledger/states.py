@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidegate.ledger.body import StandingBody
+from tidegate.ledger.executors import AddressesCheckedBody, ExecutorStateBody
 from tidegate.ledger.safety import BreakerBody, MarkBody, ResumeBody, StopBody
 from tidegate.model import Address, RecordKind, Stage
 
@@ -212,9 +213,11 @@ class ReconciliationBody(StandingBody, frozen=True, kw_only=True):
 
 
 STANDING_BODIES: tuple[type[StandingBody], ...] = (
+    AddressesCheckedBody,
     BreakerBody,
     CursorBody,
     EndpointBody,
+    ExecutorStateBody,
     HaltBody,
     LeaseBody,
     MarkBody,

@@ -13,7 +13,7 @@ from tests.pipeline.kills.scenes import BLOCK_TIME_S, SCENES, Scene
 from tests.pipeline.kills.worker import Kill, begin, life_and_death, live
 
 from tidegate.chain import TRANSITIONS
-from tidegate.ledger import JournalReader, journal
+from tidegate.ledger import JournalReader, group, journal
 from tidegate.model import RecordKind
 from tidegate.sim import ExactWorld
 
@@ -126,7 +126,9 @@ def test_a_random_schedule_of_kills_loses_nothing_and_doubles_nothing(
 ) -> None:
     dice = random.Random(seed)
     # What a kill takes along of the open group depends on the machine's pace; here on the seed.
-    monkeypatch.setattr(journal, "GROUP_AGE_NS", dice.choice((0, 2_000_000, 10**12)))
+    age_ns = dice.choice((0, 2_000_000, 10**12))
+    for room in (group, journal):
+        monkeypatch.setattr(room, "GROUP_AGE_NS", age_ns)
     scene = dice.choice(SCENES)
     lives = dice.randint(1, LIVES_MAX)
     kills = [Kill(dice.randint(1, 12), dice.random() < 0.5) for _ in range(lives)]
