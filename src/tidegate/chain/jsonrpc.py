@@ -207,6 +207,9 @@ def classify(error: NodeError) -> tuple[ErrorClass, str]:
     return _CODES.get(error.code, (ErrorClass.UNKNOWN, "node_error"))
 
 
+_FIXES = {"insufficient_funds": "send the account that signs enough of the chain's coin for its gas"}
+
+
 def meaning_of(error: NodeError) -> TidegateError:
     """Return the error of ours that a node's error means."""
     kind, code = classify(error)
@@ -220,7 +223,7 @@ def meaning_of(error: NodeError) -> TidegateError:
     if kind is ErrorClass.RANGE:
         return RangeTooWide("the range is too wide for this node", found=shown)
     if kind is ErrorClass.FINAL:
-        return Rejected(f"the node refuses: {code}", code=code, found=shown)
+        return Rejected(f"the node refuses: {code}", code=code, found=shown, fix=_FIXES.get(code))
     return Unavailable("the node can not answer", code=code, found=shown)
 
 

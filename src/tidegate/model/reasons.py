@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NOT_RECONCILED = "not_reconciled"
     FEE_CAP = "fee_cap"
     L1_FEE_UNKNOWN = "l1_fee_unknown"
+    FUNDS_MISSING = "funds_missing"
     # The signer
     FROZEN = "frozen"
     CAPABILITY_UNKNOWN = "capability_unknown"
@@ -100,6 +101,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.NOT_RECONCILED: "Positions or balances differ from the chain's and nobody explained it.",
     Reason.FEE_CAP: "The fee that the chain asks for is above a cap or the plan's own gas budget.",
     Reason.L1_FEE_UNKNOWN: "The parent chain's data fee can not be read, and the profit depends on it.",
+    Reason.FUNDS_MISSING: "The account that signs can not pay for the gas.",
     Reason.FROZEN: "The signer is frozen; an administrator unfreezes it.",
     Reason.CAPABILITY_UNKNOWN: "The signer holds no capability with this id.",
     Reason.CAPABILITY_INVALID: "The form or signature is not valid, or the issuer may not give it.",
