@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -99,31 +100,63 @@ def test_the_live_view_fits_a_small_terminal_and_leaves_nothing_behind(progress:
     assert out.getvalue().endswith("╯\x1b[?25h\x1b[?1049l"), "the screen is left, and not printed again"
 
 
+POSITION = {
+    "venue": "aave_v3",
+    "collateral_usd_e6": 6_000_000_000,
+    "debt_usd_e6": 3_030_000_000,
+    "value_usd_e6": 2_970_000_000,
+}
+
+
+def ended(progress: Progress, *, opened: int, closed: int, positions: list[dict[str, Any]]) -> Result:
+    summary = {
+        **progress.summary(),
+        "ended": "all blocks",
+        "open_positions": positions,
+        "journal": {"records": 1, "head": "ab" * 32},
+    }
+    summary["strategies"][LEVERAGE_OPEN] |= {"landed": opened, "value_after_gas_usd_e6": -3_027_290_000}
+    summary["strategies"][LEVERAGE_CLOSE] |= {"landed": closed, "value_after_gas_usd_e6": 3_007_530_000}
+    return Result(summary, Path("report.html"), Path("ledger.sqlite"))
+
+
 @pytest.mark.parametrize(
     ("opened", "closed", "said"),
-    [(1, 1, "brings it back"), (1, 0, "still open"), (0, 0, None)],
+    [
+        (1, 1, "brought it back: together -19.76 USD"),
+        (1, 0, "still open: 2,970.00 USD at aave_v3 (6,000.00 USD supplied, 3,030.00 USD owed)"),
+        (0, 0, None),
+    ],
 )
 def test_the_loop_is_spoken_of_as_far_as_it_ran(
     opened: int, closed: int, said: str | None, progress: Progress, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = {**progress.summary(), "ended": "all blocks", "journal": {"records": 1, "head": "ab" * 32}}
-    summary["strategies"][LEVERAGE_OPEN]["landed"] = opened
-    summary["strategies"][LEVERAGE_CLOSE]["landed"] = closed
-    render(Console(width=200), Result(summary, Path("report.html"), Path("ledger.sqlite")))
+    positions = [POSITION] if opened and not closed else []
+    render(Console(width=200), ended(progress, opened=opened, closed=closed, positions=positions))
     shown = capsys.readouterr().out
-    assert [words for words in ("brings it back", "still open") if words in shown] == ([said] if said else [])
+    told = [words for words in ("brought it back", "still open") if words in shown]
+    assert told == ([said.partition(":")[0].strip()] if said else [])
+    assert said is None or said in shown
     assert "did not act: no_opportunity 252" in shown
 
 
-@pytest.mark.parametrize(("opened", "closed", "is_open"), [(1, 0, True), (1, 1, False), (0, 0, False)])
-def test_for_machines_a_position_that_is_still_open_is_named_with_what_it_counts(
-    opened: int, closed: int, is_open: bool, progress: Progress
+@pytest.mark.parametrize("reverted", [0, 5])
+def test_attempts_that_revert_are_explained_with_what_would_hold_a_desk_that_is_live(
+    reverted: int, progress: Progress, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = progress.summary()
-    summary["strategies"][LEVERAGE_OPEN] |= {"landed": opened, "value_after_gas_usd_e6": -7_500_000}
-    summary["strategies"][LEVERAGE_CLOSE]["landed"] = closed
-    found = for_machines(Result(summary, Path("report.html"), Path("ledger.sqlite")))
+    result = ended(progress, opened=0, closed=0, positions=[])
+    for line in result.summary["strategies"].values():
+        line["reverted"] = 0
+    result.summary["strategies"][LEVERAGE_OPEN]["reverted"] = reverted
+    render(Console(width=200), result)
+    shown = capsys.readouterr().out
+    assert ("5 reverted: rivals outbid the desk" in shown) is bool(reverted)
+    assert ("held above 5 %" in shown) is bool(reverted)
+
+
+def test_for_machines_what_is_still_open_stands_at_its_value_and_the_files_are_named(
+    progress: Progress,
+) -> None:
+    found = for_machines(ended(progress, opened=1, closed=0, positions=[POSITION]))
     assert (found["report"], found["ledger"]) == ("report.html", "ledger.sqlite")
-    assert [(one["opened_by"], one["counted_value_usd_e6"]) for one in found["open_positions"]] == (
-        [(LEVERAGE_OPEN, -7_500_000)] if is_open else []
-    )
+    assert found["open_positions"] == [POSITION]

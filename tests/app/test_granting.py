@@ -25,8 +25,8 @@ from tidegate.model import ConfigError, Denied, ManualClock, Plan, Stage, Unsign
 
 USD = 10**6
 LIMITS = Limits(
-    notional_tx_usd_e6=100_000 * USD,
-    notional_day_usd_e6=1_000_000 * USD,
+    notional_tx_usd_e6=1_000_000 * USD,
+    notional_day_usd_e6=10_000_000 * USD,
     at_risk_tx_usd_e6=20_000 * USD,
     at_risk_day_usd_e6=100_000 * USD,
     tx_day=100,

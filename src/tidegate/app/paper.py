@@ -86,7 +86,7 @@ def prepare_market(ground: Ground, market: PaperMarket, *, competes: bool = True
     give_inventory(ground)
     start = DevnetSpec().token("WETH").price_usd_e8
     simulator, crowd = (
-        Market(devnet, seed=market.seed, start_usd_e8=start),
+        Market(devnet, seed=market.seed, start_usd_e8=start, after_block=world.block().number),
         Crowd(devnet, world, competes=competes),
     )
     world.set_mining("manual")

@@ -25,6 +25,7 @@ from tidegate.desks.atomic import (
 from tidegate.ledger import Journal
 from tidegate.model import Clock, Plan, Stage
 from tidegate.pipeline import NodeChain, Rehearsal, Street, rules_of
+from tidegate.risk import LimitBook, LimitTable
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView, glossary_of
 from tidegate.venues.executor import ExecutorReader
@@ -102,7 +103,13 @@ def give_inventory(ground: Ground) -> None:
 
 @asynccontextmanager
 async def open_session(
-    ground: Ground, journal: Journal, clock: Clock, *, stage: Stage, salt: str
+    ground: Ground,
+    journal: Journal,
+    clock: Clock,
+    *,
+    stage: Stage,
+    salt: str,
+    table: LimitTable | None = None,
 ) -> AsyncIterator[Session]:
     """Put the desk and the street on a node.
 
@@ -110,6 +117,8 @@ async def open_session(
     ----------
     salt
         Hashed with each strategy's blinds, so that the journal does not give them away.
+    table
+        How much is allowed; the stage's defaults if None.
 
     Raises
     ------
@@ -147,6 +156,7 @@ async def open_session(
                 sender=Sender(signer=signer, chain=chain, journal=journal, network=network),
                 journal=journal,
                 limits=run_limits(desk, ground.assignments),
+                book=None if table is None else LimitBook(table),
             )
             session = Session(
                 desk=desk, street=street, journal=journal, clock=clock, chain=chain, operator=signer.address

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from tidegate.app.cli.common import JsonFlag, console, emit, home
 from tidegate.app.demo import (
+    FAILED_SHARE_BPS,
     LEVERAGE_CLOSE,
     LEVERAGE_OPEN,
     LiveView,
@@ -23,7 +25,8 @@ from tidegate.app.demo import (
     run_demo,
 )
 from tidegate.app.story import counted
-from tidegate.model import format_usd
+from tidegate.model import OutcomeKind, format_usd
+from tidegate.risk.limits.table import COUNTS
 
 _PACE_S = 0.15
 
@@ -50,30 +53,7 @@ def command(
 
 def for_machines(result: Result) -> dict[str, Any]:
     """Return the figures, what is still open among them, and where ledger and report lie."""
-    return {
-        **result.summary,
-        "open_positions": _open_positions(result),
-        "ledger": str(result.ledger),
-        "report": str(result.report),
-    }
-
-
-def _open_positions(result: Result) -> list[dict[str, object]]:
-    """Return the Aave position if it is open at the end: what went into it is in the total as if spent."""
-    lines = result.summary["strategies"]
-    opened, closed = (lines.get(name, {}) for name in (LEVERAGE_OPEN, LEVERAGE_CLOSE))
-    if not opened.get("landed") or closed.get("landed"):
-        return []
-    return [
-        {
-            "opened_by": LEVERAGE_OPEN,
-            "closed_by": LEVERAGE_CLOSE,
-            "venue": "aave_v3",
-            "token": "WETH",
-            "counted_value_usd_e6": opened["value_after_gas_usd_e6"],
-            "counts": "when it closes",
-        }
-    ]
+    return {**result.summary, "ledger": str(result.ledger), "report": str(result.report)}
 
 
 async def _run(options: Options, view: LiveView | None) -> Result:
@@ -108,15 +88,8 @@ def render(out: Console, result: Result) -> None:
         value = format_usd(line["value_after_gas_usd_e6"])
         table.add_row(subject, *(f"{line[name]:,}" for name in names), value)
     out.print(table)
-    landed = {name: line["landed"] for name, line in result.summary["strategies"].items()}
-    if landed.get(LEVERAGE_OPEN) and landed.get(LEVERAGE_CLOSE):
-        out.print(
-            f"{LEVERAGE_OPEN} moves WETH into an Aave position, {LEVERAGE_CLOSE} brings it back: read both."
-        )
-    elif landed.get(LEVERAGE_OPEN):
-        out.print(
-            f"{LEVERAGE_OPEN} moved WETH into an Aave position that is still open: it counts when it closes."
-        )
+    for line in (*_loop(result.summary), *_failures(result.summary)):
+        out.print(line)
     for title, counts in (("did not act", "reasons"), ("refused", "refusals")):
         told = " · ".join(f"{name} {count:,}" for name, count in result.summary[counts].items())
         if told:
@@ -125,3 +98,26 @@ def render(out: Console, result: Result) -> None:
     out.print(f"journal  {counted(proof['records'], 'record')}, chain verified, head {proof['head'][:16]}…")
     out.print(f"         tidegate journal tail --ledger {result.ledger}")
     out.print(f"report   {result.report}")
+
+
+def _loop(summary: dict[str, Any]) -> Iterator[str]:
+    """Say what the leveraged loop came to, or what of it is still open and what that is worth."""
+    lines = summary["strategies"]
+    opened, closed = (lines.get(name, {}) for name in (LEVERAGE_OPEN, LEVERAGE_CLOSE))
+    for one in summary["open_positions"]:
+        worth, holds, owes = (format_usd(one[f"{name}_usd_e6"]) for name in ("value", "collateral", "debt"))
+        yield f"still open: {worth} at {one['venue']} ({holds} supplied, {owes} owed), in the table as spent."
+    if opened.get("landed") and closed.get("landed"):
+        both = format_usd(opened["value_after_gas_usd_e6"] + closed["value_after_gas_usd_e6"])
+        yield f"{LEVERAGE_OPEN} moved WETH into Aave, {LEVERAGE_CLOSE} brought it back: together {both}."
+
+
+def _failures(summary: dict[str, Any]) -> Iterator[str]:
+    """Say why attempts revert, and that so many would hold a desk that is live."""
+    reverted = sum(line[OutcomeKind.REVERTED] for line in summary["strategies"].values())
+    if reverted:
+        here, live = (bps // 100 for bps in (FAILED_SHARE_BPS, COUNTS["failed_share_bps"]))
+        yield (
+            f"{reverted} reverted: rivals outbid the desk and came first. Up to {here} % may, in the demo; "
+            f"a desk that is live is held above {live} %, but for its exits."
+        )

@@ -4,6 +4,7 @@
 """
 
 from tidegate.app.demo.run import (
+    FAILED_SHARE_BPS,
     LEVERAGE_CLOSE,
     LEVERAGE_OPEN,
     Options,
@@ -15,6 +16,7 @@ from tidegate.app.demo.view import LiveView
 from tidegate.app.progress import Progress
 
 __all__ = [
+    "FAILED_SHARE_BPS",
     "LEVERAGE_CLOSE",
     "LEVERAGE_OPEN",
     "LiveView",

@@ -17,6 +17,7 @@ from tidegate import __version__
 from tidegate.app.demo.history import rebuild_chain
 from tidegate.app.demo.observe import market_body
 from tidegate.app.demo.place import Place, Settings, choose_place, open_journal
+from tidegate.app.demo.positions import open_positions
 from tidegate.app.devnet import DevnetSpec
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.ended import ended_node_named
@@ -28,9 +29,16 @@ from tidegate.app.session import Session
 from tidegate.desks.atomic import Event, Strategy, parse_strategy, template_text
 from tidegate.ledger import DecisionBody, Journal
 from tidegate.model import Intent, ManualClock, RecordKind, Stage
+from tidegate.risk import LimitTable
 
 ARBITRAGE = ("v2-v3-arb", "v3-v2-arb")
 LEVERAGE_OPEN, LEVERAGE_CLOSE = "leverage-open", "leverage-close"
+FAILED_SHARE_BPS = 5_000
+"""The share of attempts that may fail here, where rivals outbid the desk on purpose."""
+
+_LIMITS = LimitTable(
+    stage=Stage.PAPER, allowed={"failed_share_bps": FAILED_SHARE_BPS, "consecutive_failures": 50}
+)
 ALL_BLOCKS, ASKED_TO_STOP = "all blocks", "asked to stop"
 """Why a run ended: what its summary says."""
 
@@ -96,10 +104,12 @@ async def run_demo(options: Options, watch: Watch, stop: asyncio.Event) -> Resul
         clock.set_ms(ground.world.block().timestamp * 1000)
         with open_journal(place, settings, clock) as journal:
             salt = f"demo {options.seed}"
-            async with open_session(ground, journal, clock, stage=Stage.PAPER, salt=salt) as session:
+            async with open_session(
+                ground, journal, clock, stage=Stage.PAPER, salt=salt, table=_LIMITS
+            ) as session:
                 demo = _Demo(options, ground, journal, session, watch)
                 ended = await demo.run(stop)
-            return _finish(journal, demo.progress, ended, settings, place)
+            return _finish(journal, demo.progress, ended, settings, place, open_positions(ground))
 
 
 class _Demo:
@@ -110,7 +120,12 @@ class _Demo:
         self.progress = Progress()
         self._options, self._world = options, ground.world
         self._journal, self._session, self._watch = journal, session, watch
-        self._market = Market(ground.devnet, seed=options.seed, start_usd_e8=spec.token("WETH").price_usd_e8)
+        self._market = Market(
+            ground.devnet,
+            seed=options.seed,
+            start_usd_e8=spec.token("WETH").price_usd_e8,
+            after_block=ground.world.block().number,
+        )
         self._crowd = Crowd(ground.devnet, ground.world)
 
     async def run(self, stop: asyncio.Event) -> str:
@@ -191,8 +206,21 @@ def _by_hand(what: str) -> Event:
     return Event(id=f"demo {what} the loop", kind="manual")
 
 
-def _finish(journal: Journal, progress: Progress, ended: str, settings: Settings, place: Place) -> Result:
-    summary = {"seed": settings.seed, "ended": ended, **progress.summary()}
+def _finish(
+    journal: Journal,
+    progress: Progress,
+    ended: str,
+    settings: Settings,
+    place: Place,
+    positions: list[dict[str, Any]],
+) -> Result:
+    summary = {
+        "seed": settings.seed,
+        "ended": ended,
+        **progress.summary(),
+        "open_positions": positions,
+        "failed_share_allowed_bps": FAILED_SHARE_BPS,
+    }
     journal.append(RecordKind.SUMMARY, summary, actor="demo")
     journal.flush()
     report = journal.verify()

@@ -1,7 +1,7 @@
 """A seeded market: a price that wanders, traders who push pools away from it and back.
 
-Each block's moves are a function of the seed, the block number and the chain's own state, so
-the same seed gives the same chain, and a chain can be built again block by block.
+Each block's moves are a function of the seed, the number of blocks since the market began and the chain's
+own state, so the same seed gives the same chain, and a chain can be built again block by block.
 
 The wandering price is the world outside. An arbitrageur moves the 0.05 % Uniswap v3 pool to it; others trade
 on the v2 pair at random, which opens the gaps that the desk looks for; the price
@@ -56,14 +56,24 @@ class Prices:
 
 
 class Market:
-    """The seeded market of WETH and USDC on a devnet."""
+    """The seeded market of WETH and USDC on a devnet.
 
-    def __init__(self, devnet: Devnet, *, seed: int, start_usd_e8: int) -> None:
+    Parameters
+    ----------
+    seed, start_usd_e8
+        The same seed and first price, the same market.
+    after_block
+        The newest block when it begins. Its own time counts from there, so that what a devnet is built of
+        does not change what its market does.
+    """
+
+    def __init__(self, devnet: Devnet, *, seed: int, start_usd_e8: int, after_block: int = 0) -> None:
+        self._after_block = after_block
         self._devnet = devnet
         self._seed = seed
         self._outside_usd_e8 = start_usd_e8
         self._feed_usd_e8 = start_usd_e8
-        self._feed_block = 0
+        self._feed_turn = 0
         self._pair = devnet.pair("WETH", "USDC")
         self._pool = devnet.pool("WETH", "USDC", 500)
 
@@ -72,8 +82,9 @@ class Market:
 
         From one block to the next it moves by less than an eighth, as EIP-1559 allows.
         """
-        rng = Random(f"tidegate base fee {self._seed} {block}")  # noqa: S311
-        wave_gwei_e3 = 8_000 + 300 * abs(block % 80 - 40)
+        turn = block - self._after_block
+        rng = Random(f"tidegate base fee {self._seed} {turn}")  # noqa: S311
+        wave_gwei_e3 = 8_000 + 300 * abs(turn % 80 - 40)
         return wave_gwei_e3 * rng.randint(9_700, 10_300) // BPS * _GWEI // 1_000
 
     def prices(self, world: World) -> Prices:
@@ -88,13 +99,14 @@ class Market:
 
     def moves(self, world: World, block: int) -> list[Move]:
         """Return what others do in ``block``, given the state before it."""
-        rng = Random(f"tidegate market {self._seed} {block}")  # noqa: S311 (a simulation, not a secret)
+        turn = block - self._after_block
+        rng = Random(f"tidegate market {self._seed} {turn}")  # noqa: S311 (a simulation, not a secret)
         self._wander(rng)
         moves = [self._arbitrage(rng, world)] if rng.random() < 0.7 else []
         if rng.random() < 0.35:
             moves.append(self._trade(rng, world))
-        if self._feed_is_due(block):
-            moves.append(self._update_feed(block))
+        if self._feed_is_due(turn):
+            moves.append(self._update_feed(turn))
         return [move for move in moves if move is not None]
 
     def _wander(self, rng: Random) -> None:
@@ -146,13 +158,13 @@ class Market:
             label="trade",
         )
 
-    def _feed_is_due(self, block: int) -> bool:
+    def _feed_is_due(self, turn: int) -> bool:
         gap = abs(self._outside_usd_e8 - self._feed_usd_e8) * BPS
-        stale = block - self._feed_block >= _FEED_HEARTBEAT_BLOCKS
+        stale = turn - self._feed_turn >= _FEED_HEARTBEAT_BLOCKS
         return stale or gap >= self._feed_usd_e8 * _FEED_DEVIATION_BPS
 
-    def _update_feed(self, block: int) -> Move:
-        self._feed_usd_e8, self._feed_block = self._outside_usd_e8, block
+    def _update_feed(self, turn: int) -> Move:
+        self._feed_usd_e8, self._feed_turn = self._outside_usd_e8, turn
         return Move(
             sender=self._devnet.accounts["admin"],
             to=self._devnet.feeds["ETH/USD"].address,
