@@ -4,6 +4,7 @@ Each runs in a world of its own, on a node that it starts and in a folder that i
 the project is touched but the ledger, which gets the record.
 """
 
+from tidegate.app.drills.attack import AttackDrill, AttackRow, drill_attack, shown
 from tidegate.app.drills.kill import drill_kill
 from tidegate.app.drills.light import Light, light_street
 from tidegate.app.drills.restore import drill_restore
@@ -11,11 +12,15 @@ from tidegate.app.drills.rpc_failover import drill_rpc_failover
 from tidegate.app.drills.stop import StopDrill, drill_stop
 
 __all__ = [
+    "AttackDrill",
+    "AttackRow",
     "Light",
     "StopDrill",
+    "drill_attack",
     "drill_kill",
     "drill_restore",
     "drill_rpc_failover",
     "drill_stop",
     "light_street",
+    "shown",
 ]
