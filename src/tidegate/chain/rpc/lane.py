@@ -33,6 +33,7 @@ _OWN_FAULTS = frozenset({"transport", "node_error", "limit_exceeded", "rate_limi
 _HASHES_KEPT = 32
 HEDGE_UNKNOWN_S = 0.25
 HEDGE_LEAST_S = 0.005
+_Heard = tuple[Any, TidegateError | None]
 
 
 class Lane:
@@ -112,26 +113,34 @@ class Lane:
         else:
             self._courier.submit(attempt)
 
-    async def ask_idle(self, call: Call, priority: Priority, timeout_s: float) -> tuple[Any] | None:
+    async def ask_alone(self, call: Call, priority: Priority, timeout_s: float) -> tuple[Any] | None:
         """Return one call's result in a tuple of one, None if it has to be asked for in a race.
 
-        The short way for a pool of one endpoint whose line is idle: the caller makes the exchange itself.
-        A final error is raised; whatever else went wrong is for the race, which tries again.
+        The short way for a pool of one endpoint: nobody is raced, and who finds the line idle makes the
+        exchange itself. A final error is raised; whatever else went wrong is for the race, which tries again.
         """
-        if not self._courier.is_idle or priority is Priority.BACKFILL:
-            return None  # who carries a batch must travel with it, and backfill travels apart
-        if not self._pins_by_hash and _is_pinned(call):
-            return None
-        heard: list[tuple[Any, TidegateError | None]] = []
+        loop = asyncio.get_running_loop()
+        heard: asyncio.Future[_Heard | None] = loop.create_future()
         ends_ns = self._clock.monotonic_ns() + round(timeout_s * 1e9)
-        attempt = Attempt(call, priority, ends_ns, lambda result, error: heard.append((result, error)))
+        attempt = Attempt(call, priority, ends_ns, lambda *found: _settle(heard, found))
+        # Who carries a batch must travel with it: backfill travels apart, and a pin may go by number.
+        carries = priority is not Priority.BACKFILL and (self._pins_by_hash or not _is_pinned(call))
+        limit: asyncio.TimerHandle | None = None
         try:
-            await self._courier.carry(attempt)
+            if carries and self._courier.is_idle:
+                await self._courier.carry(attempt)
+                _settle(heard, None)
+            else:
+                limit = loop.call_later(timeout_s, _settle, heard, None)
+                self.submit(attempt)
+            found = await heard
         finally:
             attempt.abandon()
-        if not heard:
+            if limit is not None:
+                limit.cancel()
+        if found is None:
             return None
-        result, error = heard[0]
+        result, error = found
         if isinstance(error, Rejected):
             raise error
         is_good = error is None and (result is not None or call.method not in NULL_IS_MISSING)
@@ -373,3 +382,8 @@ class Lane:
 
 def _is_pinned(call: Call) -> bool:
     return call.method in BLOCK_POSITIONS and pinned_hash(call.method, call.params) is not None
+
+
+def _settle(heard: asyncio.Future[_Heard | None], found: _Heard | None) -> None:
+    if not heard.done():
+        heard.set_result(found)

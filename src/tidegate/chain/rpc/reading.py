@@ -133,7 +133,7 @@ class Reading:
     async def _asked(self, call: Call, policy: Policy, priority: Priority, limit_s: float) -> Any:
         if policy is ANY and self._only is not None and self._only.health.is_usable and call.method != LOGS:
             began_ns = self._clock.monotonic_ns()
-            found = await self._only.ask_idle(call, priority, limit_s)
+            found = await self._only.ask_alone(call, priority, limit_s)
             if found is not None:
                 if call.method in _HEAD_METHODS:
                     self._saw_head(self._only, call, found[0])
