@@ -39,6 +39,7 @@ FOR_A_PERSON = frozenset(
         Reason.CAPABILITY_UNKNOWN,
         Reason.CODE_CHANGED,
         Reason.FROZEN,
+        Reason.FUNDS_MISSING,
         Reason.STORE_LOST,
         Reason.UNAVAILABLE,
         Reason.WITNESS_MISSING,

@@ -45,6 +45,24 @@ def demand_guards(results: Sequence[GuardResult]) -> None:
             )
 
 
+def refused(refusal: Rejected) -> Denied:
+    """Return what a node means that runs the plan at no block: no funds, or ``simulation_reverted``."""
+    if refusal.code == "insufficient_funds":
+        return Denied(
+            Reason.FUNDS_MISSING,
+            "the account that signs can not pay for the gas",
+            found=refusal.found,
+            allowed="gas limit times highest fee, in the chain's coin",
+            fix=refusal.fix,
+        )
+    return Denied(
+        Reason.SIMULATION_REVERTED,
+        "no block could hold the transaction",
+        found=str(refusal),
+        allowed="fees above the base fee, and a nonce and gas that the chain takes",
+    )
+
+
 async def simulate(
     plan: Plan, *, sender: Address, chain: ChainPort, reader: PlanReader
 ) -> tuple[Simulation, Denied | None]:
@@ -62,17 +80,12 @@ async def simulate(
     Raises
     ------
     Denied
-        ``simulation_reverted`` if no block could hold the transaction at all.
+        As ``refused``, if no block could hold the transaction at all.
     """
     try:
         run = await chain.simulate(plan, sender=sender, probe_data=reader.probe_data(plan))
     except Rejected as refusal:
-        raise Denied(
-            Reason.SIMULATION_REVERTED,
-            "no block could hold the transaction",
-            found=refusal.message,
-            allowed="a sender with funds, fees above the base fee",
-        ) from refusal
+        raise refused(refusal) from refusal
     probe = reader.read_probe(plan, run.probe_output)
     revert, step = None, None
     if not run.succeeded or probe is None:

@@ -46,6 +46,7 @@ from tidegate.pipeline.checks import (
     demand_bounds,
     demand_guards,
     guards_body,
+    refused,
     simulate,
     simulation_body,
 )
@@ -272,7 +273,8 @@ class Street:
             except Unavailable as silence:
                 return self._finish(run, OutcomeKind.DENIED, Reason.UNAVAILABLE, str(silence))
             except Rejected as refusal:
-                return self._finish(run, OutcomeKind.DENIED, Reason.SIMULATION_REVERTED, str(refusal))
+                denied = refused(refusal)
+                return self._finish(run, OutcomeKind.DENIED, denied.reason, str(denied))
             except Exception as error:
                 self._finish(run, OutcomeKind.DENIED, Reason.FAILED, f"{type(error).__name__}: {error}")
                 raise
