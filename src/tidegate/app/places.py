@@ -1,6 +1,8 @@
 """A chain by its name: from the configuration, else a devnet of ours that is up.
 
-The one place where a name becomes endpoints, a network and an address book.
+The one place where a name becomes endpoints, a network and an address book. A book is laid over another:
+what this project has recorded (executors deployed, hashes confirmed), over the file that people wrote,
+over the one that comes with the package.
 """
 
 from __future__ import annotations
@@ -10,20 +12,25 @@ from pathlib import Path
 
 from tidegate.app.config import ChainConfig, EndpointConfig, LoadedConfig, network_of
 from tidegate.app.devnet import node_records, read_book
-from tidegate.chain import Network, devnet_network
+from tidegate.chain import NETWORKS, Network, devnet_network
 from tidegate.chain.rpc import Endpoint, RpcPool
 from tidegate.model import Clock, ConfigError, Recorder
-from tidegate.venues import AddressBook, load_book
+from tidegate.venues import AddressBook, load_book, shipped_book
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chain that can be reached. URLs are inside ``endpoints`` and never shown."""
+    """A chain that can be reached. URLs are inside ``endpoints`` and never shown.
+
+    ``recorded`` is the file of the book that this program writes: executors it has deployed, code hashes
+    that people confirmed. None where nothing can be recorded.
+    """
 
     name: str
     network: Network
     endpoints: tuple[Endpoint, ...]
     book: AddressBook | None
+    recorded: Path | None = None
 
     def pool(self, *, clock: Clock | None = None, recorder: Recorder | None = None) -> RpcPool:
         """Return a pool over the chain's endpoints, not started yet."""
@@ -57,7 +64,9 @@ def place_of(name: str, loaded: LoadedConfig, home: Path) -> Place:
         if book is None and name in running and running[name].chain_id == configured.chain_id:
             book = read_book(devnets, name)
         endpoints = tuple(map(_endpoint, configured.endpoints))
-        return Place(name, network_of(name, configured), endpoints, book)
+        network = network_of(name, configured)
+        recorded = home / "addresses" / f"{name}.toml"
+        return Place(name, network, endpoints, _laid_over(book, recorded, network), recorded)
     if name in running:
         record = running[name]
         network = devnet_network(record.chain_id, name=name, block_time_s=record.block_time_s)
@@ -66,6 +75,7 @@ def place_of(name: str, loaded: LoadedConfig, home: Path) -> Place:
             network,
             (Endpoint(name="devnet", url=record.url, operator="us", trusted=True),),
             read_book(devnets, name),
+            devnets / name / "addresses.toml",
         )
     if configured is not None:
         raise ConfigError(
@@ -101,10 +111,39 @@ def _endpoint(config: EndpointConfig) -> Endpoint:
     )
 
 
+def _laid_over(written: AddressBook | None, recorded: Path, network: Network) -> AddressBook | None:
+    """Lay what was recorded over what people wrote, over what is shipped for a network of the registry."""
+    known = NETWORKS.get(network.chain_id)
+    base = None if known is None else shipped_book(known.name)
+    book = base if written is None else written.over(base)
+    if not recorded.exists():
+        return book
+    own = _read(recorded)
+    if book is None:
+        return own
+    for name, entry in own.contracts.items():
+        below = book.contracts.get(name)
+        if (
+            below is not None
+            and below.address != entry.address
+            and written is not None
+            and name in written.contracts
+        ):
+            raise ConfigError(
+                f"two books disagree on where {name} is",
+                code="book",
+                found=f"{entry.address} in {recorded}",
+                allowed=f"{below.address}, as the configured book says",
+                fix="take the entry out of one of them",
+            )
+    return own.over(book)
+
+
 def _book(loaded: LoadedConfig, chain: ChainConfig) -> AddressBook | None:
-    if not chain.book:
-        return None
-    path = loaded.folder / chain.book
+    return _read(loaded.folder / chain.book) if chain.book else None
+
+
+def _read(path: Path) -> AddressBook:
     try:
         return load_book(path.read_text(encoding="utf-8"), where=str(path))
     except (OSError, UnicodeDecodeError) as error:

@@ -6,6 +6,7 @@ chain's, what a shadow would have done, and the signer's answers.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -136,6 +137,26 @@ def _drill(body: dict[str, Any]) -> str:
     return ": ".join(part for part in (f"{body['drill']} in {body['world']} {held}", figures) if part)
 
 
+def _administration(body: dict[str, Any]) -> str:
+    known = "" if body["announced"] else ", which NO plan file announced"
+    detail = f": {body['detail']}" if body["detail"] else ""
+    return f"{body['name']} {body['what']}{detail}{known}"
+
+
+def _executor_state(body: dict[str, Any]) -> str:
+    parts = [f"{len(body['entries'])} entries", f"{len(body['scheduled'])} waiting"]
+    parts += ["paused"] if body["is_paused"] else []
+    parts += [f"events and views DIFFER: {'; '.join(body['differences'])}"] if body["differences"] else []
+    return f"{body['name']} at block {body['at_block']}: {', '.join(parts)}"
+
+
+def _addresses_checked(body: dict[str, Any]) -> str:
+    counts = Counter(one["verdict"] for one in body["addresses"])
+    told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+    by = f"; {body['by']} confirmed {', '.join(body['confirmed'])}" if body["confirmed"] else ""
+    return f"addresses of {body['chain']} at block {body['at_block']}: {told or 'none'}{by}"
+
+
 def _answer(body: dict[str, Any]) -> str:
     asked = f" (asked by {body['asked_by']})" if body.get("asked_by") else ""
     if body.get("reason"):
@@ -177,6 +198,9 @@ BESIDE: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     RecordKind.RECONCILIATION: _reconciliation,
     RecordKind.JUDGEMENT: _judgement,
     RecordKind.DRILL: _drill,
+    RecordKind.ADMINISTRATION: _administration,
+    RecordKind.EXECUTOR_STATE: _executor_state,
+    RecordKind.ADDRESSES_CHECKED: _addresses_checked,
     RecordKind.ANSWER: _answer,
     RecordKind.CAPABILITY: _capability,
     RecordKind.FREEZE: _freeze,

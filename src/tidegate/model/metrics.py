@@ -134,6 +134,30 @@ class Metric(Enum):
         ("desk", "chain"),
         "Accounts and tokens whose balance differs from the books.",
     )
+    EXECUTOR_POLICY_ENTRIES = (
+        "tidegate_atomic_policy_entries",
+        MetricKind.GAUGE,
+        ("chain", "executor"),
+        "Entries in force on an executor, roles among them.",
+    )
+    EXECUTOR_SCHEDULED = (
+        "tidegate_atomic_scheduled_changes",
+        MetricKind.GAUGE,
+        ("chain", "executor", "announced"),
+        "Changes that wait on an executor, by whether a plan file announced them.",
+    )
+    EXECUTOR_PAUSED = (
+        "tidegate_atomic_paused",
+        MetricKind.GAUGE,
+        ("chain", "executor"),
+        "1 while an executor is paused.",
+    )
+    EXECUTOR_ADMINISTRATION = (
+        "tidegate_atomic_administration_total",
+        MetricKind.COUNTER,
+        ("chain", "executor", "what", "announced"),
+        "Events by which an executor's administration changed; unannounced ones are alerts.",
+    )
 
 
 class Recorder(Protocol):

@@ -45,6 +45,9 @@ class RecordKind(StrEnum):
     RECONCILIATION = "reconciliation"  # our books against the chain's
     JUDGEMENT = "judgement"  # what a shadow's plan would have done in the blocks that followed
     DRILL = "drill"  # a drill's steps and times
+    ADMINISTRATION = "administration"  # who may do what was changed on an executor, announced or not
+    EXECUTOR_STATE = "executor_state"  # an executor's roles, policy and schedule, as read from the chain
+    ADDRESSES_CHECKED = "addresses_checked"  # every address of a book, looked at
     LEASE = "lease"  # who owns a key on a chain
     ENDPOINT = "endpoint"  # an endpoint of a chain needs a person: quarantined, key refused; or let go
 

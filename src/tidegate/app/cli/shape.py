@@ -24,6 +24,8 @@ VERBS = {
     "signer": "Run the process that holds the keys, and its witness; load, freeze, revoke.",
     "keys": "Make, import, list and check key files.",
     "safe": "Show, propose, sign, simulate and execute what a Safe does.",
+    "deploy": "Put executors onto chains: checked, sent once, compared with the build.",
+    "verify": "Hold executors and addresses against the build, the book and the chain.",
     "journal": "Read, verify, replay and export the hash-chained journal.",
     "backup": "Copy the ledger while it is written to, with digests, verified.",
     "restore": "Make a home out of a backup: verified, and stopped.",
