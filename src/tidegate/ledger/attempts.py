@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -71,8 +72,13 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
     def after(self, record: Record, body: Body | None) -> Attempt:
         """Return the row as it stands after one more record of its intent."""
-        changes = _changes(record, body)
-        return msgspec.structs.replace(self, states=(*self.states, record.kind.value), **changes)
+        states = (*self.states, record.kind.value)
+        changes = _BY_BODY.get(type(body)) if body is not None else None
+        if changes is not None:
+            return msgspec.structs.replace(self, states=states, **changes(record, body))
+        if record.kind is RecordKind.WITHDRAWN:
+            return msgspec.structs.replace(self, states=states, **_WITHDRAWN)
+        return msgspec.structs.replace(self, states=states)
 
 
 def attempt_exists(connection: Connection, intent_id: str) -> bool:
@@ -159,41 +165,55 @@ def _first(record: Record, body: IntentBody) -> Attempt:
     )
 
 
-def _changes(record: Record, body: Body | None) -> dict[str, Any]:
-    match body:
-        case PlanBody():
-            return {"plan_digest": body.digest, "account": body.to}
-        case NonceBody():
-            return {"nonce": body.nonce, "sender": body.account}
-        case SignatureBody():
-            return {"transaction_hash": body.hash, "nonce": body.nonce, "sender": body.sender}
-        case SentBody():
-            return {"transaction_hash": body.hash, "sent_at_ms": record.at_ms}
-        case ReceiptBody():
-            return {
-                "transaction_hash": body.hash,
-                "block_number": body.block_number,
-                "gas_used": body.gas_used,
-                "gas_cost_wei": body.gas_cost_wei,
-            }
-        case OutcomeBody():
-            settled = record.at_ms if body.kind.is_final else None
-            return {
-                "outcome": body.kind,
-                "reason": body.reason,
-                "detail": body.detail,
-                "settled_at_ms": settled,
-            }
-        case _:
-            return _by_kind(record.kind)
+_Changes = dict[str, Any]
 
 
-def _by_kind(kind: RecordKind) -> dict[str, Any]:
-    """Return what a record changes by its kind alone: a reorg takes the block away, and what it decided."""
-    if kind is not RecordKind.WITHDRAWN:
-        return {}
-    return {"block_number": None, "outcome": None, "reason": None, "detail": "", "settled_at_ms": None}
+def _planned(_: Record, body: PlanBody) -> _Changes:
+    return {"plan_digest": body.digest, "account": body.to}
 
+
+def _reserved(_: Record, body: NonceBody) -> _Changes:
+    return {"nonce": body.nonce, "sender": body.account}
+
+
+def _signed(_: Record, body: SignatureBody) -> _Changes:
+    return {"transaction_hash": body.hash, "nonce": body.nonce, "sender": body.sender}
+
+
+def _sent(record: Record, body: SentBody) -> _Changes:
+    return {"transaction_hash": body.hash, "sent_at_ms": record.at_ms}
+
+
+def _included(_: Record, body: ReceiptBody) -> _Changes:
+    return {
+        "transaction_hash": body.hash,
+        "block_number": body.block_number,
+        "gas_used": body.gas_used,
+        "gas_cost_wei": body.gas_cost_wei,
+    }
+
+
+def _ended(record: Record, body: OutcomeBody) -> _Changes:
+    settled = record.at_ms if body.kind.is_final else None
+    return {"outcome": body.kind, "reason": body.reason, "detail": body.detail, "settled_at_ms": settled}
+
+
+_BY_BODY: dict[type[Body], Callable[[Record, Any], _Changes]] = {
+    PlanBody: _planned,
+    NonceBody: _reserved,
+    SignatureBody: _signed,
+    SentBody: _sent,
+    ReceiptBody: _included,
+    OutcomeBody: _ended,
+}
+_WITHDRAWN: _Changes = {
+    "block_number": None,
+    "outcome": None,
+    "reason": None,
+    "detail": "",
+    "settled_at_ms": None,
+}
+"""What a reorg changes: it takes the block away, and what it decided."""
 
 _REMEMBERED = 4_096
 _OF_INTENT = Prepared(select(attempts_table).where(attempts_table.c.intent_id == bindparam("of_intent")))

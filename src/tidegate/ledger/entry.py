@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from tidegate.ledger.body import Body
 from tidegate.ledger.projections import PROJECTED
@@ -14,8 +15,7 @@ Formed = tuple[str, Body | None]
 """A body's canonical JSON, and its typed form where a projection reads it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A record that is to be appended: what ``Journal.append`` takes, as one value."""
 
     kind: RecordKind

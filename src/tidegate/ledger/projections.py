@@ -98,8 +98,8 @@ class Projector:
     def _take(self, connection: Connection, record: Record, body: Body | None) -> None:
         if isinstance(body, StandingBody):
             self._standing.take(record, body)
-        if isinstance(body, ReconciliationBody):
-            self._positions.reconcile(connection, record, body)
+            if isinstance(body, ReconciliationBody):
+                self._positions.reconcile(connection, record, body)
         if not record.correlation_id:
             return
         attempt = self._attempts.take(connection, record, body)

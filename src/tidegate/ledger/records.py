@@ -23,9 +23,10 @@ GENESIS_HASH = "00" * 32
 """What stands for the hash before the first record."""
 
 _encode = msgspec.json.Encoder(order="sorted").encode
+_encode_in_order = msgspec.json.Encoder().encode
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One entry of the journal. ``body_json`` is the canonical JSON that was hashed.
 
     ``correlation_id`` ties the records of one intent together; ``causation_id`` names what
@@ -54,7 +55,9 @@ class Record(msgspec.Struct, frozen=True):
         return _encode({**fields, "body": msgspec.Raw(self.body_json.encode())})
 
 
-class _Canonical(msgspec.Struct):
+class _Canonical(msgspec.Struct, gc=False):
+    """Its fields stand in the order of sorted keys."""
+
     actor: str
     at_ms: int
     body: msgspec.Raw
@@ -76,7 +79,7 @@ def chain_hash(
     body_json: str,
 ) -> str:
     """Return the hash of a record from the parts that it covers, as the module's text defines."""
-    canonical = _encode(
+    canonical = _encode_in_order(
         _Canonical(
             actor, at_ms, msgspec.Raw(body_json.encode()), causation_id, correlation_id, str(kind), seq
         )
