@@ -69,6 +69,7 @@ class Canary:
         """Begin to run, as ``tidegate run --stage canary`` does."""
         settings = {**self.live.settings, **LIVE_LIMITS, **at(self.signer)}
         settings |= {"chains__live__block_time_s": "0.2", "limits__orders_per_minute": "100000"}
+        settings |= {"run__reconcile_every_blocks": "1000000"}  # at each start, and no more
         loaded = load_config(
             self.folder / FILE_NAME, {key.replace("__", "."): value for key, value in settings.items()}
         )
@@ -157,6 +158,17 @@ class Canary:
         }
         return authorised & {one.correlation_id for one in self.records(RecordKind.RECEIPT, after)}
 
+    def told(self, code: str) -> TidegateError:
+        """Wait until the run tells of a trouble; return it."""
+        soon(lambda: any(one.code == code for one in self.troubles))
+        return next(one for one in self.troubles if one.code == code)
+
+    def nothing_is_signed_for(self, blocks: int) -> None:
+        """See that strategies look at so many blocks more and nothing is signed."""
+        after = self.head()
+        soon(lambda: len({one.body["block"] for one in self.records(RecordKind.DECISION, after)}) >= blocks)
+        assert not [one for kind in SIGNED for one in self.records(kind, after)]
+
     def nothing_is_signed_until_denied(self, reason: str) -> None:
         """See that the next intents are denied for a reason, and nothing is signed meanwhile."""
         after = self.head()
@@ -213,6 +225,18 @@ class Canary:
         }
         signed = Account.sign_transaction(theirs, self.signer.ground.secret)
         self.live.world.send_raw(bytes(signed.raw_transaction))
+
+    def set_balance(self, wei: int) -> int:
+        """Let the account have so much ether; return how much it had."""
+        with self._mining:
+            had_wei = self.live.world.balance(self.account)
+            self.live.world.set_balance(self.account, wei)
+        return had_wei
+
+    def outcome(self, intent_id: str) -> str:
+        """Return how an intent ended; empty while it has not."""
+        attempts = self.read(lambda reader: reader.attempts(intent_id=intent_id))
+        return attempts[0].outcome.value if attempts and attempts[0].outcome is not None else ""
 
     def open_nonce(self) -> int:
         """Hold the chain until something of ours waits in the pool; return its nonce."""

@@ -102,6 +102,7 @@ def test_a_global_stop_freezes_the_live_signer_and_spares_exits(canary: Canary, 
     canary.signs()
 
 
+@pytest.mark.slow
 def test_exits_are_frozen_too_by_two_people_and_by_no_fewer(
     canary: Canary, capsys: Capture, tmp_path: Path
 ) -> None:
@@ -160,6 +161,7 @@ def test_a_signer_that_is_frozen_denies_by_name_until_an_administrator_unfreezes
     canary.signs()
 
 
+@pytest.mark.slow
 def test_a_capability_that_expired_denies_until_a_new_one_is_loaded(canary: Canary) -> None:
     canary.signs(under=canary.grant(life_s=LIFE_S))
     assert "tidegate signer load" in canary.denied("capability_expired")
@@ -187,6 +189,7 @@ def test_a_signer_that_is_killed_costs_intents_and_nothing_else_until_it_is_star
     canary.signs()
 
 
+@pytest.mark.slow
 def test_a_signer_killed_between_its_journal_and_its_answer_has_its_nonce_used_up(canary: Canary) -> None:
     canary.signer.stop()
     with SignerProcess(canary.signer.ground, fault="die") as faulty:
@@ -205,7 +208,35 @@ def test_a_nonce_that_a_stranger_took_halts_the_key_until_a_person_has_looked(
     canary.flow()
     scope = f"key:31337:{canary.account}"
     soon(lambda: scope in canary.standing(HaltBody.TOPIC))
-    assert f"tidegate resume --scope {scope}" in canary.denied("halted")
-    canary.nothing_is_signed_until_denied("halted")
+    assert "tidegate resume --scope key:" in str(canary.told("foreign_nonce").fix)
+    assert [one["scope"] for one in canary.type(capsys, "stop", "--list")["halts"]] == [scope]
+    canary.nothing_is_signed_for(3)
+    (lost,) = [one.correlation_id for one in canary.records(RecordKind.SIGNATURE)[-1:]]
     canary.resume(capsys, scope)
-    soon(lambda: scope not in canary.standing(HaltBody.TOPIC))
+    soon(lambda: canary.outcome(lost) == "dropped")
+    canary.signs()
+
+
+def test_an_account_without_ether_is_denied_by_name_until_it_has_some(canary: Canary) -> None:
+    had_wei = canary.set_balance(0)
+    assert "next: send the account" in canary.denied("funds_missing")
+    canary.nothing_is_signed_until_denied("funds_missing")
+    canary.set_balance(had_wei)
+    canary.signs()
+
+
+@pytest.mark.slow
+def test_books_that_differ_from_the_chain_let_nothing_new_begin_until_a_person_explains_them(
+    canary: Canary, capsys: Capture
+) -> None:
+    canary.stop()
+    with_more_wei = canary.live.world.balance(canary.account) + 10**18
+    canary.set_balance(with_more_wei)
+    canary.start()
+    assert "tidegate journal explain" in canary.denied("not_reconciled")
+    canary.nothing_is_signed_until_denied("not_reconciled")
+    (difference,) = canary.type(capsys, "stop", "--list")["differences"]
+    canary.stop()
+    canary.type(capsys, "journal", "explain", difference["seq"], "--reason", "a gift", "--person", "ann")
+    canary.start()
+    canary.signs()
