@@ -40,7 +40,14 @@ def address_book(devnet: Devnet, view: CodeReader) -> AddressBook:
         chain=devnet.chain,
         chain_id=devnet.chain_id,
         tokens={
-            symbol: Token(symbol, token.address, token.decimals, f"feed.{devnet.token_feeds[symbol]}")
+            symbol: Token(
+                symbol,
+                token.address,
+                token.decimals,
+                f"feed.{devnet.token_feeds[symbol]}",
+                code_hash=keccak256(view.code(token.address)).hex(),
+                source=SOURCE,
+            )
             for symbol, token in devnet.tokens.items()
         },
         contracts=contracts,
@@ -51,7 +58,7 @@ def _contracts(
     devnet: Devnet, symbols: Mapping[Address, str]
 ) -> Iterator[tuple[str, Address, Mapping[str, str]]]:
     yield "weth.weth9", devnet.weth, {}
-    yield "executor.main1", devnet.executor, {}
+    yield "executor.main1", devnet.executor, _main(devnet)
     yield "guard_lens", devnet.guard_lens, {}
     yield "erc3156.lender", devnet.erc3156_lender, {}
     yield "morpho_blue.morpho", devnet.morpho_blue.morpho, {}
@@ -81,3 +88,16 @@ def _contracts(
     for field in ("singleton", "proxy_factory", "fallback_handler", "multi_send_call_only"):
         yield f"safe.{field}", getattr(devnet.safe, field), {}
     yield "safe.owner", devnet.owner_safe.address, {"threshold": str(devnet.owner_safe.threshold)}
+
+
+def _main(devnet: Devnet) -> dict[str, str]:
+    """Return who owns the devnet's executor and holds its roles, as it was built."""
+    return {
+        "desk": "atomic",
+        "owner": devnet.owner_safe.address,
+        "treasury": devnet.accounts["treasury"],
+        "weth": devnet.weth,
+        "delay_s": "0",
+        "guardians": devnet.accounts["guardian"],
+        "operators": devnet.accounts["operator"],
+    }
