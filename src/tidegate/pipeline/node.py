@@ -17,7 +17,7 @@ from tidegate.chain import (
     SimulatedResult,
     data_fee_wei,
 )
-from tidegate.model import Address, Block, Plan, Receipt, UnsignedTransaction
+from tidegate.model import Address, Block, Plan, Receipt, TidegateError, UnsignedTransaction
 from tidegate.pipeline.chain import Rehearsal
 
 SendRaw: TypeAlias = Callable[[bytes], Awaitable[bytes]]
@@ -84,13 +84,16 @@ class NodeChain:
             # The probe traces itself as it runs, so it needs more gas than the plan.
             probing = msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit)
             runs.append(self._run(probing, base, after_s))
-        result, *probes = await asyncio.gather(*runs)
+        # All on one state, so all in one round trip; a run that reverts has no gas to estimate.
+        (result, *probes), estimate = await asyncio.gather(asyncio.gather(*runs), self._estimate(call, base))
         succeeded = result.status == 1
+        if succeeded and isinstance(estimate, TidegateError):
+            raise estimate
         return Rehearsal(
             block_number=base.number,
             succeeded=succeeded,
             gas_used=result.gas_used,
-            gas_needed=await self._reads.estimate_gas(call, base) if succeeded else 0,
+            gas_needed=estimate if succeeded and isinstance(estimate, int) else 0,
             logs=result.logs,
             output=result.output,
             probe_output=b"".join(probe.output for probe in probes if probe.status != 1),
@@ -137,6 +140,13 @@ class NodeChain:
     async def _run(self, call: SimulatedCall, base: Block, after_s: int) -> SimulatedResult:
         timestamp = base.timestamp + after_s
         return (await self._reads.simulate([call], base, timestamp=timestamp, validate=True)).results[0]
+
+    async def _estimate(self, call: SimulatedCall, base: Block) -> int | TidegateError:
+        """Return the smallest gas limit that suffices, or why there is none: a run that reverts has none."""
+        try:
+            return await self._reads.estimate_gas(call, base)
+        except TidegateError as error:
+            return error
 
     async def _next_block_after_s(self, base: Block, *, is_head: bool) -> int:
         """Return how long the next block will take if it takes as long as the newest one did."""

@@ -35,6 +35,8 @@ class Steps:
         """
         start_ns = time.monotonic_ns()
         try:
+            if within_s is None:
+                return await work
             async with asyncio.timeout(within_s):
                 return await work
         except TimeoutError as error:
