@@ -1,9 +1,15 @@
-"""Tasks that wait for the disk beside each other: one commit for all, and the loop goes on meanwhile."""
+"""Tasks that wait for the disk beside each other: one commit for all, and the loop goes on meanwhile.
+
+In both back ends alike: a file of SQLite, and a real PostgreSQL server.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,11 +17,22 @@ from typing import Any
 
 import pytest
 
-from tidegate.ledger import Journal, JournalReader, Record
+from tidegate.ledger import Journal, JournalReader, Record, rebuild
 from tidegate.ledger.records import Record as AnyRecord
 from tidegate.model import RecordKind, SystemClock, Tampered, Unavailable
 
+from .postgres import Server
+
 ANSWER = RecordKind.ANSWER
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the place of a ledger that is not there yet."""
+    if request.param == "sqlite":
+        return str(tmp_path / "ledger.sqlite")
+    server: Server = request.getfixturevalue("server")
+    return server.new_database()
 
 
 def wait(journal: Journal, actor: str) -> asyncio.Future[Record]:
@@ -30,8 +47,8 @@ async def until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came to be")
 
 
-def on_disk(path: Path) -> list[str]:
-    with JournalReader.open(path) as reader:
+def on_disk(where: str) -> list[str]:
+    with JournalReader.open(where) as reader:
         return [record.actor for record in reader.records()]
 
 
@@ -48,7 +65,7 @@ def count_flights(journal: Journal) -> list[bool]:
     return begun
 
 
-def test_tasks_that_wait_at_the_same_time_share_one_durable_commit(path: Path) -> None:
+def test_tasks_that_wait_at_the_same_time_share_one_durable_commit(where: str) -> None:
     names = [f"task {number}" for number in range(40)]
 
     async def scene(journal: Journal) -> None:
@@ -56,14 +73,14 @@ def test_tasks_that_wait_at_the_same_time_share_one_durable_commit(path: Path) -
         records = await asyncio.gather(*(wait(journal, name) for name in names))
         assert begun == [True]
         assert [record.seq for record in records] == list(range(1, 41))
-        assert on_disk(path) == names, "each is there when its task goes on"
+        assert on_disk(where) == names, "each is there when its task goes on"
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
         assert journal.verify().records == 40
 
 
-def test_the_loop_goes_on_while_the_disk_works_and_what_comes_meanwhile_is_the_next_group(path: Path) -> None:
+def test_the_loop_goes_on_while_the_disk_works_and_what_comes_meanwhile_is_the_next_group(where: str) -> None:
     async def scene(journal: Journal) -> None:
         commit, works = journal._writing.commit, threading.Event()
 
@@ -81,16 +98,16 @@ def test_the_loop_goes_on_while_the_disk_works_and_what_comes_meanwhile_is_the_n
         assert not second.done()
         works.set()
         assert [(await first).seq, (await second).seq] == [1, 3]
-        assert on_disk(path) == ["first", "no hurry", "second"]
+        assert on_disk(where) == ["first", "no hurry", "second"]
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
         journal.verify()
 
 
 @pytest.mark.parametrize("sync", ["append", "flush", "read", "append_many"])
 def test_who_does_not_wait_in_the_loop_comes_after_the_commit_that_is_on_its_way(
-    path: Path, sync: str
+    where: str, sync: str
 ) -> None:
     async def scene(journal: Journal) -> None:
         commit, works = journal._writing.commit, threading.Event()
@@ -115,10 +132,10 @@ def test_who_does_not_wait_in_the_loop_comes_after_the_commit_that_is_on_its_way
             case _:
                 journal.append_many([])
                 journal.flush()
-        assert on_disk(path)[:2] == ["first", "second"]
+        assert on_disk(where)[:2] == ["first", "second"]
         assert [(await first).seq, (await second).seq] == [1, 2]
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
         journal.verify()
 
@@ -134,7 +151,7 @@ def fail_for(journal: Journal, actor: str) -> None:
     journal._commits._projector.project = picky  # type: ignore[method-assign, assignment]
 
 
-def test_a_record_that_can_not_be_written_fails_alone_and_the_others_move_up(path: Path) -> None:
+def test_a_record_that_can_not_be_written_fails_alone_and_the_others_move_up(where: str) -> None:
     async def scene(journal: Journal) -> None:
         fail_for(journal, "bad")
         tasks = [wait(journal, name) for name in ("good", "bad", "better")]
@@ -147,15 +164,15 @@ def test_a_record_that_can_not_be_written_fails_alone_and_the_others_move_up(pat
         assert {record.seq: record.actor for record in journal.records()}[good.seq] == "good"
         assert (await wait(journal, "after")).prev_hash == better.hash
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
         journal.verify()
-    assert sorted(on_disk(path)) == ["after", "better", "good", "no hurry"]
+    assert sorted(on_disk(where)) == ["after", "better", "good", "no hurry"]
 
 
 @pytest.mark.parametrize("who_lands", ["the loop", "a sync append"])
 def test_a_commit_that_fails_in_its_thread_is_tried_again_record_by_record(
-    path: Path, who_lands: str
+    where: str, who_lands: str
 ) -> None:
     async def scene(journal: Journal) -> None:
         commit, works = journal._writing.commit, threading.Event()
@@ -173,15 +190,15 @@ def test_a_commit_that_fails_in_its_thread_is_tried_again_record_by_record(
             journal.append(ANSWER, {}, actor="three")
         one, two = await asyncio.gather(*tasks)
         assert (one.seq, two.seq) == (1, 2)
-        assert on_disk(path)[:2] == ["one", "two"]
+        assert on_disk(where)[:2] == ["one", "two"]
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
         journal.verify()
 
 
 def test_a_store_that_stays_lost_is_told_to_everyone_who_waits_and_nothing_of_theirs_comes_later(
-    path: Path,
+    where: str,
 ) -> None:
     async def scene(journal: Journal) -> None:
         begin = journal._writing.begin
@@ -196,12 +213,12 @@ def test_a_store_that_stays_lost_is_told_to_everyone_who_waits_and_nothing_of_th
         journal._writing.begin = begin  # type: ignore[method-assign]
         assert (await wait(journal, "three")).seq == 1
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
-    assert on_disk(path) == ["three"]
+    assert on_disk(where) == ["three"]
 
 
-def test_a_task_that_is_cancelled_while_its_record_goes_to_disk_is_cancelled_after_it(path: Path) -> None:
+def test_a_task_that_is_cancelled_while_its_record_goes_to_disk_is_cancelled_after_it(where: str) -> None:
     heard: list[Record] = []
 
     async def writes(journal: Journal) -> None:
@@ -219,14 +236,14 @@ def test_a_task_that_is_cancelled_while_its_record_goes_to_disk_is_cancelled_aft
             async with asyncio.timeout(0):
                 await writes(journal)
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
     assert [record.seq for record in heard] == [1, 2]
-    assert on_disk(path) == ["x", "x"]
+    assert on_disk(where) == ["x", "x"]
 
 
-def test_what_waits_when_the_loop_ends_is_written_by_whoever_comes_next(path: Path) -> None:
-    with Journal.open(path, clock=SystemClock()) as journal:
+def test_what_waits_when_the_loop_ends_is_written_by_whoever_comes_next(where: str) -> None:
+    with Journal.open(where, clock=SystemClock()) as journal:
         loop = asyncio.new_event_loop()
         task = loop.create_task(journal.append_and_wait(ANSWER, {}, actor="cut off"))
         loop.run_until_complete(asyncio.sleep(0))
@@ -235,22 +252,117 @@ def test_what_waits_when_the_loop_ends_is_written_by_whoever_comes_next(path: Pa
         journal.append(ANSWER, {}, actor="next")
         loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
         loop.close()
-    assert on_disk(path) == ["cut off", "next"]
+    assert on_disk(where) == ["cut off", "next"]
 
 
-def test_a_record_that_nothing_acts_on_waits_for_nothing(path: Path) -> None:
+def test_a_record_that_nothing_acts_on_waits_for_nothing(where: str) -> None:
     async def scene(journal: Journal) -> None:
         begun = count_flights(journal)
         await journal.append_and_wait(RecordKind.GUARDS, {}, actor="x")
         assert begun == []
 
-    with Journal.open(path, clock=SystemClock()) as journal:
+    with Journal.open(where, clock=SystemClock()) as journal:
         journal._timer.begin = lambda: None  # type: ignore[method-assign]
         asyncio.run(scene(journal))
 
 
-def test_a_closed_journal_takes_nothing_from_tasks_either(path: Path) -> None:
-    journal = Journal.open(path, clock=SystemClock())
+def test_a_closed_journal_takes_nothing_from_tasks_either(where: str) -> None:
+    journal = Journal.open(where, clock=SystemClock())
     journal.close()
     with pytest.raises(Unavailable, match="was closed"):
         asyncio.run(journal.append_and_wait(ANSWER, {}, actor="x"))
+
+
+_KILLED_WRITER = """
+import asyncio, os, signal, sys
+from tidegate.ledger import Journal
+from tidegate.model import RecordKind, SystemClock
+
+where, moment, at = sys.argv[1], sys.argv[2], int(sys.argv[3])
+
+async def writes(journal, task):
+    for number in range(10):
+        record = await journal.append_and_wait(RecordKind.ANSWER, {"task": task, "n": number}, actor="x")
+        print(record.seq, record.hash, flush=True)
+
+async def scene(journal):
+    commit, flights = journal._writing.commit, []
+    def dies():
+        flights.append(1)
+        if len(flights) == at and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit()
+        if len(flights) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    journal._writing.commit = dies
+    await asyncio.gather(*(writes(journal, task) for task in range(5)))
+
+with Journal.open(where, clock=SystemClock()) as journal:
+    asyncio.run(scene(journal))
+"""
+
+
+@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_writer_killed_beside_a_shared_commit_loses_nothing_that_a_task_heard_of(
+    where: str, tmp_path: Path, moment: str, at: int
+) -> None:
+    """Killed before the COMMIT: the group is gone whole. After it, before a task heard: it is there whole."""
+    dead = subprocess.run(
+        [sys.executable, "-c", _KILLED_WRITER, where, moment, str(at)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    heard = {int(line.split()[0]): line.split()[1] for line in dead.stdout.splitlines()}
+    with eventually_open(where) as journal:
+        kept = {record.seq: record.hash for record in journal.records()}
+        assert heard.items() <= kept.items()
+        assert len(kept) == len(heard) + (5 if moment == "after" else 0)
+        assert len(heard) == 5 * (at - 1)
+        assert journal.append(ANSWER, {}, actor="next").seq == len(kept) + 1
+        assert journal.verify().records == len(kept) + 1
+        assert rebuild(journal, tmp_path / "copy").is_equal
+
+
+def eventually_open(where: str) -> Journal:
+    """Open a ledger whose writer was killed: a server sees the end of its session a moment later."""
+    end_ns = SystemClock().monotonic_ns() + 30 * 10**9
+    while True:
+        try:
+            return Journal.open(where, clock=SystemClock())
+        except Unavailable as silence:
+            if silence.code != "ledger_leased" or SystemClock().monotonic_ns() > end_ns:
+                raise
+
+
+def test_a_session_that_is_lost_under_a_shared_commit_is_told_to_every_task(server: Server) -> None:
+    url = server.new_database()
+
+    async def scene(journal: Journal) -> None:
+        assert (await wait(journal, "before")).seq == 1
+        commit, works = journal._writing.commit, threading.Event()
+
+        def held() -> None:
+            assert works.wait(30)
+            commit()
+
+        journal._writing.commit = held  # type: ignore[method-assign]
+        tasks = [wait(journal, "one"), wait(journal, "two")]
+        await until(lambda: journal._shared._flight is not None)
+        tasks.append(wait(journal, "three"))
+        await asyncio.sleep(0)
+        server.execute(
+            "postgres",
+            "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
+            " WHERE starts_with(application_name, 'pid ')",
+        )
+        works.set()
+        told = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(one) for one in told] == [Unavailable] * 3
+        assert {one.code for one in told if isinstance(one, Unavailable)} == {"ledger_unavailable"}
+
+    with Journal.open(url, clock=SystemClock()) as journal:
+        asyncio.run(scene(journal))
+    assert on_disk(url) == ["before"]
