@@ -46,10 +46,15 @@ def test_the_shared_room() -> None:
 def test_flash_loan_sources() -> None:
     assert sorted(flash.__all__) == [
         "AaveV3Lender",
+        "BalancerV2Lender",
         "Erc3156Lender",
+        "HEADROOM_BPS",
+        "LOCKED_WHILE_LENDING",
         "Lender",
         "LenderQuote",
+        "LiquidityCall",
         "LoanPrices",
+        "MorphoBlueLender",
         "PENALTY_USD_E6",
         "PLAN_GAS",
         "UniswapV3Lender",
@@ -57,5 +62,7 @@ def test_flash_loan_sources() -> None:
         "choose",
         "is_allowed",
         "lenders_of",
+        "refusal_of",
+        "with_headroom",
     ]
     assert flash.__doc__

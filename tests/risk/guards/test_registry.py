@@ -67,6 +67,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EntryPoint]]:
 def test_the_built_in_guards_are_there() -> None:
     assert list(guards()) == [
         "deadline",
+        "flash_liquidity",
         "max_base_fee",
         "max_gas",
         "min_health_factor",
@@ -150,6 +151,7 @@ def test_the_front_door() -> None:
         "ENTRY_POINT_GROUP",
         "Guard",
         "GuardContext",
+        "LoanFacts",
         "OnChainCheck",
         "PASSED",
         "Parameter",

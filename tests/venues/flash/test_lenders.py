@@ -14,8 +14,11 @@ from tidegate.venues.flash import (
     PENALTY_USD_E6,
     PLAN_GAS,
     AaveV3Lender,
+    BalancerV2Lender,
     Erc3156Lender,
+    LiquidityCall,
     LoanPrices,
+    MorphoBlueLender,
     UniswapV3Lender,
     choose,
     lenders_of,
@@ -67,12 +70,17 @@ def test_the_cheapest_tier_rounds_up_too() -> None:
 class Fixed:
     """A lender of ours with a liquidity and a fee."""
 
+    code_hash = ""
+
     def __init__(self, name: str, kind: FlashKind, fee: int, liquidity: int = UINT256_MAX) -> None:
         self.name, self.kind, self.address = name, kind, Address(f"0x{kind:040x}")
         self._fee, self._liquidity = fee, liquidity
 
     def side(self, asset: Address) -> int:
         return 0
+
+    def liquidity_call(self, asset: Address, view: object) -> LiquidityCall:
+        raise AssertionError("not asked")
 
     def liquidity(self, asset: Address, view: object) -> int:
         if self._liquidity < 0:
@@ -138,7 +146,23 @@ def test_excluded_lenders_do_not_serve() -> None:
     assert (len(kept), len(gone)) == (1, 0)
 
 
-def test_only_balancer_pays_a_penalty_and_every_kind_has_its_gas() -> None:
+def test_a_penalty_is_what_the_owner_says() -> None:
+    """Without Balancer's 25 USD it is the first; with 3 USD on Morpho a pool is before that."""
+    free = [Fixed("balancer", FlashKind.BALANCER_V2, 0), Fixed("morpho", FlashKind.MORPHO_BLUE, 0)]
+    pool = Fixed("uniswap", FlashKind.UNISWAP_V3, 5 * 10**6)
+
+    def order(**penalties_usd: int) -> list[str]:
+        penalties = {FlashKind[name]: usd * 10**6 for name, usd in penalties_usd.items()}
+        prices = LoanPrices(USDC, ETH, 20 * 10**9, penalties)
+        quotes = choose(AAVE, 10_000 * 10**6, Premium(0), lenders=[*free, pool], prices=prices)
+        return [quote.name for quote in quotes]
+
+    assert order() == ["balancer", "morpho", "uniswap"]
+    assert order(BALANCER_V2=25) == ["morpho", "uniswap", "balancer"]
+    assert order(BALANCER_V2=25, MORPHO_BLUE=3) == ["uniswap", "morpho", "balancer"]
+
+
+def test_only_balancer_pays_a_penalty_by_default_and_every_kind_has_its_gas() -> None:
     assert PENALTY_USD_E6 == {FlashKind.BALANCER_V2: 25_000_000}
     assert set(PLAN_GAS) == set(FlashKind)
 
@@ -147,6 +171,10 @@ def test_the_book_names_every_lender_of_the_devnet(world: FastWorld, devnet: Dev
     found = {lender.name: lender for lender in lenders_of(address_book(devnet, world))}
     assert isinstance(found["aave_v3.pool"], AaveV3Lender)
     assert isinstance(found["erc3156.lender"], Erc3156Lender)
+    assert isinstance(found["morpho_blue.morpho"], MorphoBlueLender)
+    assert isinstance(found["balancer_v2.vault"], BalancerV2Lender)
+    assert {lender.kind for lender in found.values()} == set(FlashKind)
+    assert all(lender.code_hash for lender in found.values())
     pools = [lender for lender in found.values() if isinstance(lender, UniswapV3Lender)]
     assert len(pools) == len(devnet.uniswap_v3_pools)
 

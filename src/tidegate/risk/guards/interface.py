@@ -100,6 +100,21 @@ class StepFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LoanFacts:
+    """A flash loan as it was planned, in base units of its asset.
+
+    ``liquidity`` answers in its first word what the lender has; ``lent_around`` is what the loans around
+    this one have borrowed of that by then.
+    """
+
+    step_id: str
+    lender: str
+    amount: int
+    lent_around: int
+    liquidity: Read
+
+
+@dataclass(frozen=True, slots=True)
 class RunFacts:
     """The plan as a whole. Gas in units of gas, fees in wei, times in seconds of chain time."""
 
@@ -118,8 +133,8 @@ class GuardContext:
     ----------
     parameters
         As given, defaults filled in; see ``Guard.parameters`` for units.
-    steps
-        The quoted swaps that the guard protects: of its step, its group, or all.
+    steps, loans
+        The quoted swaps and the loans that the guard protects: of its step, its group, or all.
     block
         Before sending: the pinned head. After inclusion: the block of inclusion.
     answers
@@ -136,6 +151,7 @@ class GuardContext:
     block: Block
     run: RunFacts
     steps: tuple[StepFacts, ...] = ()
+    loans: tuple[LoanFacts, ...] = ()
     answers: Mapping[Read, bytes] = field(default_factory=dict)
     measured: Mapping[str, int] = field(default_factory=dict)
     receipt: Receipt | None = None

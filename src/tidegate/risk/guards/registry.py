@@ -14,6 +14,7 @@ import msgspec
 
 from tidegate.model import ConfigError, GuardResult, Placement, format_units
 from tidegate.risk.guards.deadline import Deadline
+from tidegate.risk.guards.flash_liquidity import FlashLiquidity
 from tidegate.risk.guards.interface import Guard, GuardContext, Parameter, ParameterKind, verdict
 from tidegate.risk.guards.max_base_fee import MaxBaseFee
 from tidegate.risk.guards.max_gas import MaxGas
@@ -24,6 +25,7 @@ from tidegate.risk.guards.slippage import Slippage
 ENTRY_POINT_GROUP = "tidegate.guards"
 _BUILT_IN: tuple[Callable[[], Guard], ...] = (
     Deadline,
+    FlashLiquidity,
     MaxBaseFee,
     MaxGas,
     MinHealthFactor,

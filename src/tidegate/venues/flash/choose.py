@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from tidegate.chain import decode_output, encode_call
+from tidegate.chain import decode_output, encode_call, keccak256
 from tidegate.model import BPS, Address, TidegateError, Unavailable, format_units, mul_div_up
 from tidegate.venues.executor import FlashKind, TokenPrice
 from tidegate.venues.flash.lenders import Lender
@@ -20,8 +21,11 @@ PLAN_GAS = {
 }
 """Gas that a loan adds to a plan (atomic spec, 4.5); for ordering lenders, never for a gas limit."""
 
-PENALTY_USD_E6 = {FlashKind.BALANCER_V2: 25_000_000}
+PENALTY_USD_E6: Mapping[FlashKind, int] = {FlashKind.BALANCER_V2: 25_000_000}
 """After the loss of November 2025 Balancer v2 is taken only when it is clearly cheaper."""
+
+HEADROOM_BPS = 1_000
+"""How much more than the loan a lender must hold, unless told otherwise: a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +46,30 @@ class LenderQuote:
     gas_usd_e6: int
     cost_usd_e6: int
 
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Return what lenders are ordered by: cost, then gas, then name."""
+        return self.cost_usd_e6, self.plan_gas, self.name
+
 
 @dataclass(frozen=True, slots=True)
 class LoanPrices:
-    """What costs are valued by: the asset, the chain's own coin, and gas in wei."""
+    """What costs are valued by: the asset, the chain's own coin, gas in wei, and what caution costs.
+
+    ``penalties_usd_e6`` is added to the cost of a kind's lenders; a kind that is not named has none.
+    """
 
     asset: TokenPrice
     native: TokenPrice
     gas_price_wei: int
+    penalties_usd_e6: Mapping[FlashKind, int] = field(default_factory=lambda: PENALTY_USD_E6)
 
 
 def choose(
     asset: Address,
     amount: int,
     view: StateView,
-    headroom_bps: int = 1000,
+    headroom_bps: int = HEADROOM_BPS,
     exclude: Collection[Address] = (),
     *,
     lenders: Iterable[Lender],
@@ -85,7 +98,7 @@ def choose(
         if lender.address not in exclude
     ]
     quotes = [answer for answer in asked if isinstance(answer, LenderQuote)]
-    return sorted(quotes, key=lambda quote: (quote.cost_usd_e6, quote.plan_gas, quote.name))
+    return sorted(quotes, key=lambda quote: quote.rank)
 
 
 def ask(
@@ -93,20 +106,25 @@ def ask(
     asset: Address,
     amount: int,
     view: StateView,
-    headroom_bps: int = 1000,
+    headroom_bps: int = HEADROOM_BPS,
     *,
     prices: LoanPrices,
     executor: Address | None = None,
 ) -> LenderQuote | str:
     """Return what one lender asks for a loan of ``amount``, or in words why it can not serve it.
 
-    The parameters are those of ``choose``. One that reverts or answers nonsense can not serve either.
+    The parameters are those of ``choose``. One that reverts or answers nonsense can not serve either,
+    nor one whose code is not that of the address book.
     """
-    needed = max(mul_div_up(amount, BPS + headroom_bps, BPS), 1)
+    needed = max(with_headroom(amount, headroom_bps), 1)
     try:
         if executor is not None and not is_allowed(executor, lender, view):
             return "the executor's policy does not allow it"
+        if lender.code_hash and _keccak_hex(view.code(lender.address)) != lender.code_hash:
+            return "its code is not the one that the address book knows"
         liquidity = lender.liquidity(asset, view)
+        if liquidity == 0:
+            return "lends none of it now: it is paused, closed or empty"
         if liquidity < needed:
             has, wanted = (format_units(figure, prices.asset.decimals) for figure in (liquidity, needed))
             return f"can lend {has}, {wanted} needed (the loan and headroom)"
@@ -118,11 +136,22 @@ def ask(
     return _quote(lender, asset, liquidity, fee, prices)
 
 
+def with_headroom(amount: int, headroom_bps: int) -> int:
+    """Return ⌈amount·(1 + headroom)⌉: what a lender must hold to serve ``amount``."""
+    return mul_div_up(amount, BPS + headroom_bps, BPS)
+
+
 def is_allowed(executor: Address, lender: Lender, view: StateView) -> bool:
     """Say whether the executor's policy has the lender's kind (bit k of its word is kind k)."""
     answer = view.call(executor, encode_call("lenders(address)", lender.address))
     (word,) = decode_output(("uint256",), answer)
     return bool(word >> lender.kind & 1)
+
+
+@lru_cache(maxsize=64)
+def _keccak_hex(code: bytes) -> str:
+    # Hashing the code of a large contract takes longer than all that is read of a lender otherwise.
+    return keccak256(code).hex()
 
 
 def _quote(lender: Lender, asset: Address, liquidity: int, fee: int, prices: LoanPrices) -> LenderQuote:
@@ -139,5 +168,5 @@ def _quote(lender: Lender, asset: Address, liquidity: int, fee: int, prices: Loa
         plan_gas=gas,
         fee_usd_e6=fee_usd_e6,
         gas_usd_e6=gas_usd_e6,
-        cost_usd_e6=fee_usd_e6 + gas_usd_e6 + PENALTY_USD_E6.get(lender.kind, 0),
+        cost_usd_e6=fee_usd_e6 + gas_usd_e6 + prices.penalties_usd_e6.get(lender.kind, 0),
     )

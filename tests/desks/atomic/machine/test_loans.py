@@ -8,18 +8,12 @@ import pytest
 from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD
 
-from tidegate.app.devnet import change_executor
+from tidegate.app.devnet import address_book, change_executor
 from tidegate.chain import encode_call
 from tidegate.desks.atomic import Assignment, joint_policy, quote, strategy_policy
-from tidegate.desks.atomic.machine.loans import (
-    REPLANS_MAX,
-    attempts,
-    candidates,
-    known_amounts,
-    possible_lenders,
-)
+from tidegate.desks.atomic.machine.loans import candidates, known_amounts, possible_lenders
 from tidegate.desks.atomic.machine.valuation import read_prices
-from tidegate.model import ConfigError, Denied, Reason, format_units
+from tidegate.model import Address, ConfigError, Denied, Reason, format_units
 from tidegate.venues.aave_v3 import set_flash_loans
 from tidegate.venues.erc3156 import list_token
 from tidegate.venues.executor import Change, ChangeKind, FlashKind
@@ -30,6 +24,10 @@ LOAN = "  - {flash: {id: loan, asset: %s, amount: %s, %ssteps: [%s]}}\n"
 PUT = (
     "{id: put, use: weth.withdraw, in: {amount: 1}}, {id: back, use: weth.deposit, in: {amount: $put.amount}}"
 )
+
+
+FREE = ("morpho_blue.morpho", "balancer_v2.vault")
+"""Who lends for nothing."""
 
 
 def loan(
@@ -51,8 +49,7 @@ def found(ground: Ground, job: Assignment, amounts: dict[str, int] | None = None
 
 def test_every_lender_of_the_asset_is_possible_unless_the_author_names_some(ground: Ground) -> None:
     every = names(loan(ground))
-    assert "aave_v3.pool" in every
-    assert "erc3156.lender" in every
+    assert {"aave_v3.pool", "erc3156.lender", "morpho_blue.morpho", "balancer_v2.vault"} <= set(every)
     assert not any("DAI/USDC" in name for name in every), "a pool lends only its own two tokens"
     assert names(loan(ground, more="provider: aave_v3, ")) == ["aave_v3.pool"]
     assert names(loan(ground, more="provider: [aave_v3.pool, erc3156], ")) == [
@@ -77,21 +74,22 @@ def test_only_allowed_lenders_with_liquidity_and_an_acceptable_fee(ground: Groun
     with pytest.raises(Denied, match="no lender serves loan: 1000000 WETH") as caught:
         found(ground, loan(ground, amount="1000000 WETH"))
     assert caught.value.reason is Reason.FLASH_LIQUIDITY
-    why = reasons(caught.value)
+    why = {name: text for name, text in reasons(caught.value).items() if name not in FREE}
     lends = AaveV3Lender("", ground.devnet.aave_v3.pool).liquidity(ground.devnet.weth, ground.world)
     assert why.pop("aave_v3.pool") == (
         f"can lend {format_units(lends, 18)}, 1100000 needed (the loan and headroom)"
     )
     assert set(why.values()) == {"the executor's policy does not allow it"}
-    assert [quote.name for quote in found(ground, job)] == ["aave_v3.pool"], (
-        "the shipped strategies allow Aave"
+    assert [quote.name for quote in found(ground, job)] == [FREE[0], "aave_v3.pool", FREE[1]], (
+        "the shipped strategies allow these; Balancer costs a penalty"
     )
     pool = ground.devnet.pool("WETH", "USDC", 10_000)
     change_executor(ground.world, ground.devnet, [Change.lender(pool.address, FlashKind.UNISWAP_V3)])
-    assert len(found(ground, job)) == 2
-    assert len(found(ground, loan(ground, more="max_fee: 9 bps, "))) == 1
+    assert len(found(ground, job)) == 4
+    assert len(found(ground, loan(ground, more="max_fee: 9 bps, "))) == 3
+    assert [quote.name for quote in found(ground, loan(ground, more="max_fee: 1 bps, "))] == [*FREE]
     with pytest.raises(Denied) as caught:
-        found(ground, loan(ground, more="max_fee: 1 bps, "))
+        found(ground, loan(ground, more="max_fee: 1 bps, provider: [aave_v3, uniswap_v3], "))
     why = reasons(caught.value)
     assert why["aave_v3.pool"] == "its fee 0.0005 is above max_fee, 0.0001 WETH (1 bps)"
     assert why[ground.book.name_of(pool.address)] == "its fee 0.01 is above max_fee, 0.0001 WETH (1 bps)"
@@ -118,13 +116,34 @@ def test_locked_and_silent_lenders_are_named_with_their_reason(ground: Ground) -
     inputs = "{token_in: WETH, token_out: USDC, fee: 500, amount: 1}"
     swap = f"{{id: s, use: uniswap_v3.exact_input_single, in: {inputs}}}"
     locked = ground.book.name_of(ground.devnet.pool("WETH", "USDC", 500).address)
-    ground.world.set_code(ground.devnet.aave_v3.pool, bytes.fromhex("5f5ffd"))
+    ground = with_code(ground, ground.devnet.aave_v3.pool, bytes.fromhex("5f5ffd"))
     job = loan(ground, more=f"provider: [{locked}, aave_v3], ", steps=swap)
     with pytest.raises(Denied) as caught:
         found(ground, job)
     why = reasons(caught.value)
     assert why[locked] == "locked: the loan's own steps swap in it"
     assert why["aave_v3.pool"].startswith("does not answer: ")
+
+
+def test_a_lender_whose_code_changed_does_not_serve(ground: Ground) -> None:
+    """As the book says it: the same proxy, another code; with the book of that code it would."""
+    pool, code = ground.devnet.morpho_blue.morpho, ground.world.code(ground.devnet.morpho_blue.morpho)
+    ground.world.set_code(pool, code + b"\x00")
+    with pytest.raises(Denied) as caught:
+        found(ground, loan(ground, more="provider: morpho_blue, "))
+    assert caught.value.reason is Reason.FLASH_LIQUIDITY
+    assert (
+        reasons(caught.value)["morpho_blue.morpho"] == "its code is not the one that the address book knows"
+    )
+    assert "morpho_blue.morpho" not in [quote.name for quote in found(ground, loan(ground))]
+    ground.world.set_code(pool, code)
+    assert found(ground, loan(ground))[0].name == "morpho_blue.morpho"
+
+
+def with_code(ground: Ground, account: Address, code: bytes) -> Ground:
+    """Put code at an account, in the world and in the book: whoever wrote the book knew it."""
+    ground.world.set_code(account, code)
+    return dataclasses.replace(ground, book=address_book(ground.devnet, ground.world))
 
 
 def reasons(denied: Denied) -> dict[str, str]:
@@ -152,18 +171,6 @@ def test_a_blind_without_a_value_is_no_unknown_amount(ground: Ground) -> None:
     assert caught.value.code == "ATM113"
 
 
-def quote_of(name: str) -> LenderQuote:
-    return LenderQuote(name, FlashKind.AAVE_V3, "0x" + "11" * 20, 0, 1, 0, 0, 0, 0, 0)  # type: ignore[arg-type]
-
-
-def test_at_most_three_replans_follow_the_first_choice() -> None:
-    many = {"a": [quote_of(str(number)) for number in range(9)], "b": [quote_of("x"), quote_of("y")]}
-    tried = [(loans["a"].lender_name, loans["b"].lender_name) for loans in attempts(many)]
-    assert tried == [("0", "x"), ("1", "y"), ("2", "y"), ("3", "y")]
-    assert len(tried) == REPLANS_MAX + 1
-    assert list(attempts({})) == [{}]
-
-
 CHEAT = bytes.fromhex(
     "5f3560e01c"  # the selector
     "80635cffe9de14602457"  # flashLoan: revert
@@ -176,8 +183,7 @@ CHEAT = bytes.fromhex(
 
 
 def test_the_next_lender_serves_when_the_cheapest_does_not(ground: Ground) -> None:
-    cheat = ground.devnet.erc3156_lender
-    ground.world.set_code(cheat, CHEAT)
+    ground = with_code(ground, ground.devnet.erc3156_lender, CHEAT)
     job = loan(ground, more="provider: [erc3156, aave_v3], ", amount="1000 WETH")
     ground.allow(job)
     ground.give("WETH", 3 * WETH)
@@ -187,9 +193,10 @@ def test_the_next_lender_serves_when_the_cheapest_does_not(ground: Ground) -> No
     set_flash_loans(
         ground.world, ground.devnet.aave_v3.configurator, ground.devnet.weth, enabled=False, admin=admin
     )
-    with pytest.raises(Denied) as caught:
+    with pytest.raises(Denied, match="no lender serves loan: 1000 WETH") as caught:
         quote(job, ground.world)
-    assert caught.value.reason is Reason.SIMULATION_REVERTED
+    assert caught.value.reason is Reason.FLASH_LIQUIDITY
+    assert reasons(caught.value)["erc3156.lender"].startswith("does not lend: ")
 
 
 def test_a_loan_known_only_once_quoted_is_chosen_for_again(ground: Ground) -> None:
@@ -211,11 +218,12 @@ def test_the_policy_names_every_lender_that_may_serve_and_nothing_else(ground: G
     changes = strategy_policy(ground.shipped("flash-arb"), ground.world)
     lenders = [change for change in changes if change.kind is ChangeKind.LENDER]
     aave = ground.book.entry("aave_v3.pool").address
-    assert {change.account for change in lenders} == {aave}, "pools take more than 9 bps"
+    free = {ground.book.entry(name).address for name in FREE}
+    assert {change.account for change in lenders} == {aave, *free}, "pools take more than 9 bps"
     dear = strategy_policy(loan(ground, more="max_fee: 30 bps, "), ground.world)
-    assert len([change for change in dear if change.kind is ChangeKind.LENDER]) == 4
+    assert len([change for change in dear if change.kind is ChangeKind.LENDER]) == 6
     every = strategy_policy(loan(ground), ground.world)
-    assert len([change for change in every if change.kind is ChangeKind.LENDER]) == 5
+    assert len([change for change in every if change.kind is ChangeKind.LENDER]) == 7
     assert not [change for change in changes if change.kind is ChangeKind.ROLE]
 
 
@@ -244,11 +252,11 @@ def test_a_cap_stands_for_one_token(ground: Ground) -> None:
 
 
 def test_a_loan_that_nobody_of_the_book_gives_has_no_policy(ground: Ground) -> None:
-    job = loan(ground, more="provider: balancer_v2, ")
+    job = loan(ground, more="provider: balancer_v2.safe, ")
     with pytest.raises(Denied) as caught:
         strategy_policy(job, ground.world)
     assert caught.value.reason is Reason.FLASH_LIQUIDITY
-    assert caught.value.found == "no lender of WETH among balancer_v2"
+    assert caught.value.found == "no lender of WETH among balancer_v2.safe"
 
 
 def test_a_policy_without_a_lender_says_why_each_is_none(ground: Ground) -> None:

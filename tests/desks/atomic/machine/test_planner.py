@@ -89,11 +89,10 @@ def test_the_fee_of_the_loan_is_bounded_by_the_authors_maximum_or_by_the_quote(g
     (flash,) = (op for op in program_of(planned(ground, job)).ops if isinstance(op, Flash))
     assert flash.max_fee == 9 * 10 * WETH // 10_000
     flash_step = job.strategy.steps[0]
+    changed = {"max_fee_bps": None, "providers": ("aave_v3",)}
     without = dataclasses.replace(
         job,
-        strategy=dataclasses.replace(
-            job.strategy, steps=(dataclasses.replace(flash_step, max_fee_bps=None),)
-        ),
+        strategy=dataclasses.replace(job.strategy, steps=(dataclasses.replace(flash_step, **changed),)),
     )
     (flash,) = (op for op in program_of(planned(ground, without)).ops if isinstance(op, Flash))
     assert flash.max_fee == 5 * 10 * WETH // 10_000, "Aave takes 5 bps"
@@ -112,7 +111,7 @@ def test_a_plan_says_what_it_is(ground: Ground) -> None:
     assert plan.flow_usd_e6 == 30_000 * 10**6
     assert plan.at_risk_usd_e6 == plan.gas_limit * plan.max_fee_wei * 3_000 * 10**6 // 10**18
     assert (plan.notes["strategy"], plan.notes["size"]) == ("v2-v3-arb", str(10 * WETH))
-    assert plan.notes["loans"] == {"loan": "aave_v3.pool"}
+    assert plan.notes["loans"] == {"loan": "morpho_blue.morpho"}, "the cheapest: no fee, little gas"
     assert plan.digest != draft.plan.digest
     assert finish_plan(draft, 300_000).digest == plan.digest
 

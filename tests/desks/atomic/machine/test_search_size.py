@@ -10,14 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from tests.desks.atomic.machine.conftest import Ground
 
+from tidegate.app.devnet import DevnetSpec
 from tidegate.desks.atomic import Assignment, search_size, template_text
-from tidegate.desks.atomic.machine.loans import attempts, candidates, known_amounts
+from tidegate.desks.atomic.machine.loans import candidates, known_amounts
 from tidegate.desks.atomic.machine.prospect import priced_symbols
 from tidegate.desks.atomic.machine.quoting import quote_deltas
 from tidegate.desks.atomic.machine.search import SIMULATIONS_MAX, maximise, objective_of
+from tidegate.desks.atomic.machine.serving import attempts
 from tidegate.desks.atomic.machine.valuation import read_prices
 from tidegate.model import ConfigError, Denied, Reason
 from tidegate.venues.aave_v3 import set_flash_loans
+from tidegate.venues.balancer_v2 import set_paused
+from tidegate.venues.morpho_blue import withdraw
 
 WETH, USDC = 10**18, 10**6
 LOW, HIGH = 5 * 10**16, 100 * WETH
@@ -29,7 +33,8 @@ def brute_force(ground: Ground, job: Assignment) -> int:
     """The best gain of 160 sizes over the whole range and 80 more around the best of them."""
     prices = read_prices(priced_symbols(job), ground.book, ground.world)
     sized = job.with_blind("size", WETH)
-    loans = next(attempts(candidates(sized, known_amounts(sized), ground.world, prices, 0)))
+    amounts = known_amounts(sized)
+    loans = next(attempts(sized, candidates(sized, amounts, ground.world, prices, 0), amounts))
 
     def gain(size: int) -> int:
         try:
@@ -120,6 +125,10 @@ def test_nobody_who_lends_is_a_refusal(ground: Ground) -> None:
             enabled=False,
             admin=devnet.accounts["admin"],
         )
+    set_paused(world, devnet.balancer_v2, paused=True)
+    spec, lender = DevnetSpec(), devnet.accounts["lender"]
+    for symbol, usd in spec.morpho_idle:
+        withdraw(world, devnet.morpho_blue, devnet.token(symbol), spec.worth(symbol, usd), holder=lender)
     with pytest.raises(Denied) as caught:
         search_size(ground.shipped("flash-arb"), ground.world)
     assert caught.value.reason is Reason.FLASH_LIQUIDITY

@@ -25,11 +25,19 @@ from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.loans import flash_steps
 from tidegate.desks.atomic.machine.operation import demand_exit, operation_of
 from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
-from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
+from tidegate.desks.atomic.machine.planner import (
+    Draft,
+    draft_faults,
+    draft_plan,
+    faults_refusal,
+    finish_plan,
+    refuse_reverted,
+)
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.desks.atomic.machine.search import search_size
+from tidegate.desks.atomic.machine.serving import REPLANS_MAX
 from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Reason, Receipt, Rejected
 from tidegate.pipeline import PlanReader, Rehearsal
 from tidegate.venues import NATIVE, StateView
@@ -154,8 +162,7 @@ class AtomicDesk:
             exit was decided and the bytes are none.
         """
         job = _sized(self._job(intent.subject), intent.body.get("size"))
-        draft = draft_plan(intent, job, self._state_at(None))
-        gas_needed = await self._gas_needed(draft)
+        draft, gas_needed = await self._measured(intent, job)
         plan = finish_plan(draft, gas_needed)
         demand_exit(intent, plan, job.book)
         self._gas_used[intent.subject] = gas_needed
@@ -165,6 +172,30 @@ class AtomicDesk:
         """Take the gas hint out of an earlier plan's notes, so that a restart decides as before."""
         if notes.get("strategy") in self._jobs and GAS_NOTE in notes:
             self._gas_used[notes["strategy"]] = notes[GAS_NOTE]
+
+    async def _measured(self, intent: Intent, job: Assignment) -> tuple[Draft, int]:
+        """Return a draft that works in the exact world, and what it needs of gas there.
+
+        A draft that a lender fails is drawn up again at the newest block, three times at most and not
+        past the intent's deadline: who paused, was drained or raised a fee meanwhile is seen there.
+
+        Raises
+        ------
+        Denied
+            ``flash_liquidity`` if lenders fail to the last, else as ``plan``.
+        """
+        for replans in range(REPLANS_MAX + 1):
+            draft = draft_plan(intent, job, self._state_at(None))
+            try:
+                return draft, await self._gas_needed(draft)
+            except Denied as error:
+                view = self._state_at(None)
+                faults = draft_faults(draft, view) if error.reason is Reason.SIMULATION_REVERTED else {}
+                if not faults:
+                    raise
+                if replans == REPLANS_MAX or view.block().timestamp >= intent.deadline_s:
+                    raise faults_refusal(draft, faults) from error
+        raise AssertionError("the last draft is returned or refused")
 
     async def _gas_needed(self, draft: Draft) -> int:
         """Return what the draft needs, be it more than it may have: too little gas looks like any failure.

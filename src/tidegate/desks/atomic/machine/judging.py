@@ -11,11 +11,14 @@ from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.safeguards import Judgement, safeguards_of
 from tidegate.desks.atomic.machine.terms import GuardKey
 from tidegate.model import Block, Plan
-from tidegate.risk.guards import GuardContext, RunFacts, StepFacts
+from tidegate.risk.guards import GuardContext, LoanFacts, RunFacts, StepFacts
 
 
 def guard_notes(
-    quoted_at_block: int, steps: Sequence[StepFacts], measured: Mapping[GuardKey, Mapping[str, int]]
+    quoted_at_block: int,
+    steps: Sequence[StepFacts],
+    loans: Sequence[LoanFacts],
+    measured: Mapping[GuardKey, Mapping[str, int]],
 ) -> dict[str, Any]:
     """Return what the guards of a plan need beside the strategy, for the plan's notes; amounts as text."""
     return {
@@ -26,6 +29,14 @@ def guard_notes(
                 for key, value in msgspec.to_builtins(step).items()
             }
             for step in steps
+        ],
+        "borrowed": [
+            {
+                **msgspec.to_builtins(loan),
+                "amount": str(loan.amount),
+                "lent_around": str(loan.lent_around),
+            }
+            for loan in loans
         ],
         "measured": [
             [owner, index, label, str(value)]
@@ -56,6 +67,7 @@ def judgement_of(plan: Plan, job: Assignment) -> Judgement:
                 quoted_at_block=int(plan.notes["quoted_at_block"]),
             ),
             steps=tuple(msgspec.convert(item, StepFacts, strict=False) for item in plan.notes["swaps"]),
+            loans=tuple(msgspec.convert(item, LoanFacts, strict=False) for item in plan.notes["borrowed"]),
         ),
         measured=measured,
     )

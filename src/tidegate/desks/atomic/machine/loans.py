@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from tidegate.desks.atomic.language import syntax
+from tidegate.desks.atomic.language.scene import Scene, list_items
 from tidegate.desks.atomic.machine.emission import Emission
 from tidegate.desks.atomic.machine.lowering import Constant, Lowering
 from tidegate.desks.atomic.machine.permission import how_to_allow, role_refusal
-from tidegate.desks.atomic.machine.quoting import Assignment
-from tidegate.desks.atomic.machine.terms import Loan
+from tidegate.desks.atomic.machine.quoting import Assignment, Quoted
+from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.model import BPS, Address, ConfigError, Denied, Reason, format_units, mul_div_up
+from tidegate.risk.guards import LoanFacts, Read
 from tidegate.venues import NATIVE, StateView, Token
 from tidegate.venues.executor import TokenPrice
-from tidegate.venues.flash import Lender, LenderQuote, LoanPrices, UniswapV3Lender, ask, choose, lenders_of
+from tidegate.venues.flash import (
+    HEADROOM_BPS,
+    Lender,
+    LenderQuote,
+    LoanPrices,
+    UniswapV3Lender,
+    ask,
+    choose,
+    lenders_of,
+)
 
-REPLANS_MAX = 3
+LIQUIDITY_GUARD = "flash_liquidity"
+"""The guard whose ``headroom`` is also the chooser's."""
 
 
 def flash_steps(strategy: syntax.Strategy) -> tuple[syntax.FlashStep, ...]:
@@ -62,11 +74,19 @@ def candidates(
     found = {}
     for step in flash_steps(job.strategy):
         amount = amounts.get(step.id, 1)
-        asset = job.book.token(step.asset)
-        loan_prices = LoanPrices(prices[step.asset], prices[NATIVE], gas_price_wei)
+        asset, headroom_bps = job.book.token(step.asset), headroom_bps_of(step, job)
+        loan_prices = LoanPrices(
+            prices[step.asset], prices[NATIVE], gas_price_wei, job.lender_penalties_usd_e6
+        )
         lenders = possible_lenders(step, job)
         quotes = choose(
-            asset.address, amount, view, lenders=lenders, prices=loan_prices, executor=job.executor
+            asset.address,
+            amount,
+            view,
+            headroom_bps,
+            lenders=lenders,
+            prices=loan_prices,
+            executor=job.executor,
         )
         found[step.id] = [quote for quote in quotes if above_max_fee(step, amount, quote.fee, asset) is None]
         if not found[step.id]:
@@ -75,12 +95,11 @@ def candidates(
                 raise refused
             refusals, only_forbidden = {}, []
             for lender in lenders:
-                answer = ask(lender, asset.address, amount, view, prices=loan_prices, executor=job.executor)
+                loan = (lender, asset.address, amount, view, headroom_bps)
+                answer = ask(*loan, prices=loan_prices, executor=job.executor)
                 if isinstance(answer, LenderQuote):
                     answer = above_max_fee(step, amount, answer.fee, asset) or ""
-                elif _serves(
-                    ask(lender, asset.address, amount, view, prices=loan_prices), step, amount, asset
-                ):
+                elif _serves(ask(*loan, prices=loan_prices), step, amount, asset):
                     only_forbidden.append(lender.name)
                 refusals[lender.name] = answer
             if only_forbidden:
@@ -158,15 +177,39 @@ def _wanted_lenders(step: syntax.FlashStep, job: Assignment) -> tuple[Lender, ..
     )
 
 
-def attempts(found: Mapping[str, list[LenderQuote]]) -> Iterator[dict[str, Loan]]:
-    """Yield choices of lenders, the cheapest first; at most three after the first."""
-    depth = max((len(quotes) for quotes in found.values()), default=1)
-    for attempt in range(min(depth, REPLANS_MAX + 1)):
-        yield {step_id: _loan(quotes[min(attempt, len(quotes) - 1)]) for step_id, quotes in found.items()}
+def headroom_bps_of(step: syntax.FlashStep, job: Assignment) -> int:
+    """Return how much more than the loan its lender must hold: what the guards over it ask, or a tenth."""
+    asked = [
+        item.parameters["headroom"]
+        for item in safeguards_of(job.strategy, job.blinds)
+        if item.guard.name == LIQUIDITY_GUARD and step.id in item.protects
+    ]
+    return max((bps for bps in asked if isinstance(bps, int)), default=HEADROOM_BPS)
 
 
-def _loan(quote: LenderQuote) -> Loan:
-    return Loan(lender_name=quote.name, kind=quote.kind, lender=quote.lender, side=quote.side)
+def loan_facts(job: Assignment, quoted: Quoted, view: StateView) -> tuple[LoanFacts, ...]:
+    """Return each loan as it was quoted, with the question of what its lender has."""
+    known = {lender.name: lender for lender in lenders_of(job.book)}
+    places, facts = Scene.of(job.strategy).places, []
+    for step in flash_steps(job.strategy):
+        loan = quoted.loans[step.id]
+        around = [scope for scope in places[step.id].around if isinstance(scope, syntax.FlashStep)]
+        same = [
+            outer.id
+            for outer in around
+            if outer.asset == step.asset and quoted.loans[outer.id].lender == loan.lender
+        ]
+        asset = job.book.token(step.asset).address
+        facts.append(
+            LoanFacts(
+                step_id=step.id,
+                lender=loan.lender_name,
+                amount=quoted.values[step.id, "amount"],
+                lent_around=sum(quoted.values[outer, "amount"] for outer in same),
+                liquidity=Read(*known[loan.lender_name].liquidity_call(asset, view)),
+            )
+        )
+    return tuple(facts)
 
 
 def _is_wanted(name: str, providers: tuple[str, ...]) -> bool:
@@ -176,21 +219,32 @@ def _is_wanted(name: str, providers: tuple[str, ...]) -> bool:
 
 def _locked_pools(step: syntax.FlashStep, job: Assignment) -> frozenset[Address]:
     """Return the Uniswap v3 pools that are swapped inside the loan: they can not lend to it (ATM122)."""
-    swapped = set()
+    pools = [lender for lender in lenders_of(job.book) if isinstance(lender, UniswapV3Lender)]
+    locked = set()
     for inner in syntax.walk(step.steps):
         if isinstance(inner, syntax.ActionStep) and inner.use.startswith("uniswap_v3."):
-            tokens = {value.text for value in inner.inputs.values() if isinstance(value, syntax.Word)}
-            fee = _known(inner.inputs.get("fee"), job)
-            swapped.add((frozenset(job.book.token(token).address for token in tokens), fee))
-    return frozenset(
-        lender.address
-        for lender in lenders_of(job.book)
-        if isinstance(lender, UniswapV3Lender)
-        and (frozenset((lender.token0, lender.token1)), lender.fee_millionths) in swapped
-    )
+            tokens, fees = _tokens_and_fees(inner, job)
+            locked |= {
+                pool.address
+                for pool in pools
+                if {pool.token0, pool.token1} <= tokens and pool.fee_millionths in fees
+            }
+    return frozenset(locked)
 
 
-def _known(value: syntax.Value | None, job: Assignment) -> int | bool | str | None:
+def _tokens_and_fees(step: syntax.ActionStep, job: Assignment) -> tuple[set[Address], set[object]]:
+    """Return every token and every fee that a swap names: a path may touch any of their pools."""
+    tokens, fees = set[Address](), set[object]()
+    for name, value in step.inputs.items():
+        for item in list_items(value):
+            if isinstance(item, syntax.Word) and item.text in job.book.tokens:
+                tokens.add(job.book.tokens[item.text].address)
+            elif name.startswith("fee"):
+                fees.add(_known(item, job))
+    return tokens, fees
+
+
+def _known(value: syntax.Value, job: Assignment) -> int | bool | str | None:
     if isinstance(value, syntax.BlindRef):
         return job.blinds.get(value.name)
     return value.base_units if isinstance(value, syntax.Literal) else None

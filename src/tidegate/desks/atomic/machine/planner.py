@@ -17,6 +17,7 @@ from tidegate.desks.atomic.machine.judging import guard_notes
 from tidegate.desks.atomic.machine.optional import drop_failing_groups
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
 from tidegate.desks.atomic.machine.quoting import Assignment, Quoted
+from tidegate.desks.atomic.machine.serving import lender_faults, nobody_serves
 from tidegate.desks.atomic.machine.terms import Closed
 from tidegate.desks.atomic.machine.valuation import by_address, gas_limit_of
 from tidegate.model import (
@@ -176,6 +177,23 @@ def refuse_reverted(draft: Draft, revert_data: bytes) -> Denied:
     )
 
 
+def draft_faults(draft: Draft, view: StateView) -> dict[str, str]:
+    """Return, by loan, why its lender does not lend any more what the draft borrows; empty if all do."""
+    loans, max_fees = draft.prospect.quoted.loans, draft.terms.max_fees
+    return lender_faults(draft.job, loans, _borrowed(draft), view, max_fees)
+
+
+def faults_refusal(draft: Draft, faults: Mapping[str, str]) -> Denied:
+    """Return the refusal of a run whose lenders fail whenever it is planned."""
+    loans = draft.prospect.quoted.loans
+    refused = {step_id: {loans[step_id].lender_name: why} for step_id, why in faults.items()}
+    return nobody_serves(draft.job, _borrowed(draft), refused)
+
+
+def _borrowed(draft: Draft) -> dict[str, int]:
+    return {loan.step_id: loan.amount for loan in draft.prospect.base.loans}
+
+
 def most_gas(max_gas: int, block: Block) -> int:
     """Return the highest gas limit that a transaction may have after ``block``."""
     return min(max_gas, mul_div_down(block.gas_limit, BLOCK_SHARE_BPS, BPS), TRANSACTION_GAS_CAP)
@@ -244,7 +262,12 @@ def _notes(draft: Draft) -> dict[str, Any]:
             ]
             for step_id, found in sorted(prospect.lenders.items())
         },
-        **guard_notes(quoted.block_number, step_facts(job, quoted, draft.terms.limits), quoted.measured),
+        **guard_notes(
+            quoted.block_number,
+            step_facts(job, quoted, draft.terms.limits),
+            prospect.base.loans,
+            quoted.measured,
+        ),
     }
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tidegate.desks.atomic.machine.lines import moved_tokens
-from tidegate.desks.atomic.machine.loans import attempts, candidates, flash_steps, known_amounts
+from tidegate.desks.atomic.machine.loans import candidates, flash_steps, known_amounts, loan_facts
 from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.quoting import Assignment, Quoted, run_quote
 from tidegate.desks.atomic.machine.safeguards import Safeguard, checks_of, safeguards_of
-from tidegate.desks.atomic.machine.terms import GuardKey
+from tidegate.desks.atomic.machine.serving import first_that_works
+from tidegate.desks.atomic.machine.terms import GuardKey, Loan
 from tidegate.desks.atomic.machine.valuation import Fees, fees_of, read_prices
-from tidegate.model import Block, Denied
+from tidegate.model import Block
 from tidegate.risk.guards import GuardContext, OnChainCheck, RunFacts
 from tidegate.venues import StateView
 from tidegate.venues.executor import TokenPrice
@@ -48,13 +49,18 @@ def quote(job: Assignment, view: StateView) -> Prospect:
     base = guard_context(job, block, block.timestamp + job.strategy.deadline_s, 0, block.number)
     checks = checks_of(safeguards, base, view)
     amounts = known_amounts(job)
+
+    def run(loans: Mapping[str, Loan]) -> Quoted:
+        return run_quote(job, loans, view, checks)
+
     for _ in range(2):
         lenders = candidates(job, amounts, view, prices, fees.max_fee_wei)
-        quoted = _first_that_works(job, lenders, view, checks)
+        quoted = first_that_works(job, lenders, amounts, view, run)
         planned = {step.id: quoted.values[step.id, "amount"] for step in flash_steps(job.strategy)}
         if planned == amounts:
             break
         amounts = planned  # a loan that depends on other steps is known only now: choose again
+    base = replace(base, loans=loan_facts(job, quoted, view))
     return Prospect(quoted, lenders, prices, fees, safeguards, checks, base)
 
 
@@ -82,19 +88,3 @@ def guard_context(
             quoted_at_block=quoted_at_block,
         ),
     )
-
-
-def _first_that_works(
-    job: Assignment,
-    lenders: Mapping[str, list[LenderQuote]],
-    view: StateView,
-    checks: Mapping[GuardKey, tuple[OnChainCheck, ...]],
-) -> Quoted:
-    first: Denied | None = None
-    for loans in attempts(lenders):
-        try:
-            return run_quote(job, loans, view, checks)
-        except Denied as error:
-            first = first or error
-    assert first is not None, "there is always one attempt"
-    raise first

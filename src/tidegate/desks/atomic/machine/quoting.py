@@ -22,12 +22,14 @@ from tidegate.venues import AddressBook, StateView, catalogue, glossary_of
 from tidegate.venues.executor import (
     ExecutorError,
     Flash,
+    FlashKind,
     Simulated,
     decode_error,
     decode_simulated,
     encode_simulate,
     walk,
 )
+from tidegate.venues.flash import PENALTY_USD_E6
 
 
 class DoesNotPay(Denied):
@@ -36,12 +38,16 @@ class DoesNotPay(Denied):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A strategy with what is fixed for a run: names, blinds, and the account that operates."""
+    """A strategy with what is fixed for a run: names, blinds, and the account that operates.
+
+    ``lender_penalties_usd_e6`` is what caution adds to the cost of a kind of lenders.
+    """
 
     strategy: syntax.Strategy
     book: AddressBook
     operator: Address
     blinds: Mapping[str, int | bool | str] = field(default_factory=dict)
+    lender_penalties_usd_e6: Mapping[FlashKind, int] = field(default_factory=lambda: PENALTY_USD_E6)
 
     @property
     def executor(self) -> Address:

@@ -141,6 +141,7 @@ class Judgement:
             parameters=item.parameters,
             block=view.block(),
             steps=tuple(step for step in self.base.steps if step.step_id in item.protects),
+            loans=tuple(loan for loan in self.base.loans if loan.step_id in item.protects),
             measured=self.measured.get(item.key, {}),
         )
         return replace(context, answers=answers_of(item.guard, context, view))

@@ -20,9 +20,10 @@ from typing import TypeAlias
 import msgspec
 
 from tidegate.desks.atomic.language import syntax
-from tidegate.desks.atomic.machine.loans import attempts, candidates, known_amounts
+from tidegate.desks.atomic.machine.loans import candidates, known_amounts
 from tidegate.desks.atomic.machine.prospect import priced_symbols
 from tidegate.desks.atomic.machine.quoting import Assignment, DoesNotPay, quote_deltas
+from tidegate.desks.atomic.machine.serving import attempts
 from tidegate.desks.atomic.machine.terms import Loan
 from tidegate.desks.atomic.machine.valuation import fees_of, read_prices
 from tidegate.model import ConfigError, Denied, Reason
@@ -271,7 +272,8 @@ def _lenders(job: Assignment, blind: syntax.Blind, view: StateView) -> Mapping[s
     for size in (blind.maximum, blind.minimum):
         sized = job.with_blind(blind.name, size)
         try:
-            return next(attempts(candidates(sized, known_amounts(sized), view, prices, gas_price_wei)))
+            amounts = known_amounts(sized)
+            return next(attempts(sized, candidates(sized, amounts, view, prices, gas_price_wei), amounts))
         except Denied as error:
             refused = error
     assert refused is not None, "both sizes were refused"
