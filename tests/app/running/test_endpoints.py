@@ -47,6 +47,7 @@ def ground() -> Iterator[tuple[ExactWorld, Devnet]]:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tidegate.app.cli.resume_endpoint._WAIT_S", 60.0)  # the run beside it may be slow
     monkeypatch.delenv("TIDEGATE_CONFIG", raising=False)
     (tmp_path / "home").mkdir()
     return tmp_path / "home"

@@ -17,13 +17,13 @@ from typing import Any
 import msgspec
 import pytest
 from tests.chain.rpc.support import eventually
+from tests.journeys.live import lay_down_project
 
 from tidegate.app import cli
-from tidegate.app.config import FILE_NAME, STRATEGY, TEXT, load_config
+from tidegate.app.config import FILE_NAME, load_config
 from tidegate.app.devnet import devnet_key
 from tidegate.app.running import Hooks, RunSettings, Site, Until, run_desk, start
 from tidegate.app.running.assemble import Assembled
-from tidegate.desks.atomic import template_text
 from tidegate.ledger import HaltBody, JournalReader, place_of
 from tidegate.model import (
     Address,
@@ -142,11 +142,10 @@ Scene = Callable[[Running], Awaitable[None]]
 
 @pytest.fixture
 def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    (tmp_path / STRATEGY).parent.mkdir()
-    (tmp_path / FILE_NAME).write_text(TEXT, encoding="utf-8")
-    (tmp_path / STRATEGY).write_text(template_text("flash-arb"), encoding="utf-8")
+    lay_down_project(tmp_path)  # both ways: where one alone trades, the other's gap may stay for ever
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TIDEGATE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("tidegate.app.cli.resume._WAIT_S", 60.0)  # the run beside it may be slow
 
     def run(scene: Scene, *, before: Scene | None = None, reorg_max_blocks: int | None = None) -> None:
         running = Running(tmp_path)
@@ -199,7 +198,7 @@ async def _play(running: Running, scene: Scene) -> None:
     stop, hooks = asyncio.Event(), Hooks(trouble=running.troubles.append, pace_s=0.1)
     task = asyncio.create_task(run_desk(chosen, hooks, stop))
     try:
-        await eventually(lambda: task.done() or running.desk is not None, within_s=60)
+        await eventually(lambda: task.done() or running.desk is not None)
         assert not task.done(), task
         await scene(running)
         assert not task.done(), "the run goes on"
@@ -222,7 +221,7 @@ async def resumed(running: Running, scope: str, capsys: pytest.CaptureFixture[st
 
 async def signs_again(running: Running) -> None:
     seq = running.head()
-    await eventually(lambda: RecordKind.SIGNATURE in running.kinds_after(seq), within_s=30)
+    await eventually(lambda: RecordKind.SIGNATURE in running.kinds_after(seq))
 
 
 def test_bytes_changed_between_plan_and_signature_halt_the_desk_until_tidegate_resume(
@@ -230,10 +229,10 @@ def test_bytes_changed_between_plan_and_signature_halt_the_desk_until_tidegate_r
 ) -> None:
     async def scene(running: Running) -> None:
         running.wire.forges = True
-        await eventually(lambda: running.in_force() == {"desk:atomic"}, within_s=30)
+        await eventually(lambda: running.in_force() == {"desk:atomic"})
         running.wire.forges = False
         seq = running.head()
-        await eventually(lambda: Reason.HALTED.value in running.reasons_after(seq), within_s=30)
+        await eventually(lambda: Reason.HALTED.value in running.reasons_after(seq))
         assert RecordKind.SIGNATURE not in running.kinds_after(seq)
         await resumed(running, "desk:atomic", capsys)
         await signs_again(running)
@@ -249,17 +248,17 @@ def test_a_nonce_used_by_others_halts_the_key_until_tidegate_resume(
             assert running.desk is not None
             return bool(running.desk.session.street.open_runs)
 
-        await eventually(opens, within_s=30)
+        await eventually(opens)
         assert running.desk is not None
         (run, *_) = running.desk.session.street.open_runs
         assert run.nonce is not None
         await running.they_send(run.nonce)  # nothing of the run goes on in between
         running.world.mine()
         scope = f"key:31337:{running.wire.address}"
-        await eventually(lambda: running.in_force() == {scope}, within_s=30)
+        await eventually(lambda: running.in_force() == {scope})
         await eventually(lambda: "foreign_nonce" in {error.code for error in running.troubles})
         seq = running.head()
-        await eventually(lambda: RecordKind.DECISION in running.kinds_after(seq), within_s=30)
+        await eventually(lambda: RecordKind.DECISION in running.kinds_after(seq))
         assert RecordKind.SIGNATURE not in running.kinds_after(seq)
         await resumed(running, scope, capsys)
         await signs_again(running)
@@ -278,9 +277,9 @@ def test_a_transaction_that_nobody_knows_at_a_start_halts_the_key_until_tidegate
 
     async def scene(running: Running) -> None:
         scope = f"key:31337:{running.wire.address}"
-        await eventually(lambda: running.in_force() == {scope}, within_s=30)
+        await eventually(lambda: running.in_force() == {scope})
         await eventually(lambda: "unknown_nonce" in {error.code for error in running.troubles})
-        await eventually(lambda: Reason.HALTED.value in running.reasons_after(0), within_s=30)
+        await eventually(lambda: Reason.HALTED.value in running.reasons_after(0))
         await resumed(running, scope, capsys)
         assert running.halts()[-1].explained_below > 0
         await signs_again(running)
@@ -294,13 +293,13 @@ def test_a_reorg_deeper_than_is_followed_halts_the_chain_until_tidegate_resume(
     async def scene(running: Running) -> None:
         running.advance = running.busy_block  # the paper market knows no reorgs
         height = running.world.block().number
-        await eventually(lambda: running.world.block().number >= height + 8, within_s=30)
+        await eventually(lambda: running.world.block().number >= height + 8)
         running.world.reorg(6)
-        await eventually(lambda: running.in_force() == {"chain:31337"}, within_s=30)
+        await eventually(lambda: running.in_force() == {"chain:31337"})
         await eventually(lambda: "reorg_too_deep" in {error.code for error in running.troubles})
         await resumed(running, "chain:31337", capsys)
         seq = running.head()
-        await eventually(lambda: RecordKind.DECISION in running.kinds_after(seq), within_s=30)
+        await eventually(lambda: RecordKind.DECISION in running.kinds_after(seq))
         assert running.in_force() == set()
 
     play(scene, reorg_max_blocks=3)

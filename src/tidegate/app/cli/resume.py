@@ -20,7 +20,7 @@ from tidegate.risk.limits.restore import FAILURE_BREAKERS
 from tidegate.risk.scope import GLOBAL
 from tidegate.risk.stops.order import count_people
 
-_WAIT_S = 3.0
+_WAIT_S = 10.0
 _KEY = "key:"
 
 

@@ -11,7 +11,7 @@ from tidegate.ledger import EndpointBody, Place
 from tidegate.model import ConfigError, Halted
 from tidegate.risk.stops.order import RESUMES, drop_note
 
-_WAIT_S = 4.0
+_WAIT_S = 10.0
 
 
 def let_go(endpoint: str, ledger: Place, *, who: str, reason: str, evidence: str, as_json: bool) -> None:
