@@ -16,7 +16,7 @@ from tidegate.app.devnet import NodeRecord
 from tidegate.app.runtime import Job
 from tidegate.chain import decode_output, devnet_network, encode_call, keccak256, selector
 from tidegate.custody import Capability, Issuer, IssuerKind, Purpose, devnet_capability, executor_terms
-from tidegate.desks.atomic import Assignment, complete_blinds, joint_policy
+from tidegate.desks.atomic import Assignment, joint_policy
 from tidegate.model import (
     BPS,
     ZERO_ADDRESS,
@@ -136,7 +136,7 @@ def _assigned(jobs: Iterable[Job], book: AddressBook, operator: Address) -> Iter
                 allowed=book.chain,
                 fix="grant it on its own chain",
             )
-        yield Assignment(job.strategy, book, operator, complete_blinds(job.strategy, job.blinds))
+        yield job.assignment(book, operator)
 
 
 def _only_executor(assignments: tuple[Assignment, ...], book: AddressBook) -> Address:

@@ -23,12 +23,13 @@ from tidegate.desks.atomic import (
     loss_limits,
 )
 from tidegate.ledger import Journal
-from tidegate.model import Clock, Plan, Stage
+from tidegate.model import Address, Clock, Plan, Stage
 from tidegate.pipeline import NodeChain, Rehearsal, Street, rules_of
 from tidegate.risk import LimitBook, LimitTable
 from tidegate.sim import ExactWorld, PinnedWorlds
 from tidegate.venues import AddressBook, StateView, glossary_of
-from tidegate.venues.executor import ExecutorReader
+from tidegate.venues.executor import ExecutorReader, FlashKind
+from tidegate.venues.flash import PENALTY_USD_E6
 from tidegate.venues.tokens import transfer
 
 BLOCK_TIME_S = 12
@@ -38,10 +39,27 @@ Blinds = Mapping[str, int | bool | str]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A strategy and the blinds that a person gave it."""
+    """A strategy, the blinds that a person gave it, and what caution adds to the cost of lenders."""
 
     strategy: Strategy
     blinds: Blinds = field(default_factory=dict)
+    lender_penalties_usd_e6: Mapping[FlashKind, int] = field(default_factory=lambda: PENALTY_USD_E6)
+
+    def assignment(self, book: AddressBook, operator: Address) -> Assignment:
+        """Return it with a chain's names and the account that operates.
+
+        Raises
+        ------
+        ConfigError
+            If a blind is missing.
+        """
+        return Assignment(
+            strategy=self.strategy,
+            book=book,
+            operator=operator,
+            blinds=complete_blinds(self.strategy, self.blinds),
+            lender_penalties_usd_e6=self.lender_penalties_usd_e6,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +87,7 @@ def devnet_ground(jobs: Iterable[Job], *, mining: str = "auto") -> Iterator[Grou
     with world:
         book = address_book(devnet, world)
         operator = devnet.accounts["operator"]
-        assignments = tuple(
-            Assignment(job.strategy, book, operator, complete_blinds(job.strategy, job.blinds))
-            for job in jobs
-        )
+        assignments = tuple(job.assignment(book, operator) for job in jobs)
         policy = joint_policy(assignments, world)
         change_executor(world, devnet, [*policy, *loss_limits(assignments)])
         world.set_mining(mining)

@@ -90,12 +90,23 @@ class SignerConfig(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[Name, "the name of the key that signs"] = "operator"
 
 
+class PenaltyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What caution adds to the cost of each kind of lenders when the cheapest is chosen."""
+
+    aave_v3: Annotated[Dollars, "dollars added to the cost of a loan from Aave v3"] = 0
+    erc3156: Annotated[Dollars, "dollars added to the cost of a loan by ERC-3156"] = 0
+    uniswap_v3: Annotated[Dollars, "dollars added to the cost of a loan from a Uniswap v3 pool"] = 0
+    morpho_blue: Annotated[Dollars, "dollars added to the cost of a loan from Morpho Blue"] = 0
+    balancer_v2: Annotated[Dollars, "dollars added to the cost of a loan from Balancer v2"] = 25
+
+
 class AtomicConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The atomic desk."""
 
     strategies: Annotated[tuple[str, ...], "strategy files, relative to this file"] = ()
     blinds: Annotated[dict[str, str], "the file with the blinds of a strategy, by its name"] = {}
     capital_usd: Annotated[Dollars, "what is allotted: exposure and loss limits are shares of it"] = 10_000
+    penalty_usd: Annotated[PenaltyConfig, "caution, by kind of lender"] = PenaltyConfig()
 
 
 class DesksConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from tidegate.app.runtime import BLOCK_TIME_S, Ground, Job, devnet_ground, forke
 from tidegate.chain import Network, devnet_network
 from tidegate.chain.rpc import Endpoint, RpcPool
 from tidegate.custody import ThrowAwayKey
-from tidegate.desks.atomic import Assignment, complete_blinds
+from tidegate.desks.atomic import Assignment
 from tidegate.model import Address, ConfigError, Stage, TransactionSigner
 from tidegate.sim import ExactWorld
 from tidegate.venues import AddressBook
@@ -217,6 +217,4 @@ def assignments_of(book: AddressBook, jobs: Sequence[Job], account: Address) -> 
                 fix=f"set `chain: {book.chain}`, or name that chain with --chain",
                 position=job.strategy.at("chain"),
             )
-    return tuple(
-        Assignment(job.strategy, book, account, complete_blinds(job.strategy, job.blinds)) for job in jobs
-    )
+    return tuple(job.assignment(book, account) for job in jobs)

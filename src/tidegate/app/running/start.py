@@ -35,8 +35,10 @@ from tidegate.ledger import Place as LedgerPlace
 from tidegate.model import Address, Block, ConfigError, Plan, Recorder, Stage, SystemClock, Unavailable
 from tidegate.pipeline import NodeChain, Rehearsal, rules_of
 from tidegate.venues import NATIVE, AddressBook
+from tidegate.venues.executor import FlashKind
 
 _NATIVE_DECIMALS = 18
+_USD_E6 = 10**6
 _DESK = "atomic"
 
 
@@ -153,6 +155,7 @@ def load_jobs(loaded: LoadedConfig, tables: TokenTables) -> tuple[Job, ...]:
             allowed="at least one file",
             fix="tidegate strategy new NAME, then name the file under [desk.atomic]",
         )
+    penalties = {kind: getattr(wanted.penalty_usd, kind.name.lower()) * _USD_E6 for kind in FlashKind}
     jobs = []
     for name in wanted.strategies:
         strategy = load_strategy(loaded.folder / name, tables)
@@ -160,7 +163,7 @@ def load_jobs(loaded: LoadedConfig, tables: TokenTables) -> tuple[Job, ...]:
         given = (
             {} if blinds is None else load_blinds(loaded.folder / blinds, strategy, tables[strategy.chain])
         )
-        jobs.append(Job(strategy, given))
+        jobs.append(Job(strategy, given, penalties))
     return tuple(jobs)
 
 
