@@ -38,7 +38,8 @@ async def paper_session(
     Raises
     ------
     Denied
-        ``stage`` if the stage does not run on a node of ours.
+        ``stage`` if the stage does not run on a node of ours; ``role_missing`` if the desk's account may not
+        operate an executor.
     ConfigError
         If a strategy names a chain that no node of ours holds.
     Unavailable
@@ -56,6 +57,7 @@ async def paper_session(
         salt = blinds_salt(home)
         async with open_session(ground, journal, SystemClock(), stage=stage, salt=salt) as session:
             session.drop_orphans()  # a paper node ends with its process
+            session.desk.demand_roles()
             with ended_node_named(ground.world, fix="run it again: what it left open is ended then"):
                 yield session, ground
 

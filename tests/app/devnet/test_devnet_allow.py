@@ -57,9 +57,9 @@ ALLOW = ("devnet", "allow", "devnet", "strategies/v2-v3-arb.yaml", "--account", 
 
 def test_who_may_not_operate_is_told_so_and_what_allows_it_and_is_then_allowed(up, capsys) -> None:
     shadow = ("run", "--stage", "shadow", "--account", NEWCOMER, "--once")
-    summary = typed(capsys, *shadow)
-    assert set(summary["reasons"]) == {"role_missing"}, "and not: no lender can serve the loan"
-    assert cli.run_command([*shadow]) == 0
+    refused = typed(capsys, *shadow, code=10)
+    assert refused["code"] == "role_missing", "at once, and not: no lender can serve the loan"
+    assert cli.run_command([*shadow]) == 10
     told = capsys.readouterr()
     assert NEWCOMER in told.out + told.err
     assert "tidegate devnet allow devnet" in told.out + told.err

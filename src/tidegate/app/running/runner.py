@@ -85,6 +85,8 @@ class Runner:
 
         Raises
         ------
+        Denied
+            ``role_missing`` before the first decision, if a strategy's account may not operate its executor.
         Divergence
             If what the chain says can not be; its desks are halted first. One of a key, or of a history that
             can not be followed, halts that and ends no run.
@@ -98,6 +100,7 @@ class Runner:
                 await self.desk.books.begin_anew(session.journal, stage=self.stage, desk=session.desk.name)
             else:
                 await self._recover()
+            self._demand_roles()
             ended = await self._loop(stop)
         except Divergence as error:
             session.street.halts.halt(f"chain:{self.site.network.chain_id}", str(error))
@@ -115,6 +118,12 @@ class Runner:
             if self.desk.sender is None or self.desk.sender.halt is None:
                 raise
             self.hooks.trouble(error)  # the key is halted: what is open is followed, and exits go on
+
+    def _demand_roles(self) -> None:
+        try:
+            self.desk.session.desk.demand_roles()
+        except Unavailable as error:
+            self.hooks.trouble(error)  # not known yet: without a role each decision says so
 
     async def _loop(self, stop: asyncio.Event) -> str:
         while True:

@@ -362,3 +362,13 @@ def test_situations_are_plain_data() -> None:
         "last_action_block": None,
         "last_action_s": None,
     }
+
+
+def test_before_its_first_decision_the_desk_asks_for_its_role(ground: Ground) -> None:
+    job = ground.shipped("flash-arb")
+    desk_of(ground, job).demand_roles()
+    stranger = dataclasses.replace(job, operator=ground.devnet.accounts["trader"])
+    with pytest.raises(Denied) as refused:
+        desk_of(ground, stranger).demand_roles()
+    assert refused.value.reason is Reason.ROLE_MISSING
+    assert "tidegate devnet allow" in (refused.value.fix or "")

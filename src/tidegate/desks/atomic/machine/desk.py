@@ -25,6 +25,7 @@ from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.loans import flash_steps
 from tidegate.desks.atomic.machine.operation import demand_exit, operation_of
 from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
+from tidegate.desks.atomic.machine.permission import role_refusal
 from tidegate.desks.atomic.machine.planner import (
     Draft,
     draft_faults,
@@ -123,6 +124,22 @@ class AtomicDesk:
         """Return what a person chose for a strategy. Raises ``ConfigError`` if there is none."""
         self._job(subject)
         return self._configs[subject]
+
+    def demand_roles(self) -> None:
+        """Refuse to begin with a strategy whose account may not operate its executor: it would only refuse.
+
+        Raises
+        ------
+        Denied
+            ``role_missing``, with what gives the role.
+        Unavailable
+            If the state can not be read.
+        """
+        view = self._state_at(None)
+        for job in self._jobs.values():
+            refusal = role_refusal(job, view)
+            if refusal is not None:
+                raise refusal
 
     def look(self, subject: str, event: Event, situation: Situation) -> Look:
         """Look at the newest block for one strategy and decide.
