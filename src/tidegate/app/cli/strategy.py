@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.cli.strategy_policy import policy
 from tidegate.app.cli.strategy_run import (
     BlindsFile,
     File,
@@ -141,6 +142,9 @@ def run(
     to run them in order in one world, such as one that opens a position and one that closes it.
     """
     run_command(token_tables(), files, blinds, PaperMarket(seed, moves), stage, as_json)
+
+
+app.command()(policy)
 
 
 def _found(files: list[Path]) -> list[Path]:
