@@ -47,7 +47,7 @@ def demand_exit(intent: Intent, plan: Plan, book: AddressBook) -> None:
             f"the plan of {intent.subject} is no exit any more",
             found=verdict.why_no_exit,
             allowed="what it was decided as: " + intent.operation.value,
-            fix="nothing: the next decision judges it anew. docs/how-to/write-a-strategy.md says what an exit is",
+            fix="the next decision judges it anew; docs/how-to/write-a-strategy.md says what an exit is",
         )
 
 
