@@ -108,7 +108,7 @@ def plan_record(plan: Plan, ground: Ground) -> dict[str, Any]:
 
 
 def _lenders(plan: Plan, program: Program, ground: Ground) -> dict[str, Any]:
-    """Return each loan's lenders, the one to try first in front, with their rate in bps, rounded up."""
+    """Return each loan's lenders, the cheapest first, with their rate in bps, rounded up, and who serves."""
     steps = {step.tag: step.step_id for step in plan.steps}
     tokens = {steps[op.tag]: op.token for op in walk(program.ops) if isinstance(op, Flash)}
     known = {lender.name: lender for lender in lenders_of(ground.book)}
@@ -117,7 +117,14 @@ def _lenders(plan: Plan, program: Program, ground: Ground) -> dict[str, Any]:
         return mul_div_up(known[name].fee(token, _LARGE, ground.world), BPS, _LARGE)
 
     return {
-        step_id: [{**item, "fee_bps": rate_bps(item["name"], tokens[step_id])} for item in found]
+        step_id: [
+            {
+                **item,
+                "fee_bps": rate_bps(item["name"], tokens[step_id]),
+                "chosen": item["name"] == plan.notes["loans"][step_id],
+            }
+            for item in found
+        ]
         for step_id, found in plan.notes["lenders"].items()
     }
 

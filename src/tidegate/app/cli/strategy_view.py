@@ -36,7 +36,10 @@ def render_plan(out: Console, value: dict[str, Any]) -> None:
         )
     out.print(table)
     for step, lenders in value["lenders"].items():
-        out.print(f"lenders of {step}: {', '.join(map(_lender, lenders))}")
+        chosen = [_lender(one) for one in lenders if one["chosen"]]
+        out.print(f"lenders of {step}: {', '.join(chosen)}")
+        for place, one in enumerate(one for one in lenders if not one["chosen"]):
+            out.print(f"  {'' if place else 'runners-up:':<12}{_lender(one)}")
     operations = Table("offset", "bytes", "operation", "step", "what", box=None)
     for op in value["operations"]:
         operation = "   " * (op["depth"] - 1) + "└─ " * (op["depth"] > 0) + op["operation"]
@@ -69,11 +72,12 @@ def render_simulation(out: Console, value: dict[str, Any]) -> None:
 
 
 def _lender(one: dict[str, Any]) -> str:
-    """Return a lender with what its loan costs, part by part."""
+    """Return a lender with what its loan costs, and of what that is made up."""
     fee, gas, cost = (int(one[key]) for key in ("fee_usd_e6", "gas_usd_e6", "cost_usd_e6"))
     parts = f"{one['fee_bps']} bps = {format_usd(fee)}, gas {format_usd(gas)}"
     penalty = cost - fee - gas
-    return f"{one['name']} ({parts}{f', caution {format_usd(penalty)}' if penalty else ''})"
+    caution = f", caution {format_usd(penalty)}" if penalty else ""
+    return f"{one['name']} {format_usd(cost)} ({parts}{caution})"
 
 
 def _around_steps(value: dict[str, Any]) -> list[tuple[str, int]]:

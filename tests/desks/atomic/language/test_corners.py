@@ -55,7 +55,7 @@ def test_several_lenders_may_be_named() -> None:
     (flash,) = strategy.steps
     assert isinstance(flash, FlashStep)
     assert flash.providers == ("aave_v3", "erc3156")
-    assert "from aave_v3 or erc3156" in explain(strategy, TOKENS).steps[0].sentence
+    assert "lender of aave_v3 or erc3156 that" in explain(strategy, TOKENS).steps[0].sentence
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,24 @@ def test_guards_say_where_they_stand_and_what_they_do(placed: str, consequence: 
     )
 
 
+def test_the_chooser_of_lenders_states_its_rule() -> None:
+    who, order = explained(ARB).lenders
+    assert who.startswith(
+        "loan: of every lender of the address book, those that the executor's policy allows"
+    )
+    assert "hold the loan and 10 % more" in who
+    assert "A pool that the loan's own steps swap in does not lend to it." in who
+    assert order.startswith("First the one that costs least: its fee, its gas at the highest price allowed")
+    assert "then less gas; then the name" in order
+    assert "the next is tried, 3 times at most and not past the deadline" in order
+    guard = "guards:\n  - {flash_liquidity: {headroom: 25 %}}\n"
+    named = changed(ARB, ("provider: auto", "provider: [aave_v3, morpho_blue]"), ("guards:\n", guard))
+    who, _ = explained(named).lenders
+    assert who.startswith("loan: of aave_v3 or morpho_blue, ")
+    assert "hold the loan and 2500 bps more" in who
+    assert explained(LEND).lenders == ()
+
+
 def test_what_reverts_names_limits_guards_deadline_and_fee() -> None:
     reverts = explained(ARB).reverts
     assert "sell executes worse than its quote by more than 30 bps." in reverts

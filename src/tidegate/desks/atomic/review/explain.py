@@ -21,6 +21,8 @@ from tidegate.desks.atomic.language.syntax import (
     Strategy,
 )
 from tidegate.desks.atomic.language.wording import in_token, inside, written
+from tidegate.desks.atomic.machine.loans import LIQUIDITY_GUARD
+from tidegate.desks.atomic.machine.serving import REPLANS_MAX
 from tidegate.desks.atomic.review.sentences import Sentences
 from tidegate.model import Placement, format_units
 
@@ -76,6 +78,7 @@ class Explanation:
     steps: tuple[ExplainedStep, ...]
     flow: tuple[Flow, ...]
     guards: tuple[ExplainedGuard, ...]
+    lenders: tuple[str, ...]
     bounds: tuple[str, ...]
     reverts: tuple[str, ...]
     skips: tuple[str, ...]
@@ -109,6 +112,7 @@ def explain(strategy: Strategy, decimals_of: Mapping[str, int]) -> Explanation:
         steps=tuple(_steps(strategy.steps, "", sentences)),
         flow=tuple(_flow(strategy.steps, scene, decimals_of)),
         guards=tuple(_guards(scene, decimals_of)),
+        lenders=tuple(_lenders(scene, decimals_of)),
         bounds=tuple(_bounds(scene, decimals_of)),
         reverts=tuple(_reverts(scene, decimals_of)),
         skips=tuple(_skips(scene)),
@@ -207,6 +211,27 @@ def _moved(scene: Scene) -> tuple[str, ...]:
     for step, spec in scene.action_steps():
         tokens += [token for name in spec.moves if (token := scene.input_token(step, name)) is not None]
     return tuple(dict.fromkeys(tokens))
+
+
+def _lenders(scene: Scene, decimals_of: Mapping[str, int]) -> Iterator[str]:
+    """Yield how the lender of each loan is chosen (atomic spec, 8)."""
+    for flash in scene.flash_steps():
+        around = [scope for scope in scene.places[flash.id].around if isinstance(scope, GroupStep)]
+        over = (*scene.strategy.guards, *(guard for group in around for guard in group.guards))
+        asked = [guard.parameters.get("headroom") for guard in over if guard.name == LIQUIDITY_GUARD]
+        more = next((written(value, decimals_of) for value in asked if value is not None), None)
+        among = " or ".join(flash.providers) or "every lender of the address book"
+        yield (
+            f"{flash.id}: of {among}, those that the executor's policy allows, that are open, whose code is "
+            f"the one that the address book knows, and that hold the loan and {more or '10 %'} more. "
+            "A pool that the loan's own steps swap in does not lend to it."
+        )
+    if any(scene.flash_steps()):
+        yield (
+            "First the one that costs least: its fee, its gas at the highest price allowed, and a penalty "
+            "that the owner sets for its kind; then less gas; then the name. If the run reverts with it the "
+            f"next is tried, {REPLANS_MAX} times at most and not past the deadline."
+        )
 
 
 def _reverts(scene: Scene, decimals_of: Mapping[str, int]) -> Iterator[str]:

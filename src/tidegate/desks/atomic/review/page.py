@@ -39,6 +39,7 @@ def _lines(it: Explanation) -> Iterator[str]:
             if flow.token == token
         )
         yield from _paragraph(f"{token}: {moves}", "   ")
+    yield from _section("Who lends", it.lenders)
     yield from _section("It ends only if", it.bounds)
     guards = [
         f"{guard.guard}{f' ({guard.parameters})' if guard.parameters else ''}, over {guard.covers}. "

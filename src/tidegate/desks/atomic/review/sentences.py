@@ -47,7 +47,8 @@ class Sentences:
                 return self._action(step, self.scene.actions[step.use])
 
     def _flash(self, step: FlashStep) -> str:
-        lender = " or ".join(step.providers) if step.providers else "the cheapest lender that can serve it"
+        among = f" of {' or '.join(step.providers)}" if step.providers else ""
+        lender = f"the cheapest lender{among} that can serve it"
         fee = f", for a fee of at most {step.max_fee_bps} bps" if step.max_fee_bps is not None else ""
         amount = self._amount(written(step.amount, self.decimals_of), step.asset)
         return f"Borrow {amount} by flash loan from {lender}{fee}, and with it:"
