@@ -5,7 +5,7 @@ WORKERS ?= auto
 NAME ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint types floors format bench docs lock clean
+.PHONY: help setup demo test test-slow attack mutants lint types floors format bench docs lock clean
 
 help: ## name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -21,6 +21,12 @@ test: setup ## the default suite
 
 test-slow: setup ## what the default suite leaves out: fuzz in depth, kill schedules, endurance
 	@$(BIN)/pytest -q -n $(WORKERS) --dist worksteal -m slow --timeout 3600
+
+attack: setup ## every attack on the executor that we know, and what stops it
+	@$(BIN)/tidegate drill attack
+
+mutants: setup ## change the executor in every way that a hand could, and see a test fail each time
+	@$(BIN)/python -m tests.contracts.mutants
 
 lint: setup ## style of the code
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

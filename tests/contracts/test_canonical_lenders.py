@@ -1,6 +1,7 @@
 """Loans from the canonical bytecode of Aave v3 and Uniswap v3, and from the devnet's ERC-3156 lender."""
 
 import pytest
+from tests.hostile.atomic.attacks import attack
 
 from tidegate.app.devnet import build_devnet, change_executor
 from tidegate.chain import encode_call, selector
@@ -106,6 +107,7 @@ def test_erc3156_lends_as_maker_does(world, devnet):
     assert borrow(world, devnet, FlashKind.ERC3156, "DAI", 10**18, max_fee=0) == 0
 
 
+@attack("P16", "the protocol asks a higher fee than was planned")
 @pytest.mark.parametrize("kind", [FlashKind.AAVE_V3, FlashKind.UNISWAP_V3])
 def test_a_fee_over_the_plans_is_refused(world, devnet, kind):
     with pytest.raises(WorldReverted) as caught:
@@ -114,6 +116,7 @@ def test_a_fee_over_the_plans_is_refused(world, devnet, kind):
     assert dict(error.revert.arguments) == {"fee": 500_000, "max": 499_999}
 
 
+@attack("P16", "fail a step inside each protocol, to lose its name")
 def test_a_step_that_fails_inside_keeps_its_tag_through_each_lender(world, devnet):
     for kind, symbol in (
         (FlashKind.AAVE_V3, "USDC"),
@@ -145,6 +148,7 @@ def test_loans_nest_across_the_three(world, devnet):
     assert before - balance_of(world, usdc, devnet.executor) == 1_000
 
 
+@attack("P16", "borrow from the protocol in the executor's name")
 def test_a_stranger_can_not_borrow_in_the_executors_name(world, devnet):
     """Aave lends to whoever is named: the callback then finds that nobody asked."""
     stranger, usdc = devnet.accounts["trader"], devnet.token("USDC")

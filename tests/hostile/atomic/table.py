@@ -35,10 +35,10 @@ class _Table:
         self._out = out
         self._heard: Counter[str] = Counter()
         for world in (FastWorld, ExactWorld):
-            for name in ("transact", "call"):
+            for name in ("transact", "call", "deploy"):
                 setattr(world, name, self._listening(getattr(world, name)))
-        reasons = doubles.House.reasons
-        doubles.House.reasons = lambda house: self._note(reasons(house))  # type: ignore[method-assign]
+        for name in ("reasons", "outcomes"):
+            setattr(doubles.House, name, self._overhearing(getattr(doubles.House, name)))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         marked = [item for item in session.items if _attack(item)]
@@ -75,9 +75,17 @@ class _Table:
 
         return heard
 
-    def _note(self, reasons: list[str]) -> list[str]:
-        self._heard.update(reasons)
-        return reasons
+    def _overhearing(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        """Hear what a puppet was answered and swallowed: no world reverted there."""
+
+        def heard(house: doubles.House) -> Any:
+            answers = house.read(house.puppet, "all_reasons()", "bytes[]")
+            made = house.read(house.puppet, "all_outcomes()", "bool[]")
+            refused = [refusal(answer) for answer, done in zip(answers, made, strict=True) if not done]
+            self._heard.update(refused)
+            return method(house)
+
+        return heard
 
     def _tell(self, **line: Any) -> None:
         self._out.write(json.dumps(line) + "\n")
@@ -85,10 +93,13 @@ class _Table:
 
 def refusal(data: bytes) -> str:
     """Return what a revert says, without the figures that differ from case to case."""
-    root = decode_error(data).root
-    if root.revert.kind != "custom":
-        return root.meaning
-    return f"{root.revert.name} rule {root.rule}" if root.rule is not None else str(root.revert.name)
+    error = decode_error(data)
+    root = error.root
+    if root.revert.kind == "custom":
+        return f"{root.revert.name} rule {root.rule}" if root.rule is not None else str(root.revert.name)
+    if root is not error and root.revert.kind != "error":
+        return f"{error.revert.name}: {'no reason' if root.revert.kind == 'empty' else 'its own reason'}"
+    return root.meaning
 
 
 def _attack(item: pytest.Item) -> Attack | None:

@@ -276,7 +276,7 @@ def test_p4_a_refused_step_names_its_reason(house):
 
 
 @attack("P6", "call a function whose rule looks for a word that no data has")
-def test_p4_a_rule_on_a_word_that_no_data_has_blocks_the_function(house):
+def test_p6_a_rule_on_a_word_that_no_data_has_blocks_the_function(house):
     beyond = Permission(call=True, rules=(ArgumentRule(RuleKind.EXECUTOR, 254),))
     house.allow(Change.policy(house.target, selector(KEEP), beyond))
     assert denied(house, house.program(house.call(0, KEEP, 0, 0))) == 16

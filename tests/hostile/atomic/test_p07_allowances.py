@@ -54,7 +54,11 @@ def test_p7_a_rest_is_found_in_the_frame_that_left_it(house, depth):
     assert house.refusal(program).revert.name == "AllowanceLeft"
 
 
-@attack("P7", "pull as a lender once the loan is over")
+@attack(
+    "P7",
+    "pull as a lender once the loan is over",
+    stops="its allowance is zero",
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_p7_the_lender_is_left_nothing(house, kind):
     house.terms(house.lender(kind), fee_bps=30)

@@ -118,7 +118,11 @@ def test_p8_the_first_lines_delta_is_what_the_event_says(house):
     assert run.program_hash == program_hash(assemble(program))
 
 
-@attack("P8", "have more than the gain paid out")
+@attack(
+    "P8",
+    "have more than the gain paid out",
+    stops="the gain is measured, and the rest stays",
+)
 @pytest.mark.parametrize("token_name", ["a", "eth"])
 def test_p8_the_payout_is_the_gain_and_no_more(house, token_name):
     token = ZERO_ADDRESS if token_name == "eth" else house.a
@@ -135,7 +139,11 @@ def test_p8_the_payout_is_the_gain_and_no_more(house, token_name):
     assert house.balance(token) == held
 
 
-@attack("P8", "have a loss paid out to the treasury")
+@attack(
+    "P8",
+    "have a loss paid out to the treasury",
+    stops="a gain above zero alone is paid out",
+)
 def test_p8_a_loss_is_not_paid_out(house):
     house.mint(house.a, 100)
     house.run(house.program(*house.pull(0, house.a, 30), lines=[Line(house.a, -30, payout=True)]))

@@ -218,7 +218,6 @@ def test_p10_a_halt_never_blocks_an_exit(house):
     house.run(house.program())
 
 
-@attack("P10", "unpause as a guardian")
 def test_p10_pause_and_unpause_twice_is_the_same(house):
     for _ in range(2):
         house.world.transact(house.executor, encode_pause(), sender=GUARDIAN)

@@ -90,7 +90,11 @@ def test_p14_a_rebase_during_the_run_is_a_loss_or_a_gain_like_any_other(house, b
     assert house.refusal(back).revert.name == "DeltaTooLow"
 
 
-@attack("P14", "leave rounding dust of an allowance")
+@attack(
+    "P14",
+    "leave rounding dust of an allowance",
+    stops="the reset to zero",
+)
 def test_p14_rounding_dust_of_a_rebasing_token_leaves_no_allowance(house):
     house.quirk(house.a, "rebasing")
     house.send(house.a, "rebase(uint256)", 30_001)
@@ -148,6 +152,7 @@ def test_p14_a_hooked_token_can_be_used_and_its_hook_gets_nowhere(house, kind):
     )
     house.run(loan(house, kind, *house.pull(10, house.a, 100)))
     assert house.allowance(house.a, house.accomplice) == 0
+    assert "atomic: locked" in house.reasons()
     assert house.view("paused", "bool") is False
     assert house.balance(house.a) == 900
 

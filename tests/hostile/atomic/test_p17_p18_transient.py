@@ -145,7 +145,11 @@ def test_p17_nothing_stays_in_the_same_transaction(seen, name):
     assert words == bytes(32 * 36)
 
 
-@attack("P17", "catch a simulation between two runs")
+@attack(
+    "P17",
+    "catch a simulation between two runs",
+    stops="its words are undone with it",
+)
 def test_p17_a_caught_simulation_between_two_runs_changes_neither(seen):
     house = seen
     calls = outermost_calls(house)
@@ -161,7 +165,11 @@ def test_p17_a_caught_simulation_between_two_runs_changes_neither(seen):
     assert set(peeks(house)[-1]) == {0}
 
 
-@attack("P18", "read the first run's registers in the second")
+@attack(
+    "P18",
+    "read the first run's registers in the second",
+    stops="a run clears its registers",
+)
 def test_p18_the_second_run_sees_no_register_of_the_first(seen):
     house = seen
     first = house.program(house.call(0, ANSWER, 32, 7, capture=Capture(0)))
@@ -190,7 +198,11 @@ def test_p18_the_second_run_has_its_own_lines_and_its_own_trace(seen):
     assert "changed by 0" in house.reasons()[1]
 
 
-@attack("P18", "fail a run, to lock the next out")
+@attack(
+    "P18",
+    "fail a run, to lock the next out",
+    stops="the lock is undone with the run",
+)
 def test_p18_a_run_that_fails_does_not_lock_the_next_out(seen):
     house = seen
     calls = outermost_calls(house)

@@ -94,7 +94,6 @@ def test_p20_gains_do_not_refund(guarded):
     too_high(house, lose(house, 5), 5, 10)
 
 
-@attack("P20", "hide a loss behind a gain of another run")
 def test_p20_a_loss_and_a_gain_in_one_run_are_one_delta(guarded):
     house = guarded
     both = house.program(

@@ -177,7 +177,6 @@ def test_p21_a_batch_is_all_or_nothing(slow):
     slow.send(encode_apply([other]))
 
 
-@attack("P21", "send a thirty-third change")
 def test_p21_32_changes_a_call(slow):
     changes = [Change.cap(64 + place, place) for place in range(CHANGES_MAX)]
     slow.send(encode_schedule(changes))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.cli.drill_attack import play_attacks, render_attacks
 from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
 from tidegate.app.drills import drill_kill, drill_restore, drill_rpc_failover, drill_stop
 from tidegate.ledger import DrillBody, Journal
@@ -64,8 +65,31 @@ def restore(
     _play(lambda: asyncio.run(drill_restore(intents=intents)), ledger, as_json=as_json)
 
 
-def _play(drill: Callable[[], DrillBody], ledger: str | None, *, as_json: bool) -> None:
-    """Run a drill, write its record, print it; exit 1 if it did not hold."""
+@app.command()
+def attack(ledger: LedgerOption = None, as_json: JsonFlag = False) -> None:
+    """Attack the executor by every case we know, a line for each: what was tried, what stopped it."""
+    drill = play_attacks(shows=not as_json)
+    _play(
+        lambda: drill.body,
+        ledger,
+        as_json=as_json,
+        more=msgspec.to_builtins({"attacks": drill.rows, "not_played": dict(drill.not_played)}),
+        first=lambda out: render_attacks(out, drill),
+    )
+
+
+def _play(
+    drill: Callable[[], DrillBody],
+    ledger: str | None,
+    *,
+    as_json: bool,
+    more: dict[str, Any] | None = None,
+    first: Callable[[Console], None] = lambda _: None,
+) -> None:
+    """Run a drill, write its record, print it; exit 1 if it did not hold.
+
+    ``more`` joins the JSON; ``first`` is printed above the rest for people.
+    """
     place = ledger_place(ledger)
     body = drill()
     recorded = "yes"
@@ -74,13 +98,14 @@ def _play(drill: Callable[[], DrillBody], ledger: str | None, *, as_json: bool) 
             recorded = f"seq {journal.append(body.KIND, body, actor=ACTOR).seq} of {place}"
     except TidegateError as error:
         recorded = f"NO: {error}"
-    value = {"ok": body.passed, **msgspec.to_builtins(body), "recorded": recorded}
-    emit(value, as_json=as_json, render=lambda out: _render(out, body, recorded))
+    value = {"ok": body.passed, **msgspec.to_builtins(body), **(more or {}), "recorded": recorded}
+    emit(value, as_json=as_json, render=lambda out: _render(out, body, recorded, first))
     if not body.passed:
         raise typer.Exit(1)
 
 
-def _render(out: Console, body: DrillBody, recorded: str) -> None:
+def _render(out: Console, body: DrillBody, recorded: str, first: Callable[[Console], None]) -> None:
+    first(out)
     out.print(f"drill {body.drill} on {body.world}: {'HELD' if body.passed else 'DID NOT HOLD'}")
     for name, figure in body.figures.items():
         out.print(f"  {name.replace('_', ' '):<36}{figure:>10,}")

@@ -23,7 +23,7 @@ from tidegate.ledger import DrillBody
 from tidegate.model import Unavailable
 from tidegate.sim import checkout_root
 
-ATTACKS = "tests/hostile/atomic"
+ATTACKS = ("tests/hostile/atomic", "tests/contracts/test_canonical_lenders.py")
 _PLUGIN = "tests.hostile.atomic.table"
 _VARIABLE = "TIDEGATE_ATTACK_FD"
 _SHOWN = 3
@@ -32,7 +32,7 @@ _SIMULATED = "Simulated"
 
 
 class AttackRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An attack and what came of it.
+    """An attack and what came of it. ``stands_for`` says what each of its rules is about.
 
     ``stopped_by`` are the refusals that were given while it ran, the most frequent first; ``why`` is
     what its test found, if the attacker got anywhere.
@@ -40,7 +40,7 @@ class AttackRow(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     rules: tuple[str, ...]
-    stands_for: str
+    stands_for: tuple[str, ...]
     tried: str
     stopped_by: tuple[str, ...]
     cases: int
@@ -74,6 +74,9 @@ class _Case(msgspec.Struct, frozen=True):
     why: str
 
 
+_AGAIN = f".venv/bin/pytest {' '.join(ATTACKS)}"
+
+
 def drill_attack(*, tell: Callable[[int, int], None] = lambda _done, _cases: None) -> AttackDrill:
     """Play every attack; ``tell`` hears how many cases of how many are done.
 
@@ -83,7 +86,7 @@ def drill_attack(*, tell: Callable[[int, int], None] = lambda _done, _cases: Non
         Without a checkout or the tools for its tests; and if the attacks could not be played at all.
     """
     root = checkout_root()
-    if root is None or not (root / ATTACKS).is_dir() or find_spec("pytest") is None:
+    if root is None or not all((root / path).exists() for path in ATTACKS) or find_spec("pytest") is None:
         raise Unavailable(
             "the attacks are tests of the checkout: they are not in this installation",
             fix="clone the repository, then: make attack",
@@ -102,7 +105,7 @@ def drill_attack(*, tell: Callable[[int, int], None] = lambda _done, _cases: Non
                 tell(len(cases), plan.cases)
         is_whole = process.wait() == 0
     if plan is None:
-        raise Unavailable("the attacks did not begin", fix=f"see what is wrong: .venv/bin/pytest {ATTACKS}")
+        raise Unavailable("the attacks did not begin", fix=f"see what is wrong: {_AGAIN}")
     rows = table(plan.rules, cases)
     missing = plan.rules.keys() - plan.not_played - {rule for row in rows for rule in row.rules}
     lost = plan.cases - len(cases)
@@ -111,7 +114,7 @@ def drill_attack(*, tell: Callable[[int, int], None] = lambda _done, _cases: Non
     problems += [f"{lost} cases were not played to their end"] if lost else []
     problems += [f"{row.id}: {row.why}" for row in succeeded]
     if not problems and not is_whole:
-        problems = [f"what should work does not; see: .venv/bin/pytest {ATTACKS}"]
+        problems = [f"what should work does not; see: {_AGAIN}"]
     code = bytes.fromhex(plan.runtime)
     body = DrillBody(
         drill="attack",
@@ -153,7 +156,7 @@ def table(rules: dict[str, str], cases: list[_Case]) -> tuple[AttackRow, ...]:
             AttackRow(
                 id=f"{first.rules[0]}.{counts[first.rules[0]]}",
                 rules=first.rules,
-                stands_for="; ".join(rules[rule] for rule in first.rules),
+                stands_for=tuple(rules[rule] for rule in first.rules),
                 tried=first.tried,
                 stopped_by=tuple(stopped),
                 cases=len(played),
@@ -179,7 +182,7 @@ def _playing(root: Path) -> Iterator[tuple[subprocess.Popen[bytes], Iterator[str
     read, write = os.pipe()
     with os.fdopen(read) as lines:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and tests
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", _PLUGIN, ATTACKS],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", _PLUGIN, *ATTACKS],
             cwd=root,
             env={**os.environ, _VARIABLE: str(write)},
             pass_fds=(write,),
