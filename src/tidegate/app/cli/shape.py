@@ -16,6 +16,7 @@ VERBS = {
     "config": "Show, check and explain the configuration.",
     "devnet": "Start, show, stop and export local chains with canonical contracts.",
     "strategy": "Write, check, explain, plan, simulate and run atomic strategies.",
+    "desk": "A desk's own verbs: tidegate desk NAME verb.",
     "run": "Run the configured desk in any stage, block by block.",
     "backtest": "Record a tape of states and decide on it again, offline.",
     "stop": "Stop at once what a scope covers, over restarts, until people resume it.",
