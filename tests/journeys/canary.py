@@ -29,7 +29,7 @@ from tidegate.ledger import JournalReader, Record, place_of
 from tidegate.model import Address, RecordKind, Stage, TidegateError, UnsignedTransaction
 
 GWEI = 10**9
-PATIENT_S = 60.0
+PATIENT_S = 240.0
 SIGNED = (RecordKind.SIGNATURE, RecordKind.REPLACEMENT)
 
 

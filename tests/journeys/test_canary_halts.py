@@ -28,7 +28,7 @@ from tidegate.model import Reason, RecordKind
 
 PEOPLE = ("ann", "bob")
 ROGUE_NONCE = 1_000_000
-LIFE_S = 6
+LIFE_S = 60
 """Of a capability that is to end within a test: time enough to sign under it once."""
 Capture = pytest.CaptureFixture[str]
 
