@@ -1,10 +1,10 @@
 """What an op may not write, and where its fields end: each op by hand, one byte off."""
 
 import pytest
-from tests.hostile.atomic.house import ANSWER, OWNER
+from tests.hostile.atomic.house import ANSWER, OWNER, TREASURY, WETH
 
-from tidegate.chain import encode_call
-from tidegate.sim import WorldReverted
+from tidegate.chain import Connection, address, encode_call, event_topic
+from tidegate.sim import ExactWorld, WorldReverted
 from tidegate.venues.executor import (
     Capture,
     Change,
@@ -15,9 +15,11 @@ from tidegate.venues.executor import (
     MathFunction,
     Patch,
     Permission,
+    Role,
     Take,
     assemble,
     decode_error,
+    deploy_executor,
     encode_schedule,
 )
 
@@ -117,3 +119,22 @@ def test_views_of_what_is_used_and_offered(house):
     assert house.view("used", "bool", run_id)
     house.world.transact(house.executor, encode_call("offer_ownership(address)", house.a), sender=OWNER)
     assert house.view("pending_owner", "address").lower() == house.a.lower()
+
+
+def test_the_constructor_tells_who_holds_power():
+    """What its events leave out, nobody who reads them would know of."""
+    guardians = [address(0xF1), address(0xF2)]
+    with ExactWorld() as world:
+        world.set_balance(OWNER, 10**20)
+        executor = deploy_executor(
+            world, owner=OWNER, treasury=TREASURY, weth=WETH, deployer=OWNER, guardians=guardians
+        )
+        logs = Connection(world.url, name="node").request(
+            "eth_getLogs", {"address": executor, "fromBlock": "0x0"}
+        )
+    told = [(log["topics"][0], int(log["topics"][-1], 16), log["data"]) for log in logs]
+    word = f"0x{int(Role.GUARDIAN):064x}"
+    applied = "0x" + event_topic("Applied(uint256,bytes32,uint256)").hex()
+    taken = "0x" + event_topic("OwnershipTaken(address)").hex()
+    named = [(applied, int(guardian, 16), word) for guardian in guardians]
+    assert told == [*named, (taken, int(OWNER, 16), "0x")]
