@@ -117,11 +117,13 @@ def reconciler(journal: Journal, chain: Chain, gauges: Gauges) -> Reconciler:
     return new_reconciler(journal, chain, gauges)
 
 
-def new_reconciler(journal: Journal, chain: Chain, gauges: Gauges | None = None) -> Reconciler:
+def new_reconciler(
+    journal: Journal, chain: Chain, gauges: Gauges | None = None, *, stage: Stage = Stage.PAPER
+) -> Reconciler:
     return Reconciler(
         journal,
         chain,
-        stage=Stage.PAPER,
+        stage=stage,
         desk="atomic",
         chain_id=31337,
         holdings=[Holding(EXECUTOR, WETH, "WETH", 18)],
@@ -130,11 +132,11 @@ def new_reconciler(journal: Journal, chain: Chain, gauges: Gauges | None = None)
     )
 
 
-def run(number: int, amount: int, block: int, *, token: str = WETH) -> list[Body]:
+def run(number: int, amount: int, block: int, *, token: str = WETH, stage: Stage = Stage.PAPER) -> list[Body]:
     """Return a run that landed in ``block`` and changed the executor's balance, with free gas."""
     intent, hash_ = an_intent(number), f"0x{number:064x}"
     return [
-        IntentBody(intent=intent, stage=Stage.PAPER),
+        IntentBody(intent=intent, stage=stage),
         PlanBody.of(a_plan(intent)),
         SignatureBody(nonce=number, hash=hash_, raw="0x02", sender=OPERATOR),
         ReceiptBody(hash=hash_, status=1, block_number=block, gas_used=0, effective_gas_price_wei=0),
@@ -156,7 +158,7 @@ def refused(reconciler: Reconciler, head: int) -> bool:
 def test_the_comparison_is_pure_and_counts_what_is_missing_as_booked_zero() -> None:
     holdings = [Holding(DESK, WETH, "WETH", 18), Holding(DESK, USDC, "USDC", 6)]
     position = Position(
-        stage=Stage.PAPER,
+        book="paper",
         desk="atomic",
         chain_id=1,
         account=DESK,
@@ -457,3 +459,69 @@ def open_books(journal: Journal, start: dict[Address, int]) -> None:
         ),
     )
     journal.append(body.KIND, body, actor="x")
+
+
+LIVE_STAGES = (Stage.CANARY, Stage.PRODUCTION, Stage.CANARY, Stage.PRODUCTION)
+
+
+def test_canary_and_production_keep_one_book_of_the_accounts_that_they_share(
+    journal: Journal, chain: Chain, tmp_path: Path
+) -> None:
+    """Each start finds what the other stage moved in the books, and nothing to explain."""
+    amount = 5 * START
+    for number, stage in enumerate(LIVE_STAGES, start=1):
+        reconciler = new_reconciler(journal, chain, stage=stage)
+        done(reconciler.at_start())
+        assert not refused(reconciler, chain.head)
+        write(journal, an_intent(number), run(number, number, chain.head + 1, stage=stage))
+        chain.head += 2
+        amount += number
+        chain.put(WETH, amount, at=chain.head - 1)
+    assert verdicts(journal) == ["opened", "equal", "equal", "equal"]
+    (position,) = journal.positions()
+    assert (position.book, position.amount, position.opened_seq) == ("live", 5 * START + 10, 1)
+    (standing,) = journal.standing("reconciliation")
+    assert standing.name == "live:atomic:31337"
+    assert rebuild(journal, tmp_path / "copy.sqlite").is_equal
+
+
+@pytest.mark.parametrize("stages", [LIVE_STAGES[:2], LIVE_STAGES[1:3]])
+def test_what_left_an_account_between_two_live_stages_is_a_difference_and_opens_no_new_books(
+    journal: Journal, chain: Chain, stages: Sequence[Stage]
+) -> None:
+    first, second = stages
+    done(new_reconciler(journal, chain, stage=first).at_start())
+    chain.put(WETH, 4 * START, at=chain.head)
+    reconciler = new_reconciler(journal, chain, stage=second)
+    body = done(reconciler.at_start())
+    assert body is not None
+    assert (body.verdict, [item.difference for item in body.counted]) == ("different", [-START])
+    assert refused(reconciler, chain.head)
+    explain(journal, journal.head()[0], explanation="moved by hand", person="ann")
+    again = new_reconciler(journal, chain, stage=first)
+    done(again.at_start())
+    assert verdicts(journal)[-1] == "equal", "explained in one live stage, explained in the other"
+    assert not refused(again, chain.head)
+
+
+def test_a_block_before_a_booking_of_the_other_live_stage_is_compared_without_it(
+    journal: Journal, chain: Chain
+) -> None:
+    done(new_reconciler(journal, chain, stage=Stage.CANARY).at_start())
+    write(journal, an_intent(1), run(1, START, 13, stage=Stage.CANARY))
+    chain.put(WETH, 6 * START, at=13)
+    chain.head, chain.confirmations = 14, 3
+    body = done(new_reconciler(journal, chain, stage=Stage.PRODUCTION).at_start())
+    assert body is not None
+    assert (body.verdict, body.block_number) == ("equal", 11)
+
+
+@pytest.mark.parametrize("stage", [Stage.PAPER, Stage.FORK, Stage.SHADOW])
+def test_a_stage_that_sends_nothing_to_the_live_chain_keeps_books_of_its_own(
+    journal: Journal, chain: Chain, stage: Stage
+) -> None:
+    done(new_reconciler(journal, chain, stage=stage).at_start())
+    chain.put(WETH, START, at=chain.head)
+    done(new_reconciler(journal, chain, stage=Stage.CANARY).at_start())
+    assert verdicts(journal) == ["opened", "opened"]
+    assert {one.book: one.amount for one in journal.positions()} == {stage.value: 5 * START, "live": START}

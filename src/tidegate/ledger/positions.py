@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
+from tidegate.ledger.book import book_of, stages_of
 from tidegate.ledger.profit import ProfitLine
 from tidegate.ledger.records import Record
 from tidegate.ledger.schema import attempts_table, pnl_table, positions_table
@@ -26,10 +27,11 @@ _Key = tuple[str, str, int, str, str]
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """What an account holds of a token by our books, in base units.
 
+    ``book`` is ``live`` for canary and production, which share their accounts, else the stage's name.
     ``seq`` is the record that moved it last, ``opened_seq`` the one that counted it first.
     """
 
-    stage: Stage
+    book: str
     desk: str
     chain_id: int
     account: str
@@ -69,7 +71,7 @@ class PositionsFold:
         for line in lines:
             if line.entry == "value":
                 continue
-            key = (line.stage.value, line.desk, line.chain_id, line.account, line.token)
+            key = (book_of(line.stage), line.desk, line.chain_id, line.account, line.token)
             self._move(connection, key, line.symbol, line.decimals, line.amount, seq=line.seq)
 
     def reconcile(self, connection: Connection, record: Record, body: ReconciliationBody) -> None:
@@ -77,7 +79,7 @@ class PositionsFold:
         if not body.changes_books:
             return
         for item in body.counted:
-            key = (body.stage.value, body.desk, body.chain_id, item.account, item.token)
+            key = (book_of(body.stage), body.desk, body.chain_id, item.account, item.token)
             self._move(
                 connection,
                 key,
@@ -111,10 +113,10 @@ class PositionsFold:
         opens: bool = False,
     ) -> None:
         before = self._find(connection, key)
-        stage, desk, chain_id, account, token = key
+        book, desk, chain_id, account, token = key
         opened_seq = None if before is None else before.opened_seq
         self._now[key] = Position(
-            stage=Stage(stage),
+            book=book,
             desk=desk,
             chain_id=chain_id,
             account=account,
@@ -140,14 +142,14 @@ class PositionsFold:
 def positions_at(
     connection: Connection, stage: Stage, desk: str, chain_id: int, block_number: int
 ) -> dict[tuple[str, str], Position]:
-    """Return a desk's positions by (account, token) as the books had them at a block.
+    """Return a desk's positions by (account, token) as the stage's books had them at a block.
 
     What was booked for later blocks is taken off again: the chain is asked about that block alone.
     """
     columns = positions_table.c
     rows = connection.execute(
         select(positions_table).where(
-            columns.stage == stage.value, columns.desk == desk, columns.chain_id == chain_id
+            columns.book == book_of(stage), columns.desk == desk, columns.chain_id == chain_id
         )
     ).all()
     found = {(row.account, row.token): Position.from_columns(columns_of(row)) for row in rows}
@@ -173,7 +175,7 @@ def _booked_after(
     rows = connection.execute(
         select(lines.intent_id, lines.account, lines.token, lines.amount).where(
             lines.seq > min(row.first_seq for row in later),
-            lines.stage == stage.value,
+            lines.stage.in_([one.value for one in stages_of(book_of(stage))]),
             lines.desk == desk,
             lines.chain_id == chain_id,
             lines.entry != "value",
@@ -182,7 +184,7 @@ def _booked_after(
     return [row for row in rows if row.intent_id in intents]
 
 
-_KEYS = ("stage", "desk", "chain_id", "account", "token")
+_KEYS = ("book", "desk", "chain_id", "account", "token")
 _IS_KEY = [positions_table.c[name] == bindparam(f"of_{name}") for name in _KEYS]
 _OF_KEY = Prepared(select(positions_table).where(*_IS_KEY))
 _ADD = Prepared(positions_table.insert())

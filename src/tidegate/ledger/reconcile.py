@@ -96,7 +96,9 @@ def compare(
 
 
 class Reconciler:
-    """Keeps the books of one desk on one chain in one stage equal to the chain's.
+    """Keeps the books of one desk on one chain equal to the chain's.
+
+    Canary and production keep one book (``ledger.book``): whichever starts compares what both have booked.
 
     Parameters
     ----------

@@ -155,7 +155,7 @@ pnl_table = Table(
 positions_table = Table(
     "positions",
     metadata,
-    _text("stage", primary_key=True),
+    _text("book", primary_key=True),
     _text("desk", primary_key=True),
     Column("chain_id", _Key, primary_key=True, autoincrement=False),
     _text("account", primary_key=True),

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidegate.ledger.body import StandingBody
+from tidegate.ledger.book import book_of
 from tidegate.ledger.executors import AddressesCheckedBody, ExecutorStateBody
 from tidegate.ledger.safety import BreakerBody, MarkBody, ResumeBody, StopBody
 from tidegate.model import Address, RecordKind, Stage
@@ -194,8 +195,8 @@ class ReconciliationBody(StandingBody, frozen=True, kw_only=True):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Return ``stage:desk:chain``: books are reconciled for one desk on one chain."""
-        return (f"{self.stage}:{self.desk}:{self.chain_id}",)
+        """Return ``book:desk:chain``: books are reconciled for one desk on one chain."""
+        return (f"{book_of(self.stage)}:{self.desk}:{self.chain_id}",)
 
     @property
     def changes_books(self) -> bool:
