@@ -55,6 +55,7 @@ def test_exported_names() -> None:
         "quote",
         "refuse_reverted",
         "replay",
+    "role_refusal",
         "search_size",
         "strategy_policy",
         "template_text",

@@ -9,7 +9,13 @@ from tidegate.app.cli.common import JsonFlag, emit, home
 from tidegate.app.cli.config import ConfigFile, Settings, configured
 from tidegate.app.cli.ledger_place import ledger_place
 from tidegate.app.config import check_config
-from tidegate.app.doctor import look_at_chains, look_at_custody, look_at_machine, look_at_state
+from tidegate.app.doctor import (
+    look_at_chains,
+    look_at_custody,
+    look_at_machine,
+    look_at_roles,
+    look_at_state,
+)
 from tidegate.app.findings import Finding, render_findings, wrong
 from tidegate.ledger import LEDGER, place_of
 from tidegate.model import SystemClock, TidegateError
@@ -41,6 +47,7 @@ def look_at_everything(config: ConfigFile, settings: Settings) -> list[Finding]:
         findings += check_config(loaded)
     findings += look_at_chains(loaded, place, clock)
     findings += look_at_custody(loaded, place, clock)
+    findings += look_at_roles(loaded, place)
     try:
         ledger = ledger_place(None, loaded)
     except TidegateError as error:

@@ -28,6 +28,7 @@ from tidegate.desks.atomic.machine.decide import (
     replay,
 )
 from tidegate.desks.atomic.machine.desk import AtomicDesk, Look, Situation
+from tidegate.desks.atomic.machine.permission import role_refusal
 from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
 from tidegate.desks.atomic.machine.policy import joint_policy, loss_limits, strategy_policy
 from tidegate.desks.atomic.machine.prospect import Prospect, quote
@@ -87,6 +88,7 @@ __all__ = [
     "quote",
     "refuse_reverted",
     "replay",
+    "role_refusal",
     "search_size",
     "strategy_policy",
     "template_text",
