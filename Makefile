@@ -3,9 +3,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 WORKERS ?= auto
 NAME ?=
+BECAUSE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow attack mutants lint types floors format bench docs lock clean
+.PHONY: help setup demo test test-slow attack mutants record lint types floors format bench docs lock clean
 
 help: ## name the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -27,6 +28,9 @@ attack: setup ## every attack on the executor that we know, and what stops it
 
 mutants: setup ## change the executor in every way that a hand could, and see a test fail each time
 	@$(BIN)/python -m tests.contracts.mutants
+
+record: setup ## make record BECAUSE="...": bytecode and gas of the contracts, after one was changed
+	@$(BIN)/python -m tests.contracts.record --because "$(BECAUSE)"
 
 lint: setup ## style of the code
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.contracts.record import SNAPSHOT
+from tests.contracts.record import recorded_gas
 from tests.desks.atomic.language.samples import ARB, changed, findings
 from tests.desks.atomic.language.test_rules import GROUPED, READS_HOP, SKIP, group
 from tests.hostile.atomic.attacks import attack
@@ -85,7 +84,7 @@ def test_each_feed_has_a_heartbeat_of_its_own(stale: str, passed: bool) -> None:
 
 @attack("F23", "make a program pay storage prices for a piped word", stops="the gas snapshot, held at +3 %")
 def test_a_piped_word_costs_a_register_and_a_patch() -> None:
-    gas = json.loads(SNAPSHOT.read_text())
+    gas = recorded_gas().figures
     assert (gas["step_capture"] + gas["step_patch"]) * 10 < STORED_WORD_GAS
 
 
