@@ -50,7 +50,7 @@ async def main(url: str, ledger: str, book: str, at: int) -> None:
     with Journal.open(Path(ledger), clock=SystemClock()) as journal:
         cursors = KillingCursors(journal, network.chain_id)
         cursors.left = at
-        async with RpcPool(network, [Endpoint("node", url)]) as pool:
+        async with RpcPool(network, [Endpoint("node", url, timeout_s=60)], deadline_s=60) as pool:
             reads = pool.reads(priority=Priority.CONFIRM, keep=Keep.NOTHING)
             following = HeadFollower(NodeBlocks(reads), cursors, network, start_block=0, span_max=40)
             while batch := await following.step():

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from tests.chain.heads.fold import Fold
-from tests.chain.rpc.support import PATIENT_S, eventually
+from tests.chain.rpc.support import PATIENT, PATIENT_S, eventually
 from tests.sim.assembly import ALICE, LOGS, initcode
 
 from tidegate.chain import devnet_network
@@ -26,7 +26,7 @@ async def until(fold: Fold, batches, number: int) -> None:
 def test_a_subscription_wakes_the_follower_long_before_it_would_poll() -> None:
     async def conversation(world: ExactWorld) -> Fold:
         fold = Fold(chain_id=NETWORK.chain_id)
-        endpoint = Endpoint(name="node", url=world.url, ws=world.url.replace("http", "ws"))
+        endpoint = Endpoint(name="node", url=world.url, ws=world.url.replace("http", "ws"), **PATIENT)
         async with RpcPool(NETWORK, [endpoint]) as pool:
             source = NodeBlocks(pool.reads(keep=Keep.NOTHING))
             follower = HeadFollower(source, MemoryCursors(), NETWORK, clock=ManualClock(), start_block=0)
@@ -57,7 +57,7 @@ def test_a_subscription_that_lies_is_asked_after_and_not_believed() -> None:
 
     async def conversation(world: ExactWorld) -> Fold:
         fold = Fold(chain_id=NETWORK.chain_id)
-        async with RpcPool(NETWORK, [Endpoint(name="node", url=world.url)]) as pool:
+        async with RpcPool(NETWORK, [Endpoint(name="node", url=world.url, **PATIENT)]) as pool:
             source = NodeBlocks(pool.reads(keep=Keep.NOTHING))
             follower = HeadFollower(source, MemoryCursors(), NETWORK, clock=ManualClock(), start_block=0)
             await pass_on(lies(), follower)

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from eth_account import Account
 from tests.chain.heads.fold import Fold
+from tests.chain.rpc.support import PATIENT, PATIENT_S
 from tests.sim.assembly import ALICE, BOB, ETHER, LOGS, initcode
 
 from tidegate.chain import address, devnet_network, hex_data
@@ -47,7 +48,7 @@ def world(node: ExactWorld) -> Iterator[ExactWorld]:
 
 
 def pool_of(world: ExactWorld) -> RpcPool:
-    return RpcPool(NETWORK, [Endpoint("node", world.url)])
+    return RpcPool(NETWORK, [Endpoint("node", world.url, **PATIENT)], deadline_s=PATIENT_S)
 
 
 class Following:

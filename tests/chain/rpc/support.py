@@ -24,6 +24,7 @@ QUIET_S = 3_600.0
 """The watch does not look again during a test that counts requests."""
 PATIENT_S = 60.0
 """How long what is well is waited for: a busy machine makes no honest node a bad one."""
+PATIENT = {"timeout_s": PATIENT_S, "send_timeout_s": PATIENT_S}
 BRIEF_S = 0.3
 """How long what never answers is waited for."""
 SILENT = (Fault.HANG, Fault.SWALLOW)
@@ -68,7 +69,7 @@ class Stand:
 
 
 def endpoint(proxy: FaultProxy, name: str, **options: Any) -> Endpoint:
-    return Endpoint(name, proxy.url, **{"timeout_s": PATIENT_S, "send_timeout_s": PATIENT_S, **options})
+    return Endpoint(name, proxy.url, **{**PATIENT, **options})
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from tests.chain.rpc.support import PATIENT, PATIENT_S
 
 from tidegate.chain import (
     FeeHistory,
@@ -185,7 +186,7 @@ class Place:
 
 def pool_of(world: ExactWorld) -> RpcPool:
     """Return a pool of the one node, not started yet."""
-    return RpcPool(devnet_network(CHAIN), [Endpoint("node", world.url)])
+    return RpcPool(devnet_network(CHAIN), [Endpoint("node", world.url, **PATIENT)], deadline_s=PATIENT_S)
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
+from tests.chain.rpc.support import PATIENT
 
 from tidegate.app.devnet import Devnet, address_book, start_devnet
 from tidegate.app.places import Place
@@ -23,7 +24,7 @@ def started() -> Iterator[Ground]:
     with world:
         world.set_mining("auto")
         network = devnet_network(world.chain_id, block_time_s=1)
-        endpoint = Endpoint(name="devnet", url=world.url, operator="us")
+        endpoint = Endpoint(name="devnet", url=world.url, operator="us", **PATIENT)
         book = address_book(devnet, world)
         yield Ground(world, devnet, Place("devnet", network, (endpoint,), book))
 

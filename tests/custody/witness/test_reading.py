@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.chain.rpc.support import PATIENT, PATIENT_S
 
 from tidegate.chain import NETWORKS, ChainReads, devnet_network, encode_call, keccak256
 from tidegate.chain.rpc import Endpoint, RpcPool
@@ -66,9 +67,8 @@ def ask(
     world: ExactWorld, bends: list[Any], *questions: Question, quorum: int = 2, **chain: Any
 ) -> list[Answer]:
     async def asked() -> list[Answer]:
-        async with RpcPool(
-            devnet_network(CHAIN_ID), (Endpoint(name="node", url=world.url, operator="us"),)
-        ) as pool:
+        endpoint = Endpoint(name="node", url=world.url, operator="us", **PATIENT)
+        async with RpcPool(devnet_network(CHAIN_ID), (endpoint,), deadline_s=PATIENT_S) as pool:
             operators = {f"operator-{index}": Bent(pool.reads(), bend) for index, bend in enumerate(bends)}
             fields = {"network": devnet_network(CHAIN_ID), "clock": ManualClock(0), **chain}
             witness = WitnessedChain(operators=operators, quorum=quorum, **fields)
