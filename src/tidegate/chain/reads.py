@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 
 from tidegate.chain.jsonrpc import RangeTooWide
+from tidegate.chain.mined import Header
 from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, simulate_parameter, simulated_block_of
 from tidegate.chain.wire import (
     BlockReference,
     block_of,
     block_parameter,
     call_parameter,
+    header_of,
     hex_data,
     integer,
     logs_of,
@@ -83,6 +85,13 @@ class ChainReads(ABC):
 
     async def block(self, reference: BlockReference = "latest") -> Block:
         """Return a block's environment. Raises ``Unavailable`` if the node does not have the block."""
+        return block_of(await self._header(reference))
+
+    async def header(self, reference: BlockReference = "latest") -> Header:
+        """Return a block's environment and its place in the chain; raises as ``block`` does."""
+        return header_of(await self._header(reference))
+
+    async def _header(self, reference: BlockReference) -> Any:
         if isinstance(reference, bytes):
             found = await self.request("eth_getBlockByHash", hex_data(reference), False)
         else:
@@ -90,7 +99,7 @@ class ChainReads(ABC):
         if found is None:
             shown = hex_data(reference) if isinstance(reference, bytes) else str(reference)
             raise Unavailable(f"{self.name} has no such block", code="block_missing", found=shown)
-        return block_of(found)
+        return found
 
     async def call(
         self,

@@ -17,11 +17,13 @@ from tidegate.chain import (
     SimulatedResult,
     data_fee_wei,
 )
+from tidegate.chain.heads import Header
 from tidegate.model import Address, Block, Plan, Receipt, TidegateError, UnsignedTransaction
 from tidegate.pipeline.chain import Rehearsal
 
 SendRaw: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """Hands signed bytes to a chain: ``RpcPool.send_raw``, on a route."""
+_TIMES_KEPT = 256
 
 
 class NodeChain:
@@ -43,10 +45,15 @@ class NodeChain:
         self._reads = reads
         self._send_raw = send_raw
         self._network = network
+        self._times_s: dict[bytes, int] = {}
 
     async def block(self, reference: BlockReference | None = None) -> Block:
         """Return the newest block, or another."""
-        return await self._reads.block("latest" if reference is None else reference)
+        if reference is not None:
+            return await self._reads.block(reference)
+        head = await self._reads.header()
+        self._remember(head)
+        return head
 
     async def nonce(self, account: Address, block: BlockReference = "latest") -> int:
         """Return how many transactions of the account are included, or wait too."""
@@ -66,10 +73,13 @@ class NodeChain:
         Rejected
             If no block could hold it: the sender lacks funds, or the fee is below the base fee.
         """
-        base = await self._reads.block() if at is None else at
-        after_s, nonce = await asyncio.gather(
-            self._next_block_after_s(base, is_head=at is None), self._reads.nonce(sender, base.hash)
-        )
+        base: Block
+        if at is None:
+            # The nonce may be of a later block than the head: it is asked again at the head's own hash.
+            head, nonce = await asyncio.gather(self._reads.header(), self._reads.nonce(sender))
+            base, after_s = head, await self._next_block_after_s(head)
+        else:
+            base, after_s, nonce = at, 1, await self._reads.nonce(sender, at.hash)
         call = SimulatedCall(
             sender=sender,
             to=plan.to,
@@ -79,25 +89,21 @@ class NodeChain:
             max_fee_wei=plan.max_fee_wei,
             nonce=nonce,
         )
-        runs = [self._run(call, base, after_s)]
+        calls = [call]
         if probe_data:
             # The probe traces itself as it runs, so it needs more gas than the plan.
-            probing = msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit)
-            runs.append(self._run(probing, base, after_s))
-        # All on one state, so all in one round trip; a run that reverts has no gas to estimate.
-        (result, *probes), estimate = await asyncio.gather(asyncio.gather(*runs), self._estimate(call, base))
-        succeeded = result.status == 1
-        if succeeded and isinstance(estimate, TidegateError):
-            raise estimate
-        return Rehearsal(
-            block_number=base.number,
-            succeeded=succeeded,
-            gas_used=result.gas_used,
-            gas_needed=estimate if succeeded and isinstance(estimate, int) else 0,
-            logs=result.logs,
-            output=result.output,
-            probe_output=b"".join(probe.output for probe in probes if probe.status != 1),
+            calls.append(msgspec.structs.replace(call, data=probe_data, gas_limit=2 * plan.gas_limit))
+        rehearsal, pinned = await asyncio.gather(
+            self._rehearse(calls, base, after_s), self._reads.nonce(sender, base.hash), return_exceptions=True
         )
+        if isinstance(pinned, BaseException):
+            raise pinned
+        if pinned != nonce:
+            again = [msgspec.structs.replace(one, nonce=pinned) for one in calls]
+            return await self._rehearse(again, base, after_s)
+        if isinstance(rehearsal, BaseException):
+            raise rehearsal
+        return rehearsal
 
     async def data_fee_wei(self, plan: Plan, *, sender: Address) -> int:
         """Return what the parent chain takes for the plan's data. Raises ``Denied`` if it is unknown."""
@@ -141,6 +147,23 @@ class NodeChain:
         timestamp = base.timestamp + after_s
         return (await self._reads.simulate([call], base, timestamp=timestamp, validate=True)).results[0]
 
+    async def _rehearse(self, calls: Sequence[SimulatedCall], base: Block, after_s: int) -> Rehearsal:
+        """Run the plan and its probe on one state, each by itself and in one round trip."""
+        runs = asyncio.gather(*(self._run(call, base, after_s) for call in calls))
+        (result, *probes), estimate = await asyncio.gather(runs, self._estimate(calls[0], base))
+        succeeded = result.status == 1
+        if succeeded and isinstance(estimate, TidegateError):
+            raise estimate
+        return Rehearsal(
+            block_number=base.number,
+            succeeded=succeeded,
+            gas_used=result.gas_used,
+            gas_needed=estimate if succeeded and isinstance(estimate, int) else 0,
+            logs=result.logs,
+            output=result.output,
+            probe_output=b"".join(probe.output for probe in probes if probe.status != 1),
+        )
+
     async def _estimate(self, call: SimulatedCall, base: Block) -> int | TidegateError:
         """Return the smallest gas limit that suffices, or why there is none: a run that reverts has none."""
         try:
@@ -148,9 +171,17 @@ class NodeChain:
         except TidegateError as error:
             return error
 
-    async def _next_block_after_s(self, base: Block, *, is_head: bool) -> int:
+    async def _next_block_after_s(self, head: Header) -> int:
         """Return how long the next block will take if it takes as long as the newest one did."""
-        if base.number == 0 or not is_head:
+        self._remember(head)
+        if head.number == 0:
             return 1
-        parent = await self._reads.block(base.number - 1)
-        return max(1, base.timestamp - parent.timestamp)
+        if head.parent_hash not in self._times_s:
+            self._remember(await self._reads.header(head.parent_hash))
+        return max(1, head.timestamp - self._times_s[head.parent_hash])
+
+    def _remember(self, block: Header) -> None:
+        """Remember when a block was made: its hash says so for ever."""
+        self._times_s[block.hash] = block.timestamp
+        if len(self._times_s) > _TIMES_KEPT:
+            del self._times_s[next(iter(self._times_s))]
