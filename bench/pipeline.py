@@ -4,6 +4,8 @@ A real node of ours mines each transaction as it comes; the journal is on disk, 
 that must be. The plan is a single call, so that what is measured is the street and not a strategy. Intents
 name venues of their own, so that they walk beside each other. Latency is measured with a few in flight,
 throughput with many. The peer is the node alone: the same calls, signed beforehand, sent and waited for.
+What an intent costs us is counted beside it, because a busy machine says little about our own share: the
+processor time of this process, and what it asked of the node.
 """
 # ruff: noqa: ARG002  the desk of a bench looks at nothing
 
@@ -13,7 +15,9 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +30,14 @@ from tidegate.model import (
     Bound,
     GuardResult,
     Intent,
+    Metric,
+    NullRecorder,
     Outcome,
     OutcomeKind,
     Plan,
     Probe,
     Receipt,
+    Recorder,
     Revert,
     Stage,
     SystemClock,
@@ -53,6 +60,39 @@ _LATENCY_AT_ONCE = 2
 _FOLLOW_EVERY_S = 0.002
 MANY = 10**15
 COUNTED = ("open_intents", "open_transactions", "orders_per_minute", "gas_per_day_gwei")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one run gave: latencies with a few in flight; with many, all that is counted of a round."""
+
+    latencies_s: list[float]
+    seconds: float
+    cpu_s: float
+    requests: int
+    exchanges: int
+
+
+class Asked(NullRecorder):
+    """Counts what is asked of the node: each request, and each exchange that carried some of them."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Metric] = Counter()
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Return how many requests and exchanges there were."""
+        return self._counts[Metric.RPC_REQUESTS], self._counts[Metric.RPC_SECONDS]
+
+    def count(self, metric: Metric, amount: float = 1, **labels: str) -> None:
+        """Count a request. A send is an exchange of its own."""
+        self._counts[metric] += 1
+        if labels.get("method") == "eth_sendRawTransaction":
+            self._counts[Metric.RPC_SECONDS] += 1
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """Count an exchange."""
+        self._counts[metric] += 1
 
 
 class Reader:
@@ -139,10 +179,10 @@ def run(intents: int = _INTENTS) -> dict[str, Any]:
         world.set_code(COUNTER, COUNTS)
         for name in ("bench", "peer"):
             world.set_balance(key_of(name).address, 10**21)
-        latencies, seconds = asyncio.run(_measure(world, Path(folder), intents))
+        found = asyncio.run(_measure(world, Path(folder), intents))
         peer_seconds = asyncio.run(_peer(world, intents))
-    latencies.sort()
-    rate, peer_rate = intents / seconds, intents / peer_seconds
+    latencies = sorted(found.latencies_s)
+    rate, peer_rate = intents / found.seconds, intents / peer_seconds
     return {
         "name": "pipeline",
         "peer": "the node alone: the same calls, signed beforehand, sent and their receipts waited for",
@@ -151,6 +191,9 @@ def run(intents: int = _INTENTS) -> dict[str, Any]:
         "p50_ms": round(1_000 * statistics.median(latencies), 1),
         "p99_ms": round(1_000 * latencies[int(0.99 * (len(latencies) - 1))], 1),
         "peer_intents_s": round(peer_rate, 1),
+        "cpu_ms": round(1_000 * found.cpu_s / intents, 2),
+        "requests": round(found.requests / intents, 2),
+        "exchanges": round(found.exchanges / intents, 2),
         "intents": intents,
         "at_once": _AT_ONCE,
         "latency_at_once": _LATENCY_AT_ONCE,
@@ -159,9 +202,9 @@ def run(intents: int = _INTENTS) -> dict[str, Any]:
     }
 
 
-def pool_of(url: str) -> RpcPool:
+def pool_of(url: str, recorder: Recorder | None = None) -> RpcPool:
     """Return a pool of the one node, not started yet."""
-    return RpcPool(devnet_network(CHAIN), [Endpoint("node", url)])
+    return RpcPool(devnet_network(CHAIN), [Endpoint("node", url)], recorder=recorder)
 
 
 def key_of(name: str) -> ThrowAwayKey:
@@ -169,9 +212,10 @@ def key_of(name: str) -> ThrowAwayKey:
     return ThrowAwayKey(f"bench {name}", stage=Stage.PAPER, chain_ids=frozenset({CHAIN}))
 
 
-async def _measure(world: ExactWorld, folder: Path, intents: int) -> tuple[list[float], float]:
+async def _measure(world: ExactWorld, folder: Path, intents: int) -> Found:
     network = devnet_network(CHAIN)
-    async with pool_of(world.url) as pool:
+    asked = Asked()
+    async with pool_of(world.url, asked) as pool:
         chain = NodeChain(pool.reads(keep=Keep.NOTHING), pool.send_raw, network)
         with Journal.open(folder / "ledger.sqlite", clock=SystemClock()) as journal:
             sender = Sender(
@@ -196,9 +240,11 @@ async def _measure(world: ExactWorld, folder: Path, intents: int) -> tuple[list[
             first += _WARM
             latencies = await _walk(street, range(first, first + intents), _LATENCY_AT_ONCE)
             first += intents
-            start = time.perf_counter()
+            before, cpu_start, start = asked.counts, time.process_time(), time.perf_counter()
             await _walk(street, range(first, first + intents), _AT_ONCE)
-            return latencies, time.perf_counter() - start
+            seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
+            requests, exchanges = (now - then for now, then in zip(asked.counts, before, strict=True))
+            return Found(latencies, seconds, cpu_s, requests, exchanges)
 
 
 async def _walk(street: Street, numbers: range, at_once: int) -> list[float]:
@@ -218,7 +264,7 @@ async def _walk(street: Street, numbers: range, at_once: int) -> list[float]:
 
     async def follower() -> None:
         while True:
-            for outcome in await street.follow():
+            for outcome in await street.follow() if street.open_runs else ():
                 waiting.pop(outcome.intent_id).set_result(outcome)
             await asyncio.sleep(_FOLLOW_EVERY_S)
 

@@ -20,6 +20,8 @@ def test_the_pipelines_bench_gives_its_figures() -> None:
     assert found["intents"] == 8
     assert found["intents_s"] > 0
     assert 0 < found["p50_ms"] <= found["p99_ms"]
+    assert found["cpu_ms"] > 0
+    assert found["requests"] >= found["exchanges"] > 1, "a send, and what is read before and after it"
     assert {"name", "peer", "ratio"} <= set(found)
 
 
