@@ -204,7 +204,7 @@ async def _followed(
     wait_s: float,
 ) -> Deployment:
     """Send and look until a block holds a version as deep as the network's confirmations."""
-    if deployment.versions[-1].max_fee_wei < (await _reads(pool).fee_history()).next_base_fee_wei:
+    if await _receipt(pool, deployment) is None and await _is_too_cheap(pool, deployment):
         deployment = await _with_version(pool, deployment, signer)
         files.write(deployment)
     try:
@@ -235,6 +235,11 @@ async def _followed(
             found=f"{deployment.versions[-1].hash} after {wait_s:g} s",
             fix="repeat the command: it goes on where it was, and never deploys twice",
         ) from error
+
+
+async def _is_too_cheap(pool: RpcPool, deployment: Deployment) -> bool:
+    fees = await _reads(pool).fee_history()
+    return deployment.versions[-1].max_fee_wei < fees.next_base_fee_wei
 
 
 async def _receipt(pool: RpcPool, deployment: Deployment) -> Receipt | None:
