@@ -16,12 +16,23 @@ from tidegate.chain import EventDecoder, EventTable, address, keccak256
 from tidegate.chain.columns import decode_columns, floats, integers
 from tidegate.chain.decoders import width
 from tidegate.model import ZERO_ADDRESS, Divergence, Log
-from tidegate.venues import aave_v3, chainlink, erc20, uniswap_v2, uniswap_v3, weth
+from tidegate.venues import (
+    aave_v3,
+    balancer_v2,
+    chainlink,
+    erc20,
+    morpho_blue,
+    uniswap_v2,
+    uniswap_v3,
+    weth,
+)
 
 TABLES = {
     "aave_v3": aave_v3.events,
+    "balancer_v2": balancer_v2.events,
     "chainlink": chainlink.events,
     "erc20": erc20.events,
+    "morpho_blue": morpho_blue.events,
     "uniswap_v2": uniswap_v2.events,
     "uniswap_v3": uniswap_v3.events,
     "weth": weth.events,
@@ -48,6 +59,8 @@ TOPICS = {
     "aave_v3.WITHDRAW": "3115d1449a7b732c986cba18244e897a450f61e1bb8d589cd2e69e6c8924f9f7",
     "aave_v3.LIQUIDATION_CALL": "e413a321e8681d831f4dbccbca790d2952b56f977908e45be37335533e005286",
     "aave_v3.RESERVE_DATA_UPDATED": "804c9b842b2748a22bb64b345453a3de7ca54a6ca45ce00d415894979e22897a",
+    "balancer_v2.FLASH_LOAN": "0d7d75e01ab95780d3cd1c8ec0dd6c2ce19e3a20427eec8bf53283b6fb8e95f0",
+    "morpho_blue.FLASH_LOAN": "c76f1b4fe4396ac07a9fa55a415d4ca430e72651d37d3401f3bed7cb13fc4f12",
     "chainlink.ANSWER_UPDATED": "0559884fd3a460db3073b7fc896cc77986f16e378210ded43186175bf646fc5f",
     "weth.DEPOSIT": "e1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c",
     "weth.WITHDRAWAL": "7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65",

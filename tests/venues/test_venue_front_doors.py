@@ -10,6 +10,13 @@ NAMES = {
     "weth": {"deploy_weth", "wrap"},
     "tokens": {"MintableToken", "approve", "balance_of", "deploy_token", "mint", "transfer"},
     "erc3156": {"deploy_erc3156_lender", "list_token"},
+    "balancer_v2": {
+        *("BalancerPool", "BalancerV2", "ERROR_MEANINGS", "create_pool", "deploy_balancer_v2", "events"),
+        *("join_pool", "set_flash_fee", "set_paused"),
+    },
+    "morpho_blue": {
+        *("ERROR_MEANINGS", "MorphoBlue", "deploy_morpho_blue", "events", "supply", "withdraw"),
+    },
     "chainlink": {"PriceFeed", "deploy_price_feed", "set_answer", "set_round"},
     "uniswap_v2": {
         *("PAIR_INIT_CODE_HASH", "UniswapV2", "UniswapV2Pair", "add_liquidity", "create_pair"),

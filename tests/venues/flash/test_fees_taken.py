@@ -14,7 +14,7 @@ from tidegate.app.devnet import Devnet, address_book, change_executor
 from tidegate.chain import encode_call
 from tidegate.model import Address
 from tidegate.sim import FastWorld, WorldReverted, compile_contract
-from tidegate.venues.balancer_v2 import set_flash_fee
+from tidegate.venues.balancer_v2 import ERROR_MEANINGS, set_flash_fee
 from tidegate.venues.calls import create, read, send
 from tidegate.venues.erc3156 import list_token
 from tidegate.venues.executor import (
@@ -183,14 +183,33 @@ def test_the_fee_that_a_lender_takes_is_what_we_foretell(
     assert taken in ((foretold, foretold - 1) if name == "aave_v3.pool" else (foretold,))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_one_unit_short_of_what_is_owed_reverts(bank: Bank, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [
+        ("aave_v3.pool", "allowance"),
+        ("balancer_v2.vault", "BAL#602"),
+        ("erc3156.lender", "allowance"),
+        ("morpho_blue.morpho", "transferFrom reverted"),
+        ("uniswap_v3.pool", "F[01]"),
+    ],
+)
+def test_one_unit_short_of_what_is_owed_reverts(bank: Bank, name: str, refusal: str) -> None:
     lender, amount = bank.lender(name), 123_456_789_013
     SETTERS[name](bank.world, bank.devnet, 7)
     fee = lender.fee(bank.usdc, amount, bank.world)
     assert fee - bank.ask_directly(lender, amount, 0) in (0, 1)
-    with bank.world.snapshot(), pytest.raises(WorldReverted):
+    with pytest.raises(WorldReverted, match=refusal):
         bank.ask_directly(lender, amount, 1)
+
+
+def test_balancer_tells_a_missing_fee_from_a_missing_loan(bank: Bank) -> None:
+    lender, amount = bank.lender("balancer_v2.vault"), 10**9
+    set_flash_fee(bank.world, bank.devnet.balancer_v2, 10**15)
+    with pytest.raises(WorldReverted, match="BAL#602"):
+        bank.ask_directly(lender, amount, 10**6)
+    with pytest.raises(WorldReverted, match="BAL#515"):
+        bank.ask_directly(lender, amount, 10**6 + 1)
+    assert {"BAL#602", "BAL#515"} <= set(ERROR_MEANINGS)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "morpho_blue.morpho"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ERROR_MEANINGS = {
-    "BAL#101": "the tokens are not in ascending order",
+    "BAL#102": "the tokens are not in ascending order",
     "BAL#400": "the vault is locked: it is lending, swapping or being joined already",
     "BAL#401": "the sender is not allowed to do this",
     "BAL#402": "the vault is paused",
