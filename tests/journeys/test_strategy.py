@@ -142,7 +142,7 @@ def test_the_figures_that_people_see_add_up(
     file = template(tmp_path, "flash-arb")
     assert tidegate(["strategy", "plan", file]) == 0
     (fee, gas) = re.findall(
-        r"aave_v3\.pool \(5 bps = ([\d,.]+) USD, gas ([\d,.]+) USD\)", capsys.readouterr().out
+        r"aave_v3\.pool [\d,.]+ USD \(5 bps = ([\d,.]+) USD, gas ([\d,.]+) USD\)", capsys.readouterr().out
     )[0]
     _, plan = cli("strategy", "plan", file)
     (lender,) = (one for one in plan["lenders"]["loan"] if one["name"] == "aave_v3.pool")
@@ -157,7 +157,9 @@ def test_the_figures_that_people_see_add_up(
     figures = {name: int(text.replace(",", "")) for name, text in rows.items()}
     used = figures.pop("gas used")
     assert sum(figures.values()) == used
-    assert figures["refunded"] < 0 == figures["refunded"] % 100, "refunds are whole hundreds of gas"
+    refunded, before = -figures["refunded"], used - figures["refunded"]
+    assert refunded > 0
+    assert refunded % 100 == 0 or refunded == before // 5, "whole hundreds of gas, or EIP-3529's fifth"
     assert 21_000 < figures["transaction: base, calldata, payout"] < 60_000
     assert "last step of each loan, repayment, settlement" in figures
 
@@ -175,7 +177,7 @@ def test_people_see_dollars_rounded_alike_and_the_chains_time(
     shown = " ".join(capsys.readouterr().out.split())
     (value,) = re.findall(r"value after gas ([\d,.]+ USD)", ran)
     assert f"worth {value}" in shown
-    assert re.search(r"bounds seq \d+ \+\d+ ms 0\.\d{1,6} WETH over its floor", shown)
+    assert re.search(r"bounds seq \d+ \+\d+ ms \d\.\d{1,6} WETH over its floor", shown)
     assert " s left" in shown
     assert "gwei" in shown
     assert "by this machine's clock" in shown
