@@ -72,6 +72,10 @@ def run(ground: Ground, name="main2", *, files=None, signer=None, wait_s=60.0, *
     return ground.run(lambda pool: deploy(pool, order, name, files, signer, wait_s=wait_s))
 
 
+def both(ground: Ground, **given) -> list[Deployment]:
+    return [run(ground, name, **given) for name in ("main2", "backup2")]
+
+
 def test_an_executor_lands_at_its_predicted_address_with_the_builds_code(ground: Ground) -> None:
     nonce = ground.world.nonce(DEPLOYER.address)
     done = run(ground)
@@ -98,15 +102,13 @@ def test_a_process_killed_around_any_write_never_deploys_twice(
     first = ground.world.nonce(DEPLOYER.address)
     dying, signer = DyingFiles(ground.home, nth, before=before), CountingSigner()
     with pytest.raises(Killed):
-        for name in ("main2", "backup2"):
-            run(ground, name, files=dying, signer=signer)
-    done = [run(ground, name, signer=signer) for name in ("main2", "backup2")]
+        both(ground, files=dying, signer=signer)
+    done = both(ground, signer=signer)
     assert [one.nonce for one in done] == [first, first + 1]
     assert ground.world.nonce(DEPLOYER.address) == first + 2
     assert [one.address for one in done] == [predicted(DEPLOYER.address, first + n) for n in (0, 1)]
     assert set(signer.nonces) == {first, first + 1}
-    again = [run(ground, name) for name in ("main2", "backup2")]
-    assert again == done
+    assert both(ground) == done
 
 
 def test_bytes_that_wait_are_found_again_and_no_second_nonce_is_taken(ground: Ground) -> None:

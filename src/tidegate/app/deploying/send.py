@@ -47,8 +47,9 @@ def predicted(deployer: Address, nonce: int) -> Address:
 
 def creation_terms(order: Order, gas_limit: int) -> dict[str, Any]:
     """Return what a capability of the desk ``deploy`` must allow for one order, for whoever issues it."""
+    code_hash = hex_data(keccak256(order.construction.initcode))
     return {
-        "targets": [{"address": None, "code_hash": hex_data(keccak256(order.construction.initcode))}],
+        "targets": [{"address": None, "code_hash": code_hash, "selectors": []}],
         "unvalued": [{"target": None, "function": "0x", "per_day": len(order.names)}],
         "gas_limit_max": gas_limit,
         "key_address": order.deployer,
