@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tidegate.app.cli import run_command as run
-from tidegate.app.drills import drill_stop
+from tidegate.app.drills import LiveStopDrill, drill_stop, drill_stop_live
 from tidegate.app.drills.kill import _judge, drill_kill
 from tidegate.app.drills.stop import AIM_MS, StopDrill, worst
 from tidegate.ledger import LEDGER, DrillBody, Journal, JournalReader
@@ -97,6 +97,41 @@ def test_a_drill_beside_a_process_that_owns_the_ledger_says_that_it_was_not_writ
 def test_the_stop_drill_holds_only_if_every_round_did(changes: dict[str, object]) -> None:
     good = {"to_last_signature_ms": [10, AIM_MS - 1], "exits_landed": 2, "denied": 1, "signatures": 1}
     drill = StopDrill(rounds=2, offered_per_s=50, **{**good, **changes})  # type: ignore[arg-type]
+    assert drill.passed is (changes == {})
+
+
+@pytest.mark.slow
+def test_the_live_stop_drill_stops_a_canary_and_a_worker_that_knows_no_stop() -> None:
+    """``tidegate run``, the signer and the command are processes; how long it took is the drill's verdict."""
+    figures = asyncio.run(drill_stop_live(rounds=2)).figures
+    assert figures["exits_signed"] == 2
+    assert min(figures["run_signatures"], figures["rogue_signatures"]) > 0
+    assert figures["to_frozen_p99_ms"] > 0
+    assert figures["rogue_to_last_signature_p99_ms"] <= figures["to_frozen_p99_ms"], "the freeze ends it"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"run_to_last_ms": [10, AIM_MS]},
+        {"rogue_to_last_ms": [10, AIM_MS]},
+        {"rogue_to_last_ms": [10]},
+        {"exits_signed": 1},
+        {"run_signatures": 1},
+        {"rogue_signatures": 0},
+    ],
+    ids=str,
+)
+def test_the_live_stop_drill_holds_only_if_every_round_did(changes: dict[str, object]) -> None:
+    good = {
+        "run_to_last_ms": [10, AIM_MS - 1],
+        "rogue_to_last_ms": [10, AIM_MS - 1],
+        "exits_signed": 2,
+        "run_signatures": 2,
+        "rogue_signatures": 2,
+    }
+    drill = LiveStopDrill(rounds=2, asked_per_s=50, **{**good, **changes})  # type: ignore[arg-type]
     assert drill.passed is (changes == {})
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.app.cli.drill_attack import play_attacks, render_attacks
 from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
-from tidegate.app.drills import drill_kill, drill_restore, drill_rpc_failover, drill_stop
+from tidegate.app.drills import drill_kill, drill_restore, drill_rpc_failover, drill_stop, drill_stop_live
 from tidegate.ledger import DrillBody, Journal
 from tidegate.model import SystemClock, TidegateError
 
@@ -27,11 +27,21 @@ Rounds = Annotated[int, typer.Option(min=1, max=1_000, help="How often; the wors
 def stop(
     rounds: Rounds = 10,
     rate: Annotated[int, typer.Option(min=1, max=1_000, help="Intents offered each second.")] = 50,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Against a run in canary and the signer's process, on a chain of its own."
+        ),
+    ] = False,
     ledger: LedgerOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """From the command to the last signature, under load. The aim is less than a second."""
-    _play(lambda: asyncio.run(drill_stop(rounds=rounds, offered_per_s=rate)), ledger, as_json=as_json)
+    """From the command to the last signature, under load. The aim is less than a second.
+
+    With --live a worker that ignores every stop asks the signer at the rate: the freeze must end it in time.
+    """
+    drill = drill_stop_live if live else drill_stop
+    _play(lambda: asyncio.run(drill(rounds=rounds, offered_per_s=rate)), ledger, as_json=as_json)
 
 
 @app.command()

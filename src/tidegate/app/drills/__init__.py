@@ -10,17 +10,20 @@ from tidegate.app.drills.light import Light, light_street
 from tidegate.app.drills.restore import drill_restore
 from tidegate.app.drills.rpc_failover import drill_rpc_failover
 from tidegate.app.drills.stop import StopDrill, drill_stop
+from tidegate.app.drills.stop_live import LiveStopDrill, drill_stop_live
 
 __all__ = [
     "AttackDrill",
     "AttackRow",
     "Light",
+    "LiveStopDrill",
     "StopDrill",
     "drill_attack",
     "drill_kill",
     "drill_restore",
     "drill_rpc_failover",
     "drill_stop",
+    "drill_stop_live",
     "light_street",
     "shown",
 ]
