@@ -17,6 +17,7 @@ SUITES = (
     "contracts/test_ops.py",
     "contracts/test_simulate.py",
     "contracts/test_changes.py",
+    "contracts/test_edges.py",
     "hostile/atomic/test_p01_p02_callbacks.py",
     "hostile/atomic/test_p04_policy.py",
     "hostile/atomic/test_p05_p06_arguments.py",

@@ -31,6 +31,7 @@ SUITE = (
     "contracts/test_ops.py",
     "contracts/test_vectors.py",
     "contracts/test_simulate.py",
+    "contracts/test_edges.py",
     "hostile/atomic/test_p21_changes.py",
     "hostile/atomic/test_p09_p10_roles.py",
     "hostile/atomic/test_p04_policy.py",
