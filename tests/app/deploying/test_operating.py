@@ -270,6 +270,8 @@ def test_a_backup_is_made_equal_and_takes_over(
     project.desk(capsys, "diff", "main1", "backup1", "--safe", "sync.json")
     project.sign("sync.json", capsys)
     assert project.desk(capsys, "diff", "main1", "backup1")["ok"]
+    refused = project.desk(capsys, "switch", "main1", "backup1", code=3)
+    assert refused["found"] == "executor.main1, executor.backup1", "people wrote that book"
     (project.folder / "book.toml").rename(project.folder / "old.toml")
     text = (project.folder / "old.toml").read_text()
     book = load_book(text)

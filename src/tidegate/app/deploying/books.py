@@ -57,6 +57,27 @@ def write_book(place: Place, book: AddressBook, names: Iterable[str]) -> Path:
     return path
 
 
+def demand_own(place: Place, names: Iterable[str]) -> None:
+    """Demand that ``names`` stand in the book that this program writes: those of people are theirs to mend.
+
+    Raises
+    ------
+    ConfigError
+        If one does not.
+    """
+    path, book = place.recorded, place.require_book()
+    own = {} if path is None or not path.exists() else _own(path, book).contracts
+    others = [name for name in names if name not in own]
+    if others:
+        raise ConfigError(
+            "an executor stands in the configured book, which this program does not write",
+            code="book",
+            found=", ".join(others),
+            allowed=f"executors of {path}",
+            fix="let the two names change places there by hand",
+        )
+
+
 def _own(path: Path, book: AddressBook) -> AddressBook:
     if path.exists():
         return load_book(path.read_text(encoding="utf-8"), where=str(path))

@@ -16,7 +16,7 @@ import msgspec
 from tidegate.app.config import LoadedConfig
 from tidegate.app.deploying.acting import Actor, by_key
 from tidegate.app.deploying.announced import Announcements
-from tidegate.app.deploying.books import write_book
+from tidegate.app.deploying.books import demand_own, write_book
 from tidegate.app.deploying.observing import Observed, observe
 from tidegate.app.deploying.pairs import compare, switched
 from tidegate.app.deploying.proposing import Steps, parts, steps_of, write_proposals
@@ -281,7 +281,7 @@ async def switch_pair(
     Divergence
         If they differ: nothing is done.
     ConfigError
-        If the backup is paused.
+        If the backup is paused, or one of them stands in a book that people write.
     """
     place = place_of(chain, loaded, home)
     book = place.require_book()
@@ -290,6 +290,7 @@ async def switch_pair(
             await read_executor(pool, book.executor(main)), await read_executor(pool, book.executor(backup))
         )
     swapped = switched(book, pair)
+    demand_own(place, (f"executor.{main}", f"executor.{backup}"))
     deed = _Deed(f"pause {main}", (encode_pause(),), (), Role.GUARDIAN)
     sent: dict[str, Any] = {"sent": []}
     if not pair.main.state.is_paused:

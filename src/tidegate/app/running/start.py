@@ -25,6 +25,7 @@ from tidegate.app.running.runner import Hooks, Runner, Until
 from tidegate.app.running.safety import Safety, Splits, limit_table
 from tidegate.app.running.signing import bound_signer
 from tidegate.app.running.sites import Site, fork_site, live_site, paper_site
+from tidegate.app.running.verified import demand_verified
 from tidegate.app.runtime import Job
 from tidegate.chain import NetworkKind
 from tidegate.chain.heads import HeadFollower, MemoryCursors, NodeBlocks
@@ -211,6 +212,8 @@ async def _site(settings: RunSettings, pools: Pools, recorder: Recorder) -> Asyn
         site = await stack.enter_async_context(
             live_site(place, jobs, pools, account=account, worlds_url=worlds_url, signer=signer)
         )
+        if stage is Stage.PRODUCTION:
+            await demand_verified(site.pool, site.book, {job.strategy.executor for job in jobs})
         yield site
 
 
