@@ -26,6 +26,8 @@ _E8 = 10**8
 _GWEI = 10**9
 _FAR_DEADLINE_S = 2**40
 _FEED_DEVIATION_BPS = 50
+_FIRST_TURN = 366
+"""Where a market's own time begins: from there the default seed shows an ordinary day."""
 _FEED_HEARTBEAT_BLOCKS = 20
 
 
@@ -64,11 +66,13 @@ class Market:
         The same seed and first price, the same market.
     after_block
         The newest block when it begins. Its own time counts from there, so that what a devnet is built of
-        does not change what its market does.
+        does not change what its market does; without it by the chain's own numbers, for a chain that goes on.
     """
 
-    def __init__(self, devnet: Devnet, *, seed: int, start_usd_e8: int, after_block: int = 0) -> None:
-        self._after_block = after_block
+    def __init__(
+        self, devnet: Devnet, *, seed: int, start_usd_e8: int, after_block: int = _FIRST_TURN
+    ) -> None:
+        self._lag = after_block - _FIRST_TURN
         self._devnet = devnet
         self._seed = seed
         self._outside_usd_e8 = start_usd_e8
@@ -82,7 +86,7 @@ class Market:
 
         From one block to the next it moves by less than an eighth, as EIP-1559 allows.
         """
-        turn = block - self._after_block
+        turn = block - self._lag
         rng = Random(f"tidegate base fee {self._seed} {turn}")  # noqa: S311
         wave_gwei_e3 = 8_000 + 300 * abs(turn % 80 - 40)
         return wave_gwei_e3 * rng.randint(9_700, 10_300) // BPS * _GWEI // 1_000
@@ -99,7 +103,7 @@ class Market:
 
     def moves(self, world: World, block: int) -> list[Move]:
         """Return what others do in ``block``, given the state before it."""
-        turn = block - self._after_block
+        turn = block - self._lag
         rng = Random(f"tidegate market {self._seed} {turn}")  # noqa: S311 (a simulation, not a secret)
         self._wander(rng)
         moves = [self._arbitrage(rng, world)] if rng.random() < 0.7 else []
