@@ -366,3 +366,24 @@ def test_a_session_that_is_lost_under_a_shared_commit_is_told_to_every_task(serv
     with Journal.open(url, clock=SystemClock()) as journal:
         asyncio.run(scene(journal))
     assert on_disk(url) == ["before"]
+
+
+def test_a_note_that_can_not_be_written_is_told_to_every_task_whose_record_it_should_vouch_for(
+    where: str, tmp_path: Path
+) -> None:
+    """The records are on disk and stay there; who waited is told that nothing vouches for them yet."""
+
+    class Full:
+        def write(self, seq: int, hash_: str) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def scene(journal: Journal) -> None:
+        note, journal._commits._note = journal._commits._note, Full()  # type: ignore[assignment]
+        told = await asyncio.gather(wait(journal, "one"), wait(journal, "two"), return_exceptions=True)
+        assert [type(one) for one in told] == [Unavailable] * 2
+        journal._commits._note = note
+        assert (await wait(journal, "three")).seq == 3
+
+    with Journal.open(where, clock=SystemClock(), notes=tmp_path / "notes") as journal:
+        asyncio.run(scene(journal))
+        assert journal.verify().records == 3
