@@ -59,3 +59,9 @@ def set_to_now(world: ExactWorld, devnet: Devnet, now_s: int) -> None:
     for feed in devnet.feeds.values():
         newest = decode_round(world.call(feed.address, LATEST_ROUND))
         set_answer(world, feed, newest.price_usd_e8)
+
+
+def keep_to_now(world: ExactWorld, now_s: int) -> None:
+    """Let the next block tell our time, if blocks come late: whoever signs judges deadlines by ours."""
+    if world.block().timestamp + 1 < now_s:
+        world.set_next_timestamp(now_s)

@@ -21,7 +21,7 @@ from tidegate.app.devnet import Devnet, NodeRecord, address_book, start_devnet, 
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.granting import DESK, Holder, Limits, devnet_grant
 from tidegate.app.market import Crowd, Market
-from tidegate.app.operate import let_operate, set_to_now
+from tidegate.app.operate import keep_to_now, let_operate, set_to_now
 from tidegate.app.running.sites import assignments_of
 from tidegate.app.runtime import Job
 from tidegate.app.signer import devnet_issuer, prepare_devnet_signer
@@ -193,7 +193,12 @@ def _market(world: ExactWorld, devnet: Devnet) -> Callable[[], object]:
     world.set_mining("manual")
     for _ in range(_WARM_UP_BLOCKS):
         crowd.advance(market)
-    return lambda: crowd.advance(market)
+
+    def advance() -> None:
+        keep_to_now(world, int(time.time()))
+        crowd.advance(market)
+
+    return advance
 
 
 @asynccontextmanager
