@@ -4,15 +4,26 @@ Each was found by a mutant that nobody killed (``make mutants``).
 """
 
 import pytest
-from tests.hostile.atomic.house import GUARDIAN, OWNER, RESCUER, TRANSFER
+from tests.hostile.atomic.house import (
+    GUARDIAN,
+    OWNER,
+    PULL,
+    RESCUER,
+    TO_SELF_OR_TREASURY,
+    TRANSFER,
+    Action,
+)
 
 from tidegate.chain import address, event_topic, selector
 from tidegate.model import ZERO_ADDRESS
 from tidegate.venues.executor import (
+    Approve,
     ArgumentRule,
     Change,
     ChangeKind,
+    Load,
     Permission,
+    Role,
     RuleKind,
     encode_accept_ownership,
     encode_cancel,
@@ -115,3 +126,38 @@ def test_a_transfer_goes_home_by_its_first_rule(house, kind, word, is_admissible
         house.world.call(house.executor, data, sender=OWNER)
     else:
         assert house.refused_call(data, sender=OWNER) == INADMISSIBLE
+
+
+def test_unguard_is_word_one_and_leaves_no_trace(house):
+    house.allow(Change.loss_limit(house.a, per_run=1, per_day=1))
+    key = Change.unguard(house.a).key
+    for word in (0, 2, 2**256 - 1):
+        change = Change(ChangeKind.UNGUARD, key, word)
+        assert house.refused_call(encode_schedule([change]), sender=OWNER) == INADMISSIBLE
+    assert house.view("guarded", "address", 0) == house.a
+    house.allow(Change.unguard(house.a))
+    assert house.view("guarded", "address", 0) == ZERO_ADDRESS
+    assert (house.view("guarded_count", "uint256"), house.view("limits", "uint256", house.a)) == (0, 0)
+
+
+def test_sweeps_in_one_transaction_do_not_lock_each_other_out(house):
+    house.allow(Change.role(house.puppet, Role.RESCUER))
+    one = encode_sweep_nft(house.accomplice, 1)
+    house.play(*(Action(house.executor, data) for data in (one, encode_sweep([house.a]), one)))
+    assert house.outcomes() == [True, True, True]
+
+
+def test_the_last_address_there_is_can_be_a_token(house):
+    """Bit 160 beside a token says that its allowance is reset; no address reaches it."""
+    last = address(2**160 - 1)
+    house.world.set_code(last, house.world.code(house.a))
+    house.send(last, "rebase(uint256)", 10_000)
+    house.mint(last, 100)
+    house.allow(Change.approval(last), Change.policy(last, selector(TRANSFER), TO_SELF_OR_TREASURY))
+    partly = house.program(
+        Load.literal(0, 15, 50), Approve(1, last, house.target, 15), house.call(2, PULL, last, 40)
+    )
+    assert house.refusal(partly).revert.name == "AllowanceLeft"
+    wholly = house.program(*house.pull(0, last, 50))
+    house.run(wholly)
+    assert house.balance(last) == 50

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
+from multiprocessing.pool import Pool
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -123,7 +124,6 @@ class _Hunter:
         _hunter, self._items = self, session.items
         kept = _Kept()
         unknown = []
-        control = Mutant("none", "", "", "", 0, 0, (CONTRACTS / "atomic_executor.vy").read_text())
         for mutant in self._mutants:
             verdict = None if self._fresh else kept.read(mutant)
             if verdict is None:
@@ -131,7 +131,7 @@ class _Hunter:
             else:
                 self._tell(verdict)
         with get_context("fork").Pool(self._processes, maxtasksperchild=1) as pool:
-            self.killer = pool.apply(_judge, (control,))[1].killer if unknown else ""
+            self.killer = self._on_the_contract_itself(kept, pool) if unknown else ""
             if self.killer:
                 return True
             for mutant, verdict in pool.imap_unordered(_judge, unknown):
@@ -139,6 +139,15 @@ class _Hunter:
                 self._tell(verdict)
         self.finished = True
         return True
+
+    def _on_the_contract_itself(self, kept: _Kept, pool: Pool) -> str:
+        """Return the test that fails without any change: such a suite kills everything, and says nothing."""
+        control = Mutant("none", "", "", "", 0, 0, (CONTRACTS / "atomic_executor.vy").read_text())
+        verdict = kept.read(control)
+        if verdict is None or self._fresh:
+            verdict = pool.apply(_judge, (control,))[1]
+            kept.write(control, verdict)
+        return verdict.killer
 
     def run(self) -> None:
         """Run the tests until one fails."""
