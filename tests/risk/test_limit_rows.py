@@ -421,3 +421,19 @@ def test_every_row_of_the_table_stands_in_the_spec_and_is_checked() -> None:
     checked = {(used.limit, used.scope.split(":")[0]) for used in book.reserve(intent, RunLimits(), now_s=0)}
     for limit in LIMITS:
         assert (limit.name, limit.over.value.split(" ")[0]) in checked, limit
+
+
+def test_the_recorder_measures_a_strategys_own_limit_by_its_own_file_to_the_end() -> None:
+    class Seen(NullRecorder):
+        def __init__(self) -> None:
+            self.ratios: dict[str, float] = {}
+
+        def set(self, metric: Metric, value: float, **labels: str) -> None:
+            self.ratios[labels["limit"]] = value
+
+    seen = Seen()
+    book = LimitBook(LimitTable(stage=Stage.PAPER), recorder=seen)
+    book.reserve(intent_of(), RunLimits(max_runs_per_hour=4), now_s=0)
+    book.close(intent_of(), kind=OutcomeKind.LANDED, now_s=0)
+    assert seen.ratios["max_runs_per_hour"] == 0.25
+    assert seen.ratios["max_in_flight"] == 0
