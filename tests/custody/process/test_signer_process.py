@@ -141,12 +141,15 @@ def test_a_client_follows_the_capability_that_replaced_its_own(running: SignerPr
         signer = await load(connection, running.ground)
         assert not await signer.follow()
         renewed = await load(connection, running.ground)
-        with pytest.raises(Denied) as replaced:
-            await sign(signer, 320)
-        assert replaced.value.reason is Reason.CAPABILITY_REVOKED
         assert await signer.follow()
         assert signer.capability_id == renewed.capability_id
         await sign(signer, 320)
+        again = await load(connection, running.ground)
+        with pytest.raises(Denied) as replaced:
+            await sign(signer, 321)
+        assert replaced.value.reason is Reason.CAPABILITY_REVOKED
+        assert signer.capability_id == again.capability_id, "what is asked next goes under what renews it"
+        await sign(signer, 321)
 
     over(running, conversation)
 
