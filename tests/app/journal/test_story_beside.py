@@ -9,16 +9,16 @@ import pytest
 from tidegate.app import story
 from tidegate.app.story import summary
 from tidegate.ledger import (
-    Body,
-    BreakerBody,
-    Counted,
-    CursorBody,
     AddressesCheckedBody,
     AdministrationBody,
+    Body,
+    BreakerBody,
     CheckedAddress,
+    Counted,
+    CursorBody,
     DrillBody,
-    ExecutorStateBody,
     EndpointBody,
+    ExecutorStateBody,
     HaltBody,
     Held,
     Journal,
