@@ -22,7 +22,9 @@ def test_the_shared_room() -> None:
         "LimitKind",
         "NATIVE",
         "Output",
+        "Probe",
         "REDUCING",
+        "SHIPPED",
         "Spend",
         "StateView",
         "Token",
@@ -37,8 +39,8 @@ def test_the_shared_room() -> None:
         "parse_action",
         "parse_probe",
         "permissions",
-        "shipped_book",
         "reducing_action",
+        "shipped_book",
     ]
     assert shared.__doc__
 

@@ -42,8 +42,8 @@ __all__ = [
     "HEALTH_AFTER_EXIT_E18",
     "HEALTH_FACTOR",
     "NATIVE",
-    "SHIPPED",
     "REDUCING",
+    "SHIPPED",
     "ActionKind",
     "ActionSpec",
     "AddressBook",
@@ -69,6 +69,6 @@ __all__ = [
     "parse_action",
     "parse_probe",
     "permissions",
-    "shipped_book",
     "reducing_action",
+    "shipped_book",
 ]
