@@ -237,6 +237,12 @@ CASES: list[tuple[str, str, str, str]] = [
         "uniswap_v3.WETH",
         arb(("provider: auto", "provider: uniswap_v3.WETH-USDC-100")),
     ),
+    (
+        "ATM122",
+        arb(("provider: auto", "provider: [aave_v3, uniswap_v3.WETH-USDC-3000]")),
+        "[aave_v3, uniswap_v3.WETH",
+        arb(("provider: auto", "provider: [aave_v3, uniswap_v3.WETH-DAI-3000]")),
+    ),
     ("ATM190", GROUPED + RAW + "    allow_opaque: reviewed\n", "raw.call", ARB),
     (
         "ATM190",
@@ -281,7 +287,7 @@ def test_the_samples_themselves_have_no_findings(tmp_path: Path) -> None:
 
 
 def test_every_static_code_of_the_specification_is_exercised() -> None:
-    elsewhere = {"ATM001", "ATM002", "ATM003", "ATM004", "ATM103", "ATM104", "ATM115", "ATM116"}
+    elsewhere = {"ATM001", "ATM002", "ATM003", "ATM004", "ATM103", "ATM104", "ATM114", "ATM115", "ATM116"}
     assert {case[0] for case in CASES} | elsewhere == set(MEANINGS)
 
 

@@ -71,7 +71,7 @@ def test_a_pool_that_is_swapped_inside_is_locked(ground: Ground, fee: str) -> No
 
 def test_only_allowed_lenders_with_liquidity_and_an_acceptable_fee(ground: Ground) -> None:
     job = loan(ground)
-    with pytest.raises(Denied, match="no lender serves loan: 1000000 WETH") as caught:
+    with pytest.raises(Denied, match=r"no lender serves loan: 1000000 WETH \(ATM114\)") as caught:
         found(ground, loan(ground, amount="1000000 WETH"))
     assert caught.value.reason is Reason.FLASH_LIQUIDITY
     why = {name: text for name, text in reasons(caught.value).items() if name not in FREE}

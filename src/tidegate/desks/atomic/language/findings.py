@@ -30,6 +30,7 @@ MEANINGS: dict[str, str] = {
     "ATM111": "unknown token, adapter, guard or lender",
     "ATM112": "unit or type mismatch",
     "ATM113": "blind missing, untyped or out of range",
+    "ATM114": "flash amount that no lender can serve now, when a run is planned",
     "ATM115": "more than 16 live registers",
     "ATM116": "beyond the limits of steps, nesting, program or lines",
     "ATM117": "second approval of one token and spender in a frame",

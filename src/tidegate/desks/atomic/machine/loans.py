@@ -145,7 +145,7 @@ def nobody_lends(
     wanted = asset.symbol if amount is None else f"{format_units(amount, asset.decimals)} {asset.symbol}"
     return Denied(
         Reason.FLASH_LIQUIDITY,
-        f"no lender serves {step.id}: {wanted}",
+        f"no lender serves {step.id}: {wanted} (ATM114)",
         found=said or f"no lender of {asset.symbol} among {', '.join(step.providers) or 'all'}",
         allowed="a lender that has it, that the executor allows, that is not locked, within max_fee",
         fix="lower the amount, raise max_fee, or allow another lender",

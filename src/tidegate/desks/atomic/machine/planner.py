@@ -253,6 +253,7 @@ def _notes(draft: Draft) -> dict[str, Any]:
             step_id: [
                 {
                     "name": item.name,
+                    "liquidity": str(item.liquidity),
                     "fee": str(item.fee),
                     "fee_usd_e6": item.fee_usd_e6,
                     "gas_usd_e6": item.gas_usd_e6,

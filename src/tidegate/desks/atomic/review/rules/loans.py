@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 
 from tidegate.desks.atomic.language.findings import Finding
-from tidegate.desks.atomic.language.scene import Scene
-from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Literal, walk
+from tidegate.desks.atomic.language.scene import Scene, list_items
+from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Literal, Word, walk
 from tidegate.desks.atomic.review.rules.lending import HEALTH_GUARD
 from tidegate.model import Placement
 from tidegate.venues import ActionKind
 
+_TOKENS_OF_A_POOL = 2
 _OPENS = frozenset({ActionKind.SUPPLY, ActionKind.BORROW})
 
 
@@ -83,14 +84,16 @@ def loans_come_back(scene: Scene) -> Iterable[Finding]:
 def flash_pools_are_not_swapped(scene: Scene) -> Iterable[Finding]:
     """ATM122: a Uniswap v3 pool that lends is locked until it is repaid.
 
-    A named pool is recognised by its tokens and fee in its name; ``auto`` never takes such a pool.
+    A named pool is recognised by its tokens and fee in its name; ``auto`` never takes such a pool. A swap
+    by a path may touch the pool of any two of its tokens at any of its fees.
     """
     for flash in scene.flash_steps():
         for provider in flash.providers:
+            if not provider.startswith("uniswap_v3"):
+                continue
             parts = set(re.split(r"[^A-Za-z0-9]+", provider.lower()))
             for step in walk(flash.steps):
-                pool = _v3_pool(scene, step) if isinstance(step, ActionStep) else None
-                if provider.startswith("uniswap_v3") and pool is not None and pool <= parts:
+                if isinstance(step, ActionStep) and _touches(step, parts):
                     yield Finding(
                         "ATM122",
                         flash.at("provider"),
@@ -101,11 +104,15 @@ def flash_pools_are_not_swapped(scene: Scene) -> Iterable[Finding]:
                     )
 
 
-def _v3_pool(scene: Scene, step: ActionStep) -> set[str] | None:
-    if not step.use.startswith("uniswap_v3.") or step.use not in scene.actions:
-        return None
-    fee = step.inputs.get("fee")
-    tokens = [scene.input_token(step, name) for name in ("token_in", "token_out")]
-    if not isinstance(fee, Literal) or None in tokens:
-        return None
-    return {str(fee.base_units), *(token.lower() for token in tokens if token is not None)}
+def _touches(step: ActionStep, pool: set[str]) -> bool:
+    """Say whether a swap may go through a pool, given by the parts of its name."""
+    if not step.use.startswith("uniswap_v3."):
+        return False
+    tokens, fees = set[str](), set[str]()
+    for name, value in step.inputs.items():
+        for item in list_items(value):
+            if isinstance(item, Word):
+                tokens.add(item.text.lower())
+            elif isinstance(item, Literal) and name.startswith("fee"):
+                fees.add(str(item.base_units))
+    return len(tokens & pool) >= _TOKENS_OF_A_POOL and bool(fees & pool)
