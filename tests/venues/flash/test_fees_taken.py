@@ -240,6 +240,16 @@ def test_the_trial_says_who_lends_and_what_the_others_answer(bank: Bank, name: s
     assert why != ""
 
 
+@pytest.mark.parametrize("name", ["aave_v3.pool", "balancer_v2.vault", "erc3156.lender"])
+def test_p1_nobody_borrows_in_the_executors_name(bank: Bank, name: str) -> None:
+    """These lend to whoever is named: the executor finds that it did not ask."""
+    lender, executor = bank.lender(name), bank.devnet.executor
+    with pytest.raises(WorldReverted) as caught:
+        data = _request(lender, executor, bank.usdc, 10**6)
+        bank.world.transact(lender.address, data, sender=bank.devnet.accounts["trader"])
+    assert decode_error(caught.value.data).meaning == "atomic: bad callback"
+
+
 def test_a_contract_that_is_no_lender_is_told_by_the_trial(bank: Bank) -> None:
     change_executor(bank.world, bank.devnet, [Change.lender(bank.usdc, FlashKind.ERC3156)])
     token = bank.lender("erc3156.lender")
