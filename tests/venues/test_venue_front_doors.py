@@ -43,6 +43,7 @@ NAMES = {
             "ReserveSettings",
             "ReserveTokens",
             "account_data",
+            "add_efficiency_category",
         ),
         *("borrow", "deploy_aave_v3", "liquidate", "set_flash_loans", "supply"),
     },

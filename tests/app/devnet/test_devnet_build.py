@@ -240,3 +240,26 @@ def test_the_pools_have_a_past_and_a_memory(built: tuple[FastWorld, Devnet]) -> 
         assert read(world, devnet.guard_lens, *gap, 1_800) > 10  # the mean follows the price slowly
         with pytest.raises(WorldReverted):
             read(world, devnet.guard_lens, *gap, 10_000)  # nobody remembers that far back
+
+
+def test_a_second_aave_market_lends_at_its_own_terms(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    first, second = devnet.aave_v3, devnet.aave_v3_prime
+    assert first.pool != second.pool
+    assert [reserve.symbol for reserve in second.reserves] == ["WETH", "USDC", "DAI"]
+    rates = f"getReserveConfigurationData(address)({'uint256,' * 5}{'bool,' * 4}bool)"
+    ltv = [read(world, market.data_provider, rates, devnet.weth)[1] for market in (first, second)]
+    assert ltv == [8_050, 8_200]
+    supplied = [balance_of(world, devnet.weth, market.reserve("WETH").a_token) for market in (first, second)]
+    assert supplied[1] == 1_000 * 10**18
+    assert supplied[0] > supplied[1]
+
+
+def test_dollars_are_an_efficiency_category_of_the_first_market(built: tuple[FastWorld, Devnet]) -> None:
+    world, devnet = built
+    category = "getReserveEModeCategory(address)(uint256)"
+    of = {
+        symbol: read(world, devnet.aave_v3.data_provider, category, devnet.token(symbol))
+        for symbol in devnet.tokens
+    }
+    assert of == {"WETH": 0, "USDC": 1, "WBTC": 0, "DAI": 1}

@@ -85,6 +85,7 @@ def _contracts(
         yield f"uniswap_v3.pool.{'/'.join(names)}.{pool.fee}", pool.address, with_fee
     for field in ("pool", "provider", "configurator", "oracle", "data_provider", "acl_manager"):
         yield f"aave_v3.{field}", getattr(devnet.aave_v3, field), {}
+        yield f"aave_v3.prime.{field}", getattr(devnet.aave_v3_prime, field), {}
     for field in ("singleton", "proxy_factory", "fallback_handler", "multi_send_call_only"):
         yield f"safe.{field}", getattr(devnet.safe, field), {}
     yield "safe.owner", devnet.owner_safe.address, {"threshold": str(devnet.owner_safe.threshold)}

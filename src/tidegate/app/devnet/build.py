@@ -22,10 +22,16 @@ from tidegate.app.devnet.seed import (
     seed_pairs,
     seed_pools,
 )
-from tidegate.app.devnet.spec import DevnetSpec
+from tidegate.app.devnet.spec import DevnetSpec, EfficiencySpec, ReserveSpec
 from tidegate.model import Address, ConfigError
 from tidegate.sim import Artifacts, World
-from tidegate.venues.aave_v3 import RateCurve, ReserveSettings, deploy_aave_v3
+from tidegate.venues.aave_v3 import (
+    AaveV3,
+    RateCurve,
+    ReserveSettings,
+    add_efficiency_category,
+    deploy_aave_v3,
+)
 from tidegate.venues.balancer_v2 import deploy_balancer_v2
 from tidegate.venues.chainlink import PriceFeed, deploy_price_feed
 from tidegate.venues.erc3156 import deploy_erc3156_lender
@@ -99,9 +105,11 @@ def _deploy(world: World, spec: DevnetSpec, artifacts: Artifacts) -> Devnet:
         deployer=deployer,
         admin=admin,
         treasury=accounts["treasury"],
-        reserves=_reserve_settings(spec, tokens, feeds),
+        reserves=_reserve_settings(spec, spec.reserves, tokens, feeds),
         flash_premium_bps=spec.flash_premium_bps,
     )
+    for category in spec.efficiency:
+        _add_efficiency(world, market, category)
     safe_contracts = deploy_safe_contracts(world, artifacts, deployer=deployer)
     owners = tuple(accounts[f"owner{number}"] for number in range(1, 6))
     owner_safe = create_safe(world, safe_contracts, owners, 3, sender=admin)
@@ -142,6 +150,16 @@ def _deploy(world: World, spec: DevnetSpec, artifacts: Artifacts) -> Devnet:
         ),
         balancer_v2=deploy_balancer_v2(world, artifacts, deployer=deployer, weth=weth, admin=admin),
         balancer_pools=(),
+        # Last, so that what stood before it stands where it stood.
+        aave_v3_prime=deploy_aave_v3(
+            world,
+            artifacts,
+            deployer=deployer,
+            admin=admin,
+            treasury=accounts["treasury"],
+            reserves=_reserve_settings(spec, spec.prime_reserves, tokens, feeds),
+            flash_premium_bps=spec.flash_premium_bps,
+        ),
     )
 
 
@@ -190,7 +208,10 @@ def _deploy_feed(world: World, pair: str, price_usd_e8: int, deployer: Address, 
 
 
 def _reserve_settings(
-    spec: DevnetSpec, tokens: dict[str, MintableToken], feeds: dict[str, PriceFeed]
+    spec: DevnetSpec,
+    reserves: tuple[ReserveSpec, ...],
+    tokens: dict[str, MintableToken],
+    feeds: dict[str, PriceFeed],
 ) -> tuple[ReserveSettings, ...]:
     return tuple(
         ReserveSettings(
@@ -204,5 +225,19 @@ def _reserve_settings(
             liquidation_bonus_bps=item.liquidation_bonus_bps,
             reserve_factor_bps=item.reserve_factor_bps,
         )
-        for item in spec.reserves
+        for item in reserves
+    )
+
+
+def _add_efficiency(world: World, market: AaveV3, category: EfficiencySpec) -> None:
+    add_efficiency_category(
+        world,
+        market.configurator,
+        number=category.number,
+        label=category.label,
+        assets=tuple(market.reserve(symbol).asset for symbol in category.tokens if market.lists(symbol)),
+        ltv_bps=category.ltv_bps,
+        liquidation_threshold_bps=category.liquidation_threshold_bps,
+        liquidation_bonus_bps=category.liquidation_bonus_bps,
+        admin=market.admin,
     )

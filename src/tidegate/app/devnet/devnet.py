@@ -39,6 +39,8 @@ class Devnet:
         Lends DAI for nothing, as Maker does.
     morpho_blue
         Holds idle money of several tokens, and lends it for nothing.
+    aave_v3_prime
+        A second market of Aave, with reserves, rates and prices of its own choice.
     balancer_v2, balancer_pools
         The vault lends what lies in the pools.
     """
@@ -56,6 +58,7 @@ class Devnet:
     uniswap_v3: UniswapV3
     uniswap_v3_pools: tuple[UniswapV3Pool, ...]
     aave_v3: AaveV3
+    aave_v3_prime: AaveV3
     safe: SafeContracts
     owner_safe: Safe
     executor: Address

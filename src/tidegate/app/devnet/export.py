@@ -88,6 +88,7 @@ def with_abis_as_text(exported: dict[str, Any]) -> dict[str, Any]:
 
 
 def _abi_name(name: str) -> str | None:
+    name = re.sub(r"^aave_v3\.prime\.", "aave_v3.", name)
     kind = re.sub(r"^(uniswap_v2\.pair|uniswap_v3\.pool|feed|executor)\..*", r"\1", name)
     return _ARTIFACTS.get(kind) or _BUILDS.get(kind)
 

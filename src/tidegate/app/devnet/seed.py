@@ -39,7 +39,10 @@ _PAST_S = 1_800
 def fund_account(world: World, spec: DevnetSpec, devnet: Devnet, account: Address) -> None:
     """Give ``account`` every token, and the protocols its approval of them."""
     v3 = devnet.uniswap_v3
-    spenders = (devnet.uniswap_v2.router, v3.router, v3.router02, v3.position_manager, devnet.aave_v3.pool)
+    spenders = (
+        *(devnet.uniswap_v2.router, v3.router, v3.router02, v3.position_manager),
+        *(devnet.aave_v3.pool, devnet.aave_v3_prime.pool),
+    )
     for symbol, token in devnet.tokens.items():
         amount = spec.worth(symbol, _FUNDS_USD)
         if token.address == devnet.weth:
@@ -115,11 +118,12 @@ def let_time_pass(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
 
 
 def seed_aave(world: World, spec: DevnetSpec, devnet: Devnet) -> None:
-    """Let the lender supply every reserve and the borrowers take their debts."""
+    """Let the lender supply every reserve of both markets and the borrowers take their debts."""
     market = devnet.aave_v3
-    for item in spec.reserves:
-        amount = spec.worth(item.token, item.lent_usd)
-        supply(world, market, devnet.token(item.token), amount, holder=devnet.accounts["lender"])
+    for where, reserves in ((market, spec.reserves), (devnet.aave_v3_prime, spec.prime_reserves)):
+        for item in reserves:
+            amount = spec.worth(item.token, item.lent_usd)
+            supply(world, where, devnet.token(item.token), amount, holder=devnet.accounts["lender"])
     for one in spec.borrowers:
         holder = devnet.accounts[one.account]
         collateral = spec.worth(one.collateral, one.collateral_usd)

@@ -68,6 +68,17 @@ class ReserveSpec(msgspec.Struct, frozen=True):
     slope2_bps: int
 
 
+class EfficiencySpec(msgspec.Struct, frozen=True):
+    """An efficiency category (e-mode) of an Aave market: what those who enter it may borrow, in bps."""
+
+    number: int
+    label: str
+    tokens: tuple[str, ...]
+    ltv_bps: int
+    liquidation_threshold_bps: int
+    liquidation_bonus_bps: int
+
+
 class BorrowerSpec(msgspec.Struct, frozen=True):
     """An account in debt. The debt is what puts it at ``health_factor_bps`` (11,000 is 1.1)."""
 
@@ -104,6 +115,12 @@ _RESERVES = (
     ReserveSpec("WBTC", 6_000_000, 7_300, 7_800, 10_500, 2_000, 4_500, 700, 30_000),
     ReserveSpec("DAI", 6_000_000, 7_500, 7_800, 10_500, 1_000, 9_000, 400, 6_000),
 )
+_PRIME_RESERVES = (
+    ReserveSpec("WETH", 3_000_000, 8_200, 8_400, 10_400, 1_000, 9_000, 270, 8_000),
+    ReserveSpec("USDC", 4_000_000, 7_500, 7_800, 10_450, 1_000, 9_000, 300, 6_000),
+    ReserveSpec("DAI", 2_000_000, 7_500, 7_800, 10_500, 1_000, 9_000, 300, 6_000),
+)
+_EFFICIENCY = (EfficiencySpec(1, "dollars", ("USDC", "DAI"), 9_300, 9_500, 10_100),)
 _BORROWERS = (
     BorrowerSpec("borrower1", "WETH", 30_000, "USDC", 11_000),
     BorrowerSpec("borrower2", "WBTC", 60_000, "USDC", 15_000),
@@ -123,6 +140,10 @@ class DevnetSpec(msgspec.Struct, frozen=True):
         Its name in the address book and in strategy files.
     chain_id
         What ``CHAINID`` gives.
+    prime_reserves
+        Those of the second Aave market, ``aave_v3.prime``.
+    efficiency
+        Efficiency categories (e-mode) of the first Aave market.
     flash_premium_bps
         What Aave takes for a flash loan.
     erc3156_loans
@@ -139,6 +160,8 @@ class DevnetSpec(msgspec.Struct, frozen=True):
     pairs: tuple[PairSpec, ...] = _PAIRS
     pools: tuple[PoolSpec, ...] = _POOLS
     reserves: tuple[ReserveSpec, ...] = _RESERVES
+    prime_reserves: tuple[ReserveSpec, ...] = _PRIME_RESERVES
+    efficiency: tuple[EfficiencySpec, ...] = _EFFICIENCY
     borrowers: tuple[BorrowerSpec, ...] = _BORROWERS
     flash_premium_bps: int = 5
     erc3156_loans: tuple[tuple[str, int, int], ...] = (("DAI", 50_000_000, 0),)
@@ -162,7 +185,7 @@ class DevnetSpec(msgspec.Struct, frozen=True):
             self.token(symbol)
         for pool in self.pools:
             _require("fee of a Uniswap v3 pool", pool.fee, TICK_SPACINGS)
-        for reserve in self.reserves:
+        for reserve in (*self.reserves, *self.prime_reserves):
             self.token(reserve.token)
         reserves = [reserve.token for reserve in self.reserves]
         for borrower in self.borrowers:

@@ -43,6 +43,10 @@ class AaveV3:
     reserves: tuple[ReserveTokens, ...]
     admin: Address
 
+    def lists(self, symbol: str) -> bool:
+        """Say whether a token has a reserve here."""
+        return any(reserve.symbol == symbol for reserve in self.reserves)
+
     def reserve(self, symbol: str) -> ReserveTokens:
         """Return the reserve of a token, by its symbol. Raises ``KeyError`` if there is none."""
         for reserve in self.reserves:

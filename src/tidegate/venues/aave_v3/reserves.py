@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tidegate.model import Address
+from tidegate.model import ZERO_ADDRESS, Address
 from tidegate.sim import World
 from tidegate.venues.calls import send
 
@@ -84,6 +84,30 @@ def configure_reserve(
     set_("setReserveBorrowing(address,bool)", settings.is_borrowable)
     set_("setBorrowCap(address,uint256)", settings.borrow_cap)
     set_("setReserveFlashLoaning(address,bool)", settings.is_flash_loanable)
+
+
+def add_efficiency_category(
+    world: World,
+    configurator: Address,
+    *,
+    number: int,
+    label: str,
+    assets: tuple[Address, ...],
+    ltv_bps: int,
+    liquidation_threshold_bps: int,
+    liquidation_bonus_bps: int,
+    admin: Address,
+) -> None:
+    """Make an efficiency category (e-mode) of ``assets``; whoever enters it borrows only these."""
+    send(
+        world,
+        configurator,
+        "setEModeCategory(uint8,uint16,uint16,uint16,address,string)",
+        *(number, ltv_bps, liquidation_threshold_bps, liquidation_bonus_bps, ZERO_ADDRESS, label),
+        sender=admin,
+    )
+    for asset in assets:
+        send(world, configurator, "setAssetEModeCategory(address,uint8)", asset, number, sender=admin)
 
 
 def set_flash_loans(
