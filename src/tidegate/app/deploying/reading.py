@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from tidegate.chain import keccak256
+from tidegate.chain import ChainReads, keccak256
 from tidegate.chain.rpc import Keep, RpcPool
-from tidegate.model import Unavailable
+from tidegate.model import Log, Unavailable
 from tidegate.venues import Entry
 from tidegate.venues.executor import ExecutorHistory, ExecutorState, questions, read_history, state_of
 
@@ -38,8 +38,33 @@ class Reading:
         return keccak256(self.code).hex()
 
 
-async def read_executor(pool: RpcPool, entry: Entry) -> Reading:
+class ExecutorLogs:
+    """The logs of one executor since its creation; who looks again asks only for what may be new.
+
+    Logs deeper than the network's deepest reorg are kept; the rest is asked for each time.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self._account = entry.address
+        self._settled: tuple[Log, ...] = ()
+        self._next = int(entry.about.get("block", "0"))
+
+    async def until(self, reads: ChainReads, head: int, *, reorg_max_blocks: int) -> tuple[Log, ...]:
+        """Return all logs up to ``head``, oldest first."""
+        settled = head - reorg_max_blocks
+        if settled >= self._next:
+            self._settled += await reads.logs(from_block=self._next, to_block=settled, account=self._account)
+            self._next = settled + 1
+        return self._settled + await reads.logs(from_block=self._next, to_block=head, account=self._account)
+
+
+async def read_executor(pool: RpcPool, entry: Entry, known: ExecutorLogs | None = None) -> Reading:
     """Read an executor of the book, pinned to the newest block.
+
+    Parameters
+    ----------
+    known
+        The logs of earlier looks at the same entry.
 
     Raises
     ------
@@ -56,8 +81,9 @@ async def read_executor(pool: RpcPool, entry: Entry) -> Reading:
             found=entry.address,
             fix="check the book's address, and that the endpoints serve this chain",
         )
-    since = int(entry.about.get("block", "0"))
-    logs = await reads.logs(from_block=since, to_block=block.number, account=entry.address)
+    logs = await (known or ExecutorLogs(entry)).until(
+        reads, block.number, reorg_max_blocks=pool.network.reorg_max_blocks
+    )
     history = read_history(logs, entry.address)
     asked = questions(history)
     answers = await asyncio.gather(*(reads.call(entry.address, one.data, block=block.hash) for one in asked))

@@ -17,6 +17,7 @@ from tidegate import __version__
 from tidegate.app.progress import Progress
 from tidegate.app.running.assemble import Assembled
 from tidegate.app.running.endpoints import Pools
+from tidegate.app.running.executors import ExecutorWatch
 from tidegate.app.running.heads import RunHeads
 from tidegate.app.running.safety import Safety
 from tidegate.app.running.sites import Site
@@ -74,6 +75,7 @@ class Runner:
     heads: RunHeads
     until: Until = field(default_factory=Until)
     hooks: Hooks = field(default_factory=Hooks)
+    executors: ExecutorWatch | None = None
     progress: Progress = field(default_factory=Progress)
     _blocks: int = 0
     _skipped: int = 0
@@ -132,6 +134,7 @@ class Runner:
                 return ASKED if stop.is_set() else TIME_OVER
             await self._follow()
             await self.desk.books.saw(newest.number)
+            await self._look_at_executors(newest)
             if self.until.is_once:
                 await self._look_by_hand()
                 await self._settle(stop)
@@ -142,6 +145,14 @@ class Runner:
             if self.until.blocks is not None and self._blocks >= self.until.blocks:
                 await self._settle(stop)
                 return ALL_BLOCKS
+
+    async def _look_at_executors(self, newest: Block) -> None:
+        """Look at who may do what on our executors. What is found is told; it stops nothing by itself."""
+        if self.executors is not None:
+            try:
+                await self.executors.saw(newest.number)
+            except (Unavailable, Divergence) as error:
+                self.hooks.trouble(error)
 
     async def _next(self, stop: asyncio.Event) -> Block | None:
         """Return the newest block that was not looked at; None if the run is over before one comes."""

@@ -20,6 +20,7 @@ from tidegate.app.paper import blinds_salt
 from tidegate.app.places import place_of
 from tidegate.app.running.assemble import assembled
 from tidegate.app.running.endpoints import Pools
+from tidegate.app.running.executors import ExecutorWatch
 from tidegate.app.running.heads import RunHeads, run_cursors
 from tidegate.app.running.runner import Hooks, Runner, Until
 from tidegate.app.running.safety import Safety, Splits, limit_table
@@ -120,6 +121,18 @@ async def run_desk(
         if site.world is not None:
             stack.enter_context(ended_node_named(site.world, fix="run it again"))
         runner = Runner(settings.stage, site, pools, desk, safety, heads, settings.until, hooks)
+        if site.world is None:  # a chain of others: someone may change who may do what
+            runner.executors = ExecutorWatch(
+                site.pool,
+                site.book,
+                sorted({one.strategy.executor for one in site.assignments}),
+                chain=settings.chain,
+                home=settings.home,
+                journal=journal,
+                clock=clock,
+                recorder=recorder,
+                every_blocks=settings.loaded.config.run.reconcile_every_blocks,
+            )
         return await runner.run(stop)
 
 
