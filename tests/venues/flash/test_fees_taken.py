@@ -101,21 +101,21 @@ class Bank:
         return int(read(self.world, self.borrower, "fee()(uint256)"))
 
 
-def _request(lender: Lender, borrower: Address, token: Address, amount: int) -> bytes:
+def _request(lender: Lender, borrower: Address, token: Address, amount: int, payload: bytes = b"") -> bytes:
     match lender.kind:
         case FlashKind.AAVE_V3:
             signature = "flashLoanSimple(address,address,uint256,bytes,uint16)"
-            return encode_call(signature, borrower, token, amount, b"", 0)
+            return encode_call(signature, borrower, token, amount, payload, 0)
         case FlashKind.ERC3156:
-            return encode_call("flashLoan(address,address,uint256,bytes)", borrower, token, amount, b"")
+            return encode_call("flashLoan(address,address,uint256,bytes)", borrower, token, amount, payload)
         case FlashKind.UNISWAP_V3:
             sides = (0, amount) if lender.side(token) else (amount, 0)
-            return encode_call("flash(address,uint256,uint256,bytes)", borrower, *sides, b"")
+            return encode_call("flash(address,uint256,uint256,bytes)", borrower, *sides, payload)
         case FlashKind.MORPHO_BLUE:
-            return encode_call("flashLoan(address,uint256,bytes)", token, amount, b"")
+            return encode_call("flashLoan(address,uint256,bytes)", token, amount, payload)
         case FlashKind.BALANCER_V2:
             signature = "flashLoan(address,address[],uint256[],bytes)"
-            return encode_call(signature, borrower, [token], [amount], b"")
+            return encode_call(signature, borrower, [token], [amount], payload)
 
 
 @pytest.fixture
@@ -244,8 +244,9 @@ def test_the_trial_says_who_lends_and_what_the_others_answer(bank: Bank, name: s
 def test_p1_nobody_borrows_in_the_executors_name(bank: Bank, name: str) -> None:
     """These lend to whoever is named: the executor finds that it did not ask."""
     lender, executor = bank.lender(name), bank.devnet.executor
+    program = assemble(Program(bank.world.chain_id, 2**40 - 1, 2**48 - 1, 0, (Line(bank.usdc, 0),), ()))
+    data = _request(lender, executor, bank.usdc, 10**6, program)
     with pytest.raises(WorldReverted) as caught:
-        data = _request(lender, executor, bank.usdc, 10**6)
         bank.world.transact(lender.address, data, sender=bank.devnet.accounts["trader"])
     assert decode_error(caught.value.data).meaning == "atomic: bad callback"
 
