@@ -42,7 +42,6 @@ NAMES = {
         "read_executor",
         "recorded",
         "switched",
-        "unverified",
         "write_book",
     ],
     "tidegate.app.running": [

@@ -18,7 +18,6 @@ from tidegate.app.deploying import (
     look_at_addresses,
     read_executor,
     recorded,
-    unverified,
     write_book,
 )
 from tidegate.app.deploying.looking import _code_of, _worst
@@ -242,12 +241,12 @@ def test_each_verdict_of_an_address_and_its_exit_code(ground: Ground, fields, ve
 
 def test_an_address_stays_unverified_until_a_person_confirms_it(ground: Ground) -> None:
     book = changed(ground, code_hash="")
-    assert unverified(book, ["uniswap_v3.factory", "WETH", "nobody"]) == ("uniswap_v3.factory",)
+    assert not book.entry("uniswap_v3.factory").is_verified
     after = confirm(book, addresses(ground, book), ["uniswap_v3.factory"], note="ana, block 7")
     entry = after.entry("uniswap_v3.factory")
     assert entry.code_hash == keccak256(ground.world.code(entry.address)).hex()
     assert entry.confirmed == "ana, block 7"
-    assert unverified(after, ["uniswap_v3.factory"]) == ()
+    assert entry.is_verified
     path = write_book(ground.place, after, [entry.name])
     assert load_book(path.read_text()).contracts == {entry.name: entry}
 

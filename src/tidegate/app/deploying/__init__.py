@@ -6,7 +6,7 @@ at once. Called by the command line alone.
 """
 
 from tidegate.app.deploying.acting import Actor, by_key, by_safe
-from tidegate.app.deploying.addresses import Looked, Verdict, confirm, look_at_addresses, unverified
+from tidegate.app.deploying.addresses import Looked, Verdict, confirm, look_at_addresses
 from tidegate.app.deploying.announced import Announcements
 from tidegate.app.deploying.books import write_book
 from tidegate.app.deploying.checks import Order, executor_names, judge_order
@@ -46,6 +46,5 @@ __all__ = [
     "read_executor",
     "recorded",
     "switched",
-    "unverified",
     "write_book",
 ]

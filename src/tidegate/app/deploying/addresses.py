@@ -100,12 +100,6 @@ def confirm(book: AddressBook, looked: Iterable[Looked], names: Collection[str],
     return book
 
 
-def unverified(book: AddressBook, names: Iterable[str]) -> tuple[str, ...]:
-    """Return which of ``names`` (contracts and tokens) nobody has confirmed, sorted."""
-    known = {claim.name: claim for claim in book.claims()}
-    return tuple(sorted(name for name in set(names) if name in known and not known[name].is_verified))
-
-
 async def _look(reads: ChainReads, claim: Entry, block: Block) -> Looked:
     code = await reads.code(claim.address, block.hash)
     said = await _answer(reads, claim, block) if claim.probe and code else ""
