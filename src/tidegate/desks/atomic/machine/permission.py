@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 def how_to_allow(job: Assignment) -> str:
     """Return what a person does so that ``job`` may run: on a devnet a command, else a batch."""
+    options = (
+        f"--executor {job.strategy.executor} --chain {job.book.chain} --operator {job.operator} "
+        "--safe policy.json"
+    )
     return (
         f"on a devnet: tidegate devnet allow {job.book.chain} FILE --account {job.operator}; "
-        "elsewhere the executor's owner gives role and policy: tidegate strategy policy FILE "
-        f"--executor {job.strategy.executor} --chain {job.book.chain} --operator {job.operator} --safe policy.json"
+        f"elsewhere the executor's owner gives role and policy: tidegate strategy policy FILE {options}"
     )
 
 
