@@ -15,7 +15,8 @@ from tests.risk.guards.conftest import NOW_S, make_context
 from tests.risk.guards.test_oracle_sanity import PRICES, round_of
 
 from tidegate.app.devnet import address_book, build_devnet
-from tidegate.desks.atomic.machine.planner import TRANSACTION_GAS_CAP, most_gas
+from tidegate.desks.atomic.language.schema import MAXIMUM_GAS
+from tidegate.desks.atomic.machine.planner import most_gas
 from tidegate.model import Block, Placement
 from tidegate.risk.guards import Read, find_guard, judge
 from tidegate.sim import FastWorld
@@ -107,4 +108,4 @@ def test_a_step_behind_the_block_runs_after_the_repayment(house: House) -> None:
 )
 def test_the_gas_limit_knows_the_transactions_own_cap(block_gas: int, most: int) -> None:
     block = Block(number=1, timestamp=1, base_fee_wei=0, gas_limit=block_gas)
-    assert most_gas(10**9, block) == most <= TRANSACTION_GAS_CAP
+    assert most_gas(10**9, block) == most <= MAXIMUM_GAS

@@ -31,7 +31,7 @@ limits: {max_runs_per_hour: 5, max_loss_per_day: 20.5 USD, max_in_flight: 2}
 relay: {order: [private, public], blocks: 7, builders: [one], allow_public: true}
 addresses:
   pool: uniswap_v3.pool
-  raw: {address: '0x00000000000000000000000000000000000000aA', source: their documentation}
+  raw: {address: '0x00000000000000000000000000000000000000AA', source: their documentation}
 """
     strategy = parsed(changed(ARB, ("deadline: 36 s\n", more)))
     limits, relay = strategy.limits, strategy.relay
@@ -122,13 +122,13 @@ def test_defaults_are_put_into_words() -> None:
     more = (
         "50 WETH}, rate: {type: bps, min: 1 bps, max: 9 bps, default: 3 bps}, wait: {type: duration, "
         "min: 1 s, max: 1 min, default: 5 s}, on: {type: bool, default: true}, "
-        "who: {type: address, default: '0x00000000000000000000000000000000000000aA'}}"
+        "who: {type: address, default: '0x00000000000000000000000000000000000000AA'}}"
     )
     assert explain(parsed(changed(ARB, ("50 WETH}}", more))), TOKENS).blinds[1:] == (
         "$rate: bps, 1 bps to 9 bps, 3 bps unless given.",
         "$wait: duration, 1 s to 60 s, 5 s unless given.",
         "$on: bool, true unless given.",
-        "$who: address, 0x00000000000000000000000000000000000000aA unless given.",
+        "$who: address, 0x00000000000000000000000000000000000000AA unless given.",
     )
 
 

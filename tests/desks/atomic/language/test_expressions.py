@@ -24,7 +24,7 @@ from tidegate.desks.atomic.language.wording import written
 from tidegate.model import ConfigError, SourcePosition
 
 DECIMALS = {"WETH": 18, "USDC": 6}
-NAMES = Names(DECIMALS, {"size"})
+NAMES = Names(DECIMALS, {"size", "share"})
 
 
 def place(column: int) -> SourcePosition:
@@ -50,6 +50,7 @@ def weth(amount: int, column: int) -> Literal:
         ("5", Literal(5, Unit.INTEGER, None, place(10))),
         ("2 WETH", weth(2, 10)),
         ("50% of $a.b", Percent(OutputRef("a", "b", place(17)), 5_000, place(10))),
+        ("$share of $a.b", Percent(OutputRef("a", "b", place(20)), BlindRef("share", place(10)), place(10))),
         ("0.3 % of $a.b", Percent(OutputRef("a", "b", place(19)), 30, place(10))),
         ("$a.b + 2 WETH", Sum(OutputRef("a", "b", place(10)), weth(2, 17), place(15))),
         ("$a.b - 2 WETH", Difference(OutputRef("a", "b", place(10)), weth(2, 17), place(15))),
@@ -129,6 +130,7 @@ COMPOUND = st.recursive(
         st.tuples(inner, inner).map(lambda pair: f"{pair[0]} - ({pair[1]})"),
         st.tuples(inner, inner).map(lambda pair: f"min({pair[0]}, {pair[1]})"),
         st.tuples(REFERENCE).map(lambda one: f"12.5% of {one[0]}"),
+        st.tuples(REFERENCE).map(lambda one: f"$share of {one[0]}"),
     ),
     max_leaves=5,
 )

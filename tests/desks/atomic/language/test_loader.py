@@ -220,6 +220,7 @@ BAD = [
     ("40 gwei", "40 s", "ATM112", "40 s", "the text '40 s'", "40 gwei"),
     ("40 gwei", "5001 gwei", "ATM002", "5001 gwei", "5001 gwei", "0.001 to 5,000 gwei"),
     ("max_gas: 900000", "max_gas: 49999", "ATM002", "49999", "the number 49999", "50000"),
+    ("max_gas: 900000", "max_gas: 16777217", "ATM002", "16777217", "the number 16777217", "16777216"),
     ("min: 0.1 WETH", "min: 0.1", "ATM112", "0.1,", "0.1", "0.1 WETH"),
     ("min: 0.1 WETH", "min: -0.1 WETH", "ATM113", "-0.1 WETH", "-0.1 WETH", "an amount"),
     ("min: 0.1 WETH", "min: 0.1 USDC", "ATM112", "0.1 USDC", "0.1 USDC", "an amount"),

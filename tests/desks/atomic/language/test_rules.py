@@ -67,6 +67,12 @@ AGAIN = f"""        - id: again
           slippage: 30 bps
 """
 FEE500 = ("fee: 500, ", "")
+BLINDS = "blinds: {"
+SHARE = "share: {type: bps, min: 1 %, max: 100 %}, "
+WHOLE = "share: {type: uint256, min: 1, max: 100}, "
+OF_SHARE = "$share of $sell.amount_out"
+ACCOUNT = "0x17db8E4EFe9f5Fa57a0e9a0CdFe2FfEaa27AbcDe"
+RAW_ADDRESS = f"addresses: {{pool: {{address: '{ACCOUNT}', source: their documentation}}}}"
 
 # code, the file that breaks the rule, what the finding points at, and the neighbour that does not.
 CASES: list[tuple[str, str, str, str]] = [
@@ -206,6 +212,30 @@ CASES: list[tuple[str, str, str, str]] = [
         "$size",
         arb((AMOUNT, "type: uint256, min: 1, max: 2")),
     ),
+    (
+        "ATM112",
+        arb((BLINDS, BLINDS + WHOLE), ("$sell.amount_out", OF_SHARE)),
+        "$share",
+        arb((BLINDS, BLINDS + SHARE), ("$sell.amount_out", OF_SHARE)),
+    ),
+    (
+        "ATM112",
+        arb((BLINDS, BLINDS + SHARE.replace("100 %", "1001 %")), ("$sell.amount_out", OF_SHARE)),
+        "1001 %",
+        arb((BLINDS, BLINDS + SHARE.replace("100 %", "1000 %")), ("$sell.amount_out", OF_SHARE)),
+    ),
+    (
+        "ATM112",
+        arb(("deadline: 36 s", "deadline: 36 s\n" + RAW_ADDRESS.replace("Eaa27", "eaa27"))),
+        "'0x17db",
+        arb(("deadline: 36 s", "deadline: 36 s\n" + RAW_ADDRESS)),
+    ),
+    (
+        "ATM112",
+        arb(("deadline: 36 s", "deadline: 36 s\n" + RAW_ADDRESS.replace(ACCOUNT, "0x" + "0" * 40))),
+        "'0x0000",
+        arb(("deadline: 36 s", "deadline: 36 s\naddresses: {pool: some.pool}")),
+    ),
     ("ATM113", arb(("amount: $size", "amount: $sise")), "$sise", ARB),
     (
         "ATM113",
@@ -250,7 +280,6 @@ CASES: list[tuple[str, str, str, str]] = [
         "schedule",
         arb(("every_block: {}", "any: [{manual: {}}, {every_block: {}}]")),
     ),
-    ("ATM190", arb(("deadline: 36 s", "deadline: 36 s\naddresses: {pool: some.pool}")), "some.pool", ARB),
     ("W201", arb(("amount: $sell.amount_out", "amount: 3000 USDC")), "3000 USDC", ARB),
     ("W202", arb(("place: [pre, in]", "place: [pre]")), "oracle_sanity", ARB),
     ("W203", GROUPED + RAW + "    allow_opaque: reviewed\n", "raw.call", ARB),
@@ -287,7 +316,18 @@ def test_the_samples_themselves_have_no_findings(tmp_path: Path) -> None:
 
 
 def test_every_static_code_of_the_specification_is_exercised() -> None:
-    elsewhere = {"ATM001", "ATM002", "ATM003", "ATM004", "ATM103", "ATM104", "ATM114", "ATM115", "ATM116"}
+    elsewhere = {
+        "ATM001",
+        "ATM002",
+        "ATM003",
+        "ATM004",
+        "ATM005",
+        "ATM103",
+        "ATM104",
+        "ATM114",
+        "ATM115",
+        "ATM116",
+    }
     assert {case[0] for case in CASES} | elsewhere == set(MEANINGS)
 
 

@@ -133,6 +133,23 @@ def test_exact_output_approves_the_ceiling_and_resets_it() -> None:
     assert words(call)[4:6] == [10 * 10**6, 777]
 
 
+def last_words(steps: str, limits: dict[str, int] | None = None) -> list[int]:
+    call = compiled(steps, limits or {}).program.ops[-1]
+    assert isinstance(call, Call)
+    return words(call)
+
+
+def test_what_must_come_out_rounds_up_and_what_is_spent_rounds_down() -> None:
+    get = (
+        "{id: get, use: uniswap_v3.exact_output_single, "
+        "in: {token_in: WETH, token_out: USDC, fee: 500, amount_out: 'scale(1000003, 7, 10)'}, "
+        "slippage: 10 bps}"
+    )
+    assert last_words(get, {"get": 777})[4] == 700_003
+    pay = "{id: pay, use: erc20.transfer, in: {token: USDC, to: treasury, amount: 'scale(1000003, 7, 10)'}}"
+    assert last_words(pay)[1] == 700_002
+
+
 def test_v2_paths_deadline_and_outputs_at_the_end_of_the_path() -> None:
     hop_over_dai = HOP.replace("token_out", "via: [DAI], token_out")
     send = "{id: send, use: erc20.transfer, in: {token: USDC, to: treasury, amount: $hop.amount_out}}"

@@ -20,6 +20,7 @@ from tidegate.venues.tokens import mint
 
 HERE = SourcePosition("test", 1, 1)
 BALANCES = {"USDC": 1_234_567, "WETH": 987_654_321_987, "WBTC": 3}
+SHARE_BPS = 3_333
 TRANSFER = "  - {id: pay, use: erc20.transfer, in: {token: DAI, to: executor, amount: 1}}\n"
 
 
@@ -41,6 +42,7 @@ def larger(inner: some.SearchStrategy[syntax.Expression]) -> some.SearchStrategy
     return some.one_of(
         some.builds(lambda kind, a, b: kind(a, b, HERE), pairs, inner, inner),
         some.builds(lambda a, bps: syntax.Percent(a, bps, HERE), inner, some.integers(0, 20_000)),
+        inner.map(lambda a: syntax.Percent(a, syntax.BlindRef("share", HERE), HERE)),
         some.builds(lambda a, b, c: syntax.Scale(a, b, c, HERE), inner, inner, inner),
     )
 
@@ -72,7 +74,8 @@ class Reader:
             case syntax.BalanceOf():
                 return self.known[value.token]
             case syntax.Percent():
-                return self._divide(self.of(value.of, up=up), value.bps, BPS, up)
+                bps = value.bps if isinstance(value.bps, int) else SHARE_BPS
+                return self._divide(self.of(value.of, up=up), bps, BPS, up)
             case syntax.Sum():
                 return self.of(value.left, up=up) + self.of(value.right, up=up)
             case syntax.Difference():
@@ -109,7 +112,8 @@ def work_out(ground: Ground) -> WorkOut:
     def work_out(amount: syntax.Expression) -> int:
         paid = dataclasses.replace(step, inputs={**step.inputs, "amount": amount})
         paying = dataclasses.replace(job, strategy=dataclasses.replace(job.strategy, steps=(paid,)))
-        program = compile_quote(paying.strategy, paying.book, {}, Quote({}, 2**40 - 1), [watch])
+        blinds, terms = {"share": SHARE_BPS}, Quote({}, 2**40 - 1)
+        program = compile_quote(paying.strategy, paying.book, blinds, terms, [watch])
         simulated = simulate_program(paying, program, ground.world)
         return program.values(simulated.registers)[watch]
 

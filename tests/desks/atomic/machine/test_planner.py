@@ -9,7 +9,8 @@ from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD, SWAPS, V2_IN, V2_OUT, V3_IN, V3_OUT, swap
 
 from tidegate.desks.atomic import Assignment, Draft, draft_plan, finish_plan, refuse_reverted
-from tidegate.desks.atomic.machine.planner import TRANSACTION_GAS_CAP, most_gas
+from tidegate.desks.atomic.language.schema import MAXIMUM_GAS
+from tidegate.desks.atomic.machine.planner import most_gas
 from tidegate.model import Block, ConfigError, Denied, Intent, Plan, Reason, maximum_in, minimum_out
 from tidegate.sim import WorldReverted
 from tidegate.venues.executor import (
@@ -149,9 +150,9 @@ def test_gas_beyond_the_cap_is_refused(ground: Ground) -> None:
     ("max_gas", "block_gas", "most"),
     [
         (900_000, 30_000_000, 900_000),
-        (10**9, 30_000_000, TRANSACTION_GAS_CAP),
+        (10**9, 30_000_000, MAXIMUM_GAS),
         (10**9, 15_000_000, 12_000_000),
-        (10**9, 60_000_000, TRANSACTION_GAS_CAP),
+        (10**9, 60_000_000, MAXIMUM_GAS),
     ],
 )
 def test_the_highest_gas_limit(max_gas: int, block_gas: int, most: int) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tidegate.chain import address
 from tidegate.desks.atomic.language.document import Content, Decimal, Scalar, Table
+from tidegate.desks.atomic.language.findings import Finding
 from tidegate.desks.atomic.language.quantities import number_literal, parse_quantity, ratio_e18
 from tidegate.desks.atomic.language.reading import Keys, Reading
 from tidegate.desks.atomic.language.syntax import (
@@ -24,7 +26,7 @@ from tidegate.desks.atomic.language.syntax import (
     Trigger,
     Unit,
 )
-from tidegate.model import BPS, UINT256_MAX, SourcePosition
+from tidegate.model import BPS, UINT256_MAX, ZERO_ADDRESS, ConfigError, SourcePosition
 
 GWEI = 10**9
 HOUR_S = 3_600
@@ -42,9 +44,22 @@ def build_addresses(keys: Keys) -> Mapping[str, AddressEntry]:
                 position=content.position, value_positions=raw.places(), name=name,
                 address=raw.text("address"), source=raw.text("source"),
             )  # fmt: skip
+            _check_address(raw)
         else:
             entries[name] = AddressEntry(position=content.position, name=name, book_name=keys.text(name))
     return entries
+
+
+def _check_address(raw: Keys) -> None:
+    where = raw.scalar("address").position
+    try:
+        account = address(raw.text("address"))
+    except ConfigError as error:
+        raw.reading.findings.append(Finding.of(error, where, code="ATM112"))
+        return
+    if account == ZERO_ADDRESS:
+        raw.reading.report("ATM112", where, "nothing stands at the zero address", account,
+                           "the address of a contract", "write where it is")  # fmt: skip
 
 
 def build_gas(keys: Keys) -> Gas:

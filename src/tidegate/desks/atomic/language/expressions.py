@@ -7,7 +7,7 @@
     reference  := "$" name ["." output]
     call       := "balance(" TOKEN ")" | "min(" a "," b ")" | "max(" a "," b ")"
                 | "scale(" limit "," new "," old ")"
-    percent    := number "%" "of" term
+    percent    := (number "%" | "$" blind) "of" term
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ class _Parser:
             case "reference":
                 name, _, output = text[1:].partition(".")
                 if not output and name in self.names.blinds:
-                    return BlindRef(name, position)
+                    return self._blind(BlindRef(name, position))
                 return OutputRef(name, output or None, position)
             case "percent":
                 return self._percent(text, position)
@@ -156,6 +156,13 @@ class _Parser:
         raise self._error(
             "can not begin a part of an expression", text, "a quantity, a reference or a call", offset
         )
+
+    def _blind(self, blind: BlindRef) -> Expression:
+        """Return the blind, or the part of something that it is the rate of."""
+        if self._peek() != "of":
+            return blind
+        self._take()
+        return Percent(self._term(), blind, blind.position)
 
     def _percent(self, text: str, position: SourcePosition) -> Expression:
         rate = parse_quantity(text, self.names.decimals_of, position).base_units

@@ -1,7 +1,7 @@
 """What is wrong with a strategy file, as data: one finding, one code, one place, one way out.
 
-Codes are stable. ATM001 to ATM004 mean that the file could not be read as a strategy; ATM1nn
-are errors of a file that was read; W2nn are warnings.
+Codes are stable. ATM001 to ATM004 mean that the file could not be read as a strategy, ATM005 that the
+chain is not what the address book says; ATM1nn are errors of a file that was read; W2nn are warnings.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ MEANINGS: dict[str, str] = {
     "ATM002": "the file breaks the format",
     "ATM003": "unknown version of the format",
     "ATM004": "file too large",
+    "ATM005": "code differs from the address book, when a run is planned",
     "ATM101": "swap without a slippage rule",
     "ATM102": "supply, withdraw or borrow without a health-factor rule",
     "ATM103": "no gas block",

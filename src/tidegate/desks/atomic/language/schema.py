@@ -29,6 +29,8 @@ VERSION = 1
 CHAINS = ("ethereum", "arbitrum", "optimism", "base", "sepolia", "devnet")
 MAXIMUM_STEPS = 120
 MAXIMUM_FINDINGS = 100
+MAXIMUM_GAS = 2**24
+"""EIP-7825: no transaction may have a higher gas limit."""
 
 _NUMBER = r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?"
 SLUG = r"[a-z](?:[a-z0-9]|[_-](?=[a-z0-9]))*"
@@ -82,7 +84,7 @@ _RAW_ADDRESS = Record({"address": Key(hex_address, required=True), "source": Key
 
 _GAS = Record(
     {
-        "max_gas": Key(Whole(50_000, 1_000_000_000), required=True),
+        "max_gas": Key(Whole(50_000, MAXIMUM_GAS), required=True),
         "max_base_fee": Key(fee, required=True, code="ATM112"),
         "priority_fee": Key(fee, required=True, code="ATM112"),
         "margin": Key(rate, code="ATM112"),

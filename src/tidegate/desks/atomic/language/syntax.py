@@ -68,10 +68,10 @@ class BalanceOf:
 
 @dataclass(frozen=True, slots=True)
 class Percent:
-    """``50% of X``. Rounds down as an amount that is spent, up as a limit on spending."""
+    """``50% of X``, ``$share of X``. Rounds down as an amount that is spent, up as a limit on spending."""
 
     of: Expression
-    bps: int
+    bps: int | BlindRef
     position: SourcePosition
 
 
@@ -430,8 +430,8 @@ def parts(value: Value) -> Iterator[Value]:
     """Yield ``value`` and everything inside it, outermost first."""
     yield value
     match value:
-        case Percent(of=inner):
-            yield from parts(inner)
+        case Percent():
+            yield from parts(value.of)
         case Sum() | Difference() | Minimum() | Maximum():
             yield from parts(value.left)
             yield from parts(value.right)

@@ -49,7 +49,8 @@ def written(value: Value, decimals_of: Mapping[str, int]) -> str:
         case BalanceOf():
             return f"balance({value.token})"
         case Percent():
-            return f"{format_units(value.bps, 2)}% of {written(value.of, decimals_of)}"
+            rate = f"{format_units(value.bps, 2)}%" if isinstance(value.bps, int) else f"${value.bps.name}"
+            return f"{rate} of {written(value.of, decimals_of)}"
         case Sum():
             return f"{written(value.left, decimals_of)} + {written(value.right, decimals_of)}"
         case Difference():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.emission import Emission
-from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Operand, OutputKey
+from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Operand, OutputKey, Rounding
 from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.terms import OPEN_CEILING, Closed, Terms
 from tidegate.model import Address, ConfigError
@@ -31,8 +31,9 @@ class CallLowering:
 
     def lower(self, step: syntax.ActionStep, spec: ActionSpec) -> None:
         """Emit the step. Approvals stand right before the call that they are for."""
+        rounding = _rounding(spec)
         operands = {
-            name: self.lowering.operand(value, step.id)
+            name: self.lowering.operand(value, step.id, rounding)
             for name, value in step.inputs.items()
             if spec.inputs[name].type in (InputType.AMOUNT, InputType.UINT)
             and not isinstance(value, syntax.Word | syntax.Flag | syntax.Items)
@@ -181,6 +182,13 @@ class CallLowering:
         self.emission.emit(
             step.id, f"take {name}", self.names.executor, lambda tag: Take(tag, register, word)
         )
+
+
+def _rounding(spec: ActionSpec) -> Rounding:
+    """Return how a step's amounts round: what is spent down, what must come out for at most a limit up."""
+    if spec.limit is not None and spec.limit.kind is LimitKind.MAXIMUM_IN:
+        return Rounding.UP
+    return Rounding.DOWN
 
 
 def _plain(step: syntax.ActionStep, name: str, found: str, allowed: str) -> ConfigError:

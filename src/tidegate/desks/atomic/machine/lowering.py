@@ -174,11 +174,12 @@ class Lowering:
 
     def _percent(self, value: syntax.Percent, step_id: str, rounding: Rounding) -> Operand:
         of = self.operand(value.of, step_id, rounding)
+        bps = value.bps if isinstance(value.bps, int) else self._blind(value.bps)
         if isinstance(of, Constant):
             divide = mul_div_down if rounding is Rounding.DOWN else mul_div_up
-            return Constant(divide(of.value, value.bps, BPS))
+            return Constant(divide(of.value, bps, BPS))
         function = MathFunction.MUL_BPS_DOWN if rounding is Rounding.DOWN else MathFunction.MUL_BPS_UP
-        return self._math(function, of, Constant(value.bps), step_id)
+        return self._math(function, of, Constant(bps), step_id)
 
     def _scale(self, value: syntax.Scale, step_id: str, rounding: Rounding) -> Operand:
         limit = self.operand(value.limit, step_id, rounding)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tidegate.chain import decode_output, encode_call
+from tidegate.desks.atomic.language.schema import MAXIMUM_GAS
 from tidegate.desks.atomic.machine.closing import floors_of, limits_of, max_fees_of, step_facts
 from tidegate.desks.atomic.machine.compiler import SignableProgram, compile_program
 from tidegate.desks.atomic.machine.judging import guard_notes
@@ -45,9 +46,6 @@ from tidegate.venues.executor import (
 )
 
 DESK = "atomic"
-TRANSACTION_GAS_CAP = 2**24
-"""EIP-7825: no transaction may have a higher gas limit."""
-
 BLOCK_SHARE_BPS = 8_000
 
 
@@ -114,7 +112,7 @@ def draft_plan(intent: Intent, job: Assignment, view: StateView) -> Draft:
         program=program,
         balances=_balances(job, program, view),
         gas_limit=most_gas(job.strategy.gas.max_gas, view.block()),
-        gas_ceiling=most_gas(TRANSACTION_GAS_CAP, view.block()),
+        gas_ceiling=most_gas(MAXIMUM_GAS, view.block()),
     )
 
 
@@ -196,7 +194,7 @@ def _borrowed(draft: Draft) -> dict[str, int]:
 
 def most_gas(max_gas: int, block: Block) -> int:
     """Return the highest gas limit that a transaction may have after ``block``."""
-    return min(max_gas, mul_div_down(block.gas_limit, BLOCK_SHARE_BPS, BPS), TRANSACTION_GAS_CAP)
+    return min(max_gas, mul_div_down(block.gas_limit, BLOCK_SHARE_BPS, BPS), MAXIMUM_GAS)
 
 
 def _demand_floors(quoted: Quoted, floors: Mapping[str, int], job: Assignment) -> None:

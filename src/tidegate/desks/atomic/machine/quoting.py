@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidegate.desks.atomic.language import syntax
+from tidegate.desks.atomic.machine.addresses import book_of
 from tidegate.desks.atomic.machine.compiler import QuoteProgram, compile_quote, guard_output
+from tidegate.desks.atomic.machine.identity import demand_known_code
 from tidegate.desks.atomic.machine.lowering import OutputKey
 from tidegate.desks.atomic.machine.permission import how_to_allow
 from tidegate.desks.atomic.machine.terms import GuardKey, Loan, Quote
@@ -40,7 +42,8 @@ class DoesNotPay(Denied):
 class Assignment:
     """A strategy with what is fixed for a run: names, blinds, and the account that operates.
 
-    ``lender_penalties_usd_e6`` is what caution adds to the cost of a kind of lenders.
+    ``book`` has the names that the file itself gives to addresses, too. ``lender_penalties_usd_e6`` is what
+    caution adds to the cost of a kind of lenders.
     """
 
     strategy: syntax.Strategy
@@ -48,6 +51,10 @@ class Assignment:
     operator: Address
     blinds: Mapping[str, int | bool | str] = field(default_factory=dict)
     lender_penalties_usd_e6: Mapping[FlashKind, int] = field(default_factory=lambda: PENALTY_USD_E6)
+
+    def __post_init__(self) -> None:
+        if self.strategy.addresses:
+            object.__setattr__(self, "book", book_of(self.strategy, self.book))
 
     @property
     def executor(self) -> Address:
@@ -102,7 +109,10 @@ def run_quote(
         ``simulation_reverted`` naming the step, ``policy_missing`` or ``role_missing``.
     ConfigError
         If the strategy can not be compiled.
+    Tampered
+        ATM005 if the executor, or what a step calls, has another code than the book says.
     """
+    demand_known_code(job, view)
     block = view.block()
     terms = Quote(loans=loans, deadline_s=block.timestamp + job.strategy.deadline_s, checks=checks)
     values: dict[OutputKey, int] = {}

@@ -48,7 +48,12 @@ def compile_dry(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Fin
 
 
 def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBook:
-    contracts = {f"executor.{strategy.executor}", "treasury", *(spec.target for spec in catalogue().values())}
+    contracts = {
+        f"executor.{strategy.executor}",
+        "treasury",
+        *strategy.addresses,
+        *(spec.target for spec in catalogue().values()),
+    }
     return AddressBook(
         chain=strategy.chain,
         chain_id=1,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tidegate.desks.atomic.language.expressions import MAXIMUM_PERCENT_BPS
 from tidegate.desks.atomic.language.findings import Finding, did_you_mean
 from tidegate.desks.atomic.language.scene import Scene, values_of
 from tidegate.desks.atomic.language.syntax import (
     ActionStep,
+    Blind,
     BlindRef,
     BlindType,
     Difference,
@@ -17,6 +19,7 @@ from tidegate.desks.atomic.language.syntax import (
     Literal,
     Maximum,
     Minimum,
+    Percent,
     Scale,
     StepNode,
     Sum,
@@ -140,8 +143,21 @@ def _parts_fit(scene: Scene, step: StepNode, name: str, amount: Expression) -> I
             blind = scene.strategy.blinds[part.name]
             if blind.type not in _AMOUNT_BLINDS:
                 message = f"the blind {part.name} is no amount"
-                allowed = "a blind of type amount or uint256"
+                allowed = "a blind of type amount or uint256; a rate is written `$name of …`"
                 yield Finding("ATM112", part.position, message, f"type {blind.type}", allowed, "retype it")
+        elif isinstance(part, Percent) and isinstance(part.bps, BlindRef):
+            yield from _rate_fits(scene.strategy.blinds[part.bps.name], part.bps)
+
+
+def _rate_fits(blind: Blind, use: BlindRef) -> Iterable[Finding]:
+    most = f"a blind of type bps, at most {MAXIMUM_PERCENT_BPS} bps"
+    if blind.type is not BlindType.BPS:
+        message = f"the blind {blind.name} is no rate"
+        yield Finding("ATM112", use.position, message, f"type {blind.type}", most, "retype it")
+    elif (blind.maximum or 0) > MAXIMUM_PERCENT_BPS:
+        message = f"the rate {blind.name} may be larger than any that is meant"
+        found = f"max {blind.maximum} bps"
+        yield Finding("ATM112", blind.at("max"), message, found, most, "lower its max")
 
 
 def _token_wanted(scene: Scene, step: StepNode, name: str) -> str | None:
