@@ -181,13 +181,14 @@ def _judge(mutant: Mutant) -> tuple[Mutant, Verdict]:
 
 def _put(mutant: Mutant, folder: Path) -> None:
     """Let every later look at our sources find the mutant in the executor's place."""
-    for path in CONTRACTS.iterdir():
+    original = CONTRACTS  # this module's own name for it is among those that change below
+    for path in original.iterdir():
         if path.name != "atomic_executor.vy":
             (folder / path.name).symlink_to(path)
     (folder / "atomic_executor.vy").write_text(mutant.source)
     for module in list(sys.modules.values()):
         for name, value in list(vars(module).items()):
-            if value is CONTRACTS:
+            if value is original:
                 setattr(module, name, folder)
 
 
