@@ -281,7 +281,9 @@ def guard_pages() -> str:
         "follows: `revert` (at `pre`: nothing is sent), `warn` (not with `in`), `skip` (in optional groups,\n"
         "not with `post`). A guard that can not be judged has failed.\n\n"
         "`deadline`, `max_base_fee` and `max_gas` stand in every strategy by themselves, with the bounds\n"
-        "that its `deadline` and `gas` give; so does `slippage` on every step that has a `slippage`.\n\n"
+        "that its `deadline` and `gas` give; so does `slippage` on every step that has a `slippage`.\n"
+        "`code_hash` stands in every strategy, `reserve_active` where a step uses a lending market, and\n"
+        "`sequencer_up` on every layer 2.\n\n"
         f"{sections}\n"
         "Packages may bring more, by the entry point group `tidegate.guards`.\n"
     )
@@ -303,14 +305,20 @@ def _parameter(name: str, parameter: Parameter) -> str:
         ParameterKind.RATIO_E18: "a bare decimal, `1.3`",
         ParameterKind.GAS: "a bare integer",
         ParameterKind.WEI: "a fee, `40 gwei`",
+        ParameterKind.TICKS: "a bare integer",
+        ParameterKind.AMOUNT: "an amount of `{of}`, `0.5 WETH`",
+        ParameterKind.PRICE: "a price in the second token of `{of}`, `3000 USDC`",
         ParameterKind.PAIR: "two tokens, `WETH/USDC`",
+        ParameterKind.TOKEN: "a token, `WETH`",
         ParameterKind.NAME: "a word",
-    }[parameter.kind]
+    }[parameter.kind].format(of=parameter.of)
     default = "required" if parameter.is_required else "by the feed's heartbeat, and a tenth"
     if parameter.default is not None:
         default = _quantity(parameter.kind, parameter.default)
     limits = ", ".join(f"`{choice}`" for choice in parameter.choices)
-    if parameter.low is not None and parameter.high is not None:
+    if parameter.kind in (ParameterKind.AMOUNT, ParameterKind.PRICE):
+        limits = "above 0" if parameter.low else "0 or more"
+    elif parameter.low is not None and parameter.high is not None:
         low, high = (_quantity(parameter.kind, limit) for limit in (parameter.low, parameter.high))
         limits = f"{low} to {high}"
     return f"| `{name}` | {written} | {default} | {limits} |"
@@ -321,7 +329,12 @@ def _quantity(kind: ParameterKind, value: int | str) -> str:
         return f"`{value}`"
     if kind is ParameterKind.RATIO_E18:
         return format_units(value, 18)
-    unit = {ParameterKind.BPS: " bps", ParameterKind.SECONDS: " s", ParameterKind.WEI: " wei"}
+    unit = {
+        ParameterKind.BPS: " bps",
+        ParameterKind.SECONDS: " s",
+        ParameterKind.WEI: " wei",
+        ParameterKind.TICKS: " ticks",
+    }
     return f"{value:,}{unit.get(kind, '')}"
 
 

@@ -66,13 +66,23 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[EntryPoint]]:
 
 def test_the_built_in_guards_are_there() -> None:
     assert list(guards()) == [
+        "balance_floor",
+        "code_hash",
         "deadline",
         "flash_liquidity",
+        "lender_concentration",
         "max_base_fee",
         "max_gas",
         "min_health_factor",
+        "min_profit",
         "oracle_sanity",
+        "position_delta",
+        "price_impact",
+        "price_range",
+        "reserve_active",
+        "sequencer_up",
         "slippage",
+        "twap_sanity",
     ]
     assert all(isinstance(guard.name, str) and guard.name == name for name, guard in guards().items())
 
@@ -127,6 +137,7 @@ def test_defaults_are_filled_in() -> None:
     assert fill_parameters(find_guard("min_health_factor"), {}) == {
         "min": 12 * 10**17,
         "protocol": "aave_v3",
+        "user": "executor",
     }
     given = fill_parameters(find_guard("oracle_sanity"), {"pair": "WETH/USDC"})
     assert given == {"pair": "WETH/USDC", "max_deviation": 100}
@@ -148,15 +159,24 @@ def test_parameters_are_asked_for_by_type(context: GuardContext) -> None:
 
 def test_the_front_door() -> None:
     assert sorted(room.__all__) == [
+        "BalanceOf",
+        "Before",
+        "CodeOf",
         "ENTRY_POINT_GROUP",
         "Guard",
         "GuardContext",
+        "Hop",
+        "LendingFacts",
+        "LentFacts",
         "LoanFacts",
+        "OnChain",
         "OnChainCheck",
+        "OnChainLine",
         "PASSED",
         "Parameter",
         "ParameterKind",
         "Position",
+        "Question",
         "Read",
         "RunFacts",
         "StepFacts",

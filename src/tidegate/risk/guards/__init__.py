@@ -5,32 +5,49 @@ is one file here and one test, or an entry point in the group ``tidegate.guards`
 guards; the pipeline acts on their results.
 """
 
+from tidegate.risk.guards.facts import (
+    BalanceOf,
+    Before,
+    CodeOf,
+    Hop,
+    LendingFacts,
+    LentFacts,
+    LoanFacts,
+    Question,
+    Read,
+    RunFacts,
+    StepFacts,
+)
 from tidegate.risk.guards.interface import (
     PASSED,
     Guard,
     GuardContext,
-    LoanFacts,
-    OnChainCheck,
     Parameter,
     ParameterKind,
-    Position,
-    Read,
-    RunFacts,
-    StepFacts,
     verdict,
 )
+from tidegate.risk.guards.onchain import OnChain, OnChainCheck, OnChainLine, Position
 from tidegate.risk.guards.registry import ENTRY_POINT_GROUP, fill_parameters, find_guard, guards, judge
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "PASSED",
+    "BalanceOf",
+    "Before",
+    "CodeOf",
     "Guard",
     "GuardContext",
+    "Hop",
+    "LendingFacts",
+    "LentFacts",
     "LoanFacts",
+    "OnChain",
     "OnChainCheck",
+    "OnChainLine",
     "Parameter",
     "ParameterKind",
     "Position",
+    "Question",
     "Read",
     "RunFacts",
     "StepFacts",

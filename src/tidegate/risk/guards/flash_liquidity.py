@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.model import BPS, GuardResult, Placement
-from tidegate.risk.guards.interface import (
-    GuardContext,
-    LoanFacts,
-    OnChainCheck,
-    Parameter,
-    ParameterKind,
-    Read,
-    verdict,
-)
+from tidegate.risk.guards.facts import LoanFacts, Read
+from tidegate.risk.guards.interface import GuardContext, Parameter, ParameterKind, verdict
+from tidegate.risk.guards.onchain import OnChainCheck
 
 HEADROOM_BPS = 1_000
 

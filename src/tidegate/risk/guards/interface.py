@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from tidegate.model import Address, Block, GuardResult, Placement, Receipt
-from tidegate.venues import AddressBook, LimitKind
-from tidegate.venues.executor import Comparison
+from tidegate.risk.guards.facts import LendingFacts, LentFacts, LoanFacts, Question, RunFacts, StepFacts
+from tidegate.risk.guards.onchain import OnChain
+from tidegate.venues import AddressBook
 
 PASSED = "ok"
 """The code of a guard that passed."""
@@ -28,7 +29,11 @@ class ParameterKind(StrEnum):
     RATIO_E18 = "ratio_e18"  # 1.2 is 12 · 10¹⁷
     GAS = "gas"
     WEI = "wei"
+    TICKS = "ticks"  # of a Uniswap v3 pool; one is about one basis point
+    AMOUNT = "amount"  # base units of the token that another parameter names
+    PRICE = "price"  # base units of a pair's second token for one whole first token
     PAIR = "pair"  # two token symbols, WETH/USDC
+    TOKEN = "token"  # a token's symbol  # noqa: S105 - no secret
     NAME = "name"  # a word, such as a protocol
 
 
@@ -36,7 +41,8 @@ class ParameterKind(StrEnum):
 class Parameter:
     """One parameter of a guard. Without ``default`` (None) and with ``is_required`` it must be given.
 
-    ``low`` and ``high`` are inclusive and apply to integers; ``choices`` to words.
+    ``low`` and ``high`` are inclusive and apply to integers; ``choices`` to words. ``of`` names the parameter
+    that says the token of an amount, or the pair of a price.
     """
 
     kind: ParameterKind
@@ -45,84 +51,7 @@ class Parameter:
     high: int | None = None
     choices: tuple[str, ...] = ()
     is_required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A call whose answer a guard needs."""
-
-    target: Address
-    data: bytes
-
-
-class Position(StrEnum):
-    """Where an on-chain check stands: right before what it protects, or last in its scope."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
-@dataclass(frozen=True, slots=True)
-class OnChainCheck:
-    """Read word 0 of ``read`` inside the transaction and compare it with ``bound``.
-
-    ``bps`` belongs to ``Comparison.NEAR``. ``label`` tells people what is compared.
-    """
-
-    label: str
-    read: Read
-    comparison: Comparison
-    bound: int
-    position: Position
-    bps: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class StepFacts:
-    """A swap as it was quoted. Amounts in base units; ``limit`` bounds ``quote`` on chain.
-
-    ``quote`` is what comes out for a minimum output, what goes in for a maximum input.
-    """
-
-    step_id: str
-    limit_kind: LimitKind
-    token_in: str
-    token_out: str
-    amount_in: int
-    amount_out: int
-    limit: int
-    slippage_bps: int
-
-    @property
-    def quote(self) -> int:
-        """Return the amount that the limit bounds."""
-        return self.amount_out if self.limit_kind is LimitKind.MINIMUM_OUT else self.amount_in
-
-
-@dataclass(frozen=True, slots=True)
-class LoanFacts:
-    """A flash loan as it was planned, in base units of its asset.
-
-    ``liquidity`` answers in its first word what the lender has; ``lent_around`` is what the loans around
-    this one have borrowed of that by then.
-    """
-
-    step_id: str
-    lender: str
-    amount: int
-    lent_around: int
-    liquidity: Read
-
-
-@dataclass(frozen=True, slots=True)
-class RunFacts:
-    """The plan as a whole. Gas in units of gas, fees in wei, times in seconds of chain time."""
-
-    gas_limit: int
-    max_gas: int
-    max_base_fee_wei: int
-    deadline_s: int
-    quoted_at_block: int
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +62,20 @@ class GuardContext:
     ----------
     parameters
         As given, defaults filled in; see ``Guard.parameters`` for units.
-    steps, loans
-        The quoted swaps and the loans that the guard protects: of its step, its group, or all.
+    steps, loans, lendings
+        The quoted swaps, the loans and the steps on lending markets that the guard protects: of its step,
+        its group, or all.
+    deltas, paid_out
+        What the quoted run changes of the executor's balances, by symbol and before payout, and the tokens
+        whose gain leaves for the treasury at the end.
+    targets
+        The accounts that the plan calls or asks.
+    lent
+        Whom the desk has borrowed from lately.
     block
         Before sending: the pinned head. After inclusion: the block of inclusion.
     answers
-        Answers to ``Guard.reads`` at ``block``; a read that reverted is not in it.
+        Answers to ``Guard.reads`` at ``block``; one that reverted is not in it.
     measured
         What the checks of placement *in* read when the plan was quoted, by label.
     receipt, realised
@@ -152,7 +89,12 @@ class GuardContext:
     run: RunFacts
     steps: tuple[StepFacts, ...] = ()
     loans: tuple[LoanFacts, ...] = ()
-    answers: Mapping[Read, bytes] = field(default_factory=dict)
+    lendings: tuple[LendingFacts, ...] = ()
+    deltas: Mapping[str, int] = field(default_factory=dict)
+    paid_out: frozenset[str] = frozenset()
+    targets: tuple[Address, ...] = ()
+    lent: LentFacts = field(default_factory=LentFacts)
+    answers: Mapping[Question, bytes] = field(default_factory=dict)
     measured: Mapping[str, int] = field(default_factory=dict)
     receipt: Receipt | None = None
     realised: Mapping[str, int] = field(default_factory=dict)
@@ -188,16 +130,16 @@ class Guard(Protocol):
         """Return where it may stand."""
         ...
 
-    def reads(self, context: GuardContext) -> tuple[Read, ...]:
-        """Return the reads that ``pre``, ``ops`` and ``post`` need; ``context.answers`` is empty."""
+    def reads(self, context: GuardContext) -> tuple[Question, ...]:
+        """Return the questions that ``pre``, ``ops`` and ``post`` need; ``context.answers`` is empty."""
         ...
 
     def pre(self, context: GuardContext) -> GuardResult:
         """Judge the plan before it is sent."""
         ...
 
-    def ops(self, context: GuardContext) -> tuple[OnChainCheck, ...]:
-        """Return the checks of placement *in*.
+    def ops(self, context: GuardContext) -> tuple[OnChain, ...]:
+        """Return what placement *in* asks of the chain.
 
         None means that the compiler enforces the guard by other means: a minimum-output word, the
         header, the gas limit.

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.model import GuardResult, Placement
-from tidegate.risk.guards.interface import GuardContext, OnChainCheck, Parameter, Read, verdict
+from tidegate.risk.guards.facts import Read
+from tidegate.risk.guards.interface import GuardContext, Parameter, verdict
+from tidegate.risk.guards.onchain import OnChainCheck
 
 
 class MaxBaseFee:

@@ -6,23 +6,19 @@ from collections.abc import Mapping
 
 from tidegate.chain import decode_output, encode_call
 from tidegate.model import GuardResult, Placement
-from tidegate.risk.guards.interface import (
-    GuardContext,
-    OnChainCheck,
-    Parameter,
-    ParameterKind,
-    Position,
-    Read,
-    verdict,
-)
+from tidegate.risk.guards.facts import Read
+from tidegate.risk.guards.interface import GuardContext, Parameter, ParameterKind, verdict
+from tidegate.risk.guards.onchain import OnChainCheck, Position
 from tidegate.venues.executor import Comparison
 
 LABEL = "health factor"
+EXECUTOR = "executor"
 
 
 class MinHealthFactor:
-    """The executor's health factor, Σ(collateral·price·threshold)/debt, is at least ``min``.
+    """The health factor of ``user``, Σ(collateral·price·threshold)/debt, is at least ``min``.
 
+    ``user`` is the executor, or a name of the address book such as ``treasury``.
     Before: what the quoted run ended with, if the guard also stands inside; else the health factor
     at the head. Inside: last in its scope, so after the last lending step. After: at the block of
     inclusion. An account without debt has 2²⁵⁶ − 1.
@@ -33,6 +29,7 @@ class MinHealthFactor:
     parameters: Mapping[str, Parameter] = {
         "min": Parameter(ParameterKind.RATIO_E18, default=12 * 10**17, low=101 * 10**16, high=100 * 10**18),
         "protocol": Parameter(ParameterKind.NAME, default="aave_v3", choices=("aave_v3",)),
+        "user": Parameter(ParameterKind.NAME, default=EXECUTOR),
     }
 
     def reads(self, context: GuardContext) -> tuple[Read, ...]:
@@ -77,7 +74,9 @@ class MinHealthFactor:
 def _read(context: GuardContext) -> Read:
     pool = context.book.entry(f"{context.text('protocol')}.pool").address
     lens = context.book.entry("guard_lens").address
-    return Read(lens, encode_call("health_factor(address,address)", pool, context.executor))
+    user = context.text("user")
+    account = context.executor if user == EXECUTOR else context.book.entry(user).address
+    return Read(lens, encode_call("health_factor(address,address)", pool, account))
 
 
 def _answer(context: GuardContext) -> int:

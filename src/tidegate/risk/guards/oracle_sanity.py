@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from tidegate.chain import encode_call
-from tidegate.model import BPS, Address, ConfigError, GuardResult, Placement, mul_div_down, mul_div_up
-from tidegate.risk.guards.interface import (
-    GuardContext,
-    OnChainCheck,
-    Parameter,
-    ParameterKind,
-    Position,
-    Read,
-    verdict,
-)
-from tidegate.venues import LimitKind, Token
+from tidegate.model import BPS, GuardResult, Placement, mul_div_up
+from tidegate.risk.guards.facts import Read
+from tidegate.risk.guards.feeds import Feed, feeds_of, split_pair
+from tidegate.risk.guards.interface import GuardContext, Parameter, ParameterKind, verdict
+from tidegate.risk.guards.onchain import OnChainCheck, Position
+from tidegate.venues import LimitKind
 from tidegate.venues.chainlink import LATEST_ROUND, decode_round
 from tidegate.venues.executor import Comparison
-
-HEARTBEAT_MARGIN_BPS = 1_000
-"""A feed is stale when its heartbeat is over by a tenth."""
 
 
 class OracleSanity:
@@ -57,7 +47,7 @@ class OracleSanity:
         return tuple(
             OnChainCheck(
                 label=f"price of {feed.symbol}",
-                read=Read(lens, encode_call("chainlink(address,uint256)", feed.address, feed.max_age_s)),
+                read=feed.fresh_price(lens),
                 comparison=Comparison.NEAR,
                 bound=decode_round(context.answers[Read(feed.address, LATEST_ROUND)]).price_usd_e8,
                 position=Position.BEFORE,
@@ -105,39 +95,9 @@ class OracleSanity:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Feed:
-    symbol: str
-    address: Address
-    max_age_s: int
-
-
-def _pair(context: GuardContext) -> tuple[str, str]:
-    base, _, quote = context.text("pair").partition("/")
-    return base, quote
-
-
-def _feeds(context: GuardContext) -> tuple[_Feed, ...]:
-    """Return the feeds of the pair; a pair against USD itself has one."""
-    return tuple(
-        _feed_of(context, context.book.token(symbol)) for symbol in _pair(context) if symbol != "USD"
-    )
-
-
-def _feed_of(context: GuardContext, token: Token) -> _Feed:
-    if token.feed is None:
-        raise ConfigError(
-            f"{token.symbol} has no price feed", fix="name its feed in the address book, or drop the guard"
-        )
-    entry = context.book.entry(token.feed)
+def _feeds(context: GuardContext) -> tuple[Feed, ...]:
     max_age_s = context.parameters.get("max_age")
-    if max_age_s is None and entry.heartbeat_s is not None:
-        max_age_s = mul_div_down(entry.heartbeat_s, BPS + HEARTBEAT_MARGIN_BPS, BPS)
-    if not isinstance(max_age_s, int):
-        raise ConfigError(
-            f"{entry.name} has no heartbeat", fix="set max_age, or the heartbeat in the address book"
-        )
-    return _Feed(token.symbol, entry.address, max_age_s)
+    return feeds_of(context.text("pair"), context.book, max_age_s if isinstance(max_age_s, int) else None)
 
 
 def _worst_deviation_bps(
@@ -147,7 +107,7 @@ def _worst_deviation_bps(
 
     Worth by the feeds: base·price·10^(quote decimals) against quote·price·10^(base decimals).
     """
-    base, quote = _pair(context)
+    base, quote = split_pair(context.text("pair"))
     worst = 0
     for step in context.steps:
         amounts = {step.token_in: step.amount_in, step.token_out: step.amount_out}

@@ -13,24 +13,44 @@ from importlib.metadata import entry_points
 import msgspec
 
 from tidegate.model import ConfigError, GuardResult, Placement, format_units
+from tidegate.risk.guards.balance_floor import BalanceFloor
+from tidegate.risk.guards.code_hash import CodeHash
 from tidegate.risk.guards.deadline import Deadline
 from tidegate.risk.guards.flash_liquidity import FlashLiquidity
 from tidegate.risk.guards.interface import Guard, GuardContext, Parameter, ParameterKind, verdict
+from tidegate.risk.guards.lender_concentration import LenderConcentration
 from tidegate.risk.guards.max_base_fee import MaxBaseFee
 from tidegate.risk.guards.max_gas import MaxGas
 from tidegate.risk.guards.min_health_factor import MinHealthFactor
+from tidegate.risk.guards.min_profit import MinProfit
 from tidegate.risk.guards.oracle_sanity import OracleSanity
+from tidegate.risk.guards.position_delta import PositionDelta
+from tidegate.risk.guards.price_impact import PriceImpact
+from tidegate.risk.guards.price_range import PriceRange
+from tidegate.risk.guards.reserve_active import ReserveActive
+from tidegate.risk.guards.sequencer_up import SequencerUp
 from tidegate.risk.guards.slippage import Slippage
+from tidegate.risk.guards.twap_sanity import TwapSanity
 
 ENTRY_POINT_GROUP = "tidegate.guards"
 _BUILT_IN: tuple[Callable[[], Guard], ...] = (
+    BalanceFloor,
+    CodeHash,
     Deadline,
     FlashLiquidity,
+    LenderConcentration,
     MaxBaseFee,
     MaxGas,
     MinHealthFactor,
+    MinProfit,
     OracleSanity,
+    PositionDelta,
+    PriceImpact,
+    PriceRange,
+    ReserveActive,
+    SequencerUp,
     Slippage,
+    TwapSanity,
 )
 
 
@@ -183,6 +203,8 @@ def _shown(value: int, kind: ParameterKind) -> str:
             return f"{format_units(value, 9)} gwei"
         case ParameterKind.SECONDS:
             return f"{value} s"
+        case ParameterKind.AMOUNT | ParameterKind.PRICE:
+            return f"{value} base units"
         case _:
             return f"{value} {kind.value}"
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.model import BPS, GuardResult, Placement, mul_div_up
-from tidegate.risk.guards.interface import (
-    GuardContext,
-    OnChainCheck,
-    Parameter,
-    ParameterKind,
-    Read,
-    StepFacts,
-    verdict,
-)
+from tidegate.risk.guards.facts import Read, StepFacts
+from tidegate.risk.guards.interface import GuardContext, Parameter, ParameterKind, verdict
+from tidegate.risk.guards.onchain import OnChainCheck
 from tidegate.venues import LimitKind
 
 QUOTE_AGE_MAX_BLOCKS = 1

@@ -144,6 +144,7 @@ def test_a_gap_is_found_sized_planned_landed_and_judged(ground: Ground) -> None:
     assert plan.notes["size"] == str(seen.decision.size)
     before = asyncio.run(desk.guards_before(plan))
     assert {result.guard for result in before} == {
+        "code_hash",
         "oracle_sanity",
         "deadline",
         "max_gas",

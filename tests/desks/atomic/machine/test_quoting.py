@@ -11,9 +11,10 @@ from tests.desks.atomic.machine.conftest import Ground
 
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import Assignment, Quoted
+from tidegate.desks.atomic.machine.enforcing import enforcement_of
 from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import quote_deltas, run_quote, watch_list
-from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
+from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason
 from tidegate.venues.executor import encode_pause
 
@@ -111,7 +112,7 @@ def test_what_does_not_fit_the_registers_is_quoted_in_parts(ground: Ground) -> N
     ground.allow(job)
     ground.give("WETH", 5 * WETH)
     base = guard_context(job, ground.world.block(), 2**39, 0, 0)
-    checks = checks_of(safeguards_of(job.strategy, {}), base, ground.world)
+    checks = enforcement_of(safeguards_of(job.strategy, {}), base, ground.world).checks
     assert len(watch_list(job.strategy, checks)) == 22
     found = run_quote(job, {}, ground.world, checks)
     assert found.deltas == quote_deltas(job, {}, ground.world)

@@ -10,9 +10,10 @@ from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.test_quoting import HEAD, V2_IN, V3_IN, swap
 
 from tidegate.desks.atomic import Assignment, draft_plan, finish_plan, quote
+from tidegate.desks.atomic.machine.enforcing import enforcement_of
 from tidegate.desks.atomic.machine.judging import judgement_of
 from tidegate.desks.atomic.machine.prospect import guard_context
-from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
+from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.model import ConfigError, Denied, Placement, Reason
 from tidegate.risk.guards.deadline import Deadline
 from tidegate.venues.chainlink import set_answer
@@ -33,9 +34,12 @@ def test_gas_block_deadline_and_slippage_imply_their_guards(ground: Ground) -> N
         ("", "deadline"),
         ("", "max_base_fee"),
         ("", "max_gas"),
+        ("", "code_hash"),
         ("swap", "slippage"),
     ]
-    assert all(item.placements == {Placement.PRE, Placement.POST} for item in found)
+    for item in found:
+        places = {Placement.PRE} if item.guard.name == "code_hash" else {Placement.PRE, Placement.POST}
+        assert item.placements == places
     assert found[-1].parameters == {"max": 30}
     assert found[-1].protects == {"swap"}
 
@@ -89,7 +93,7 @@ def test_a_check_that_can_not_be_placed_lets_nothing_run(ground: Ground) -> None
     safeguards = safeguards_of(guarded.strategy, {})
     base = guard_context(guarded, ground.world.block(), 2**39, 0, 0)
     with pytest.raises(Denied, match="oracle_sanity can not be placed") as caught:
-        checks_of(safeguards, base, ground.world)
+        enforcement_of(safeguards, base, ground.world)
     assert caught.value.reason is Reason.GUARD_FAILED
 
 

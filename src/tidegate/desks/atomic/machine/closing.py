@@ -18,15 +18,22 @@ from tidegate.venues.executor import TokenPrice
 
 
 def floors_of(
-    strategy: syntax.Strategy, prices: Mapping[str, TokenPrice], *, gas_limit: int, max_fee_wei: int
+    strategy: syntax.Strategy,
+    prices: Mapping[str, TokenPrice],
+    asked: Mapping[str, int],
+    *,
+    gas_limit: int,
+    max_fee_wei: int,
 ) -> dict[str, int]:
-    """Return the floor of each bounded token."""
+    """Return the floor of each token that is bounded, or that a guard asks a line of: the higher holds."""
     floors: dict[str, int] = {}
     for bound in strategy.bounds:
         floor = bound.minimum
         if bound.net_of_gas:
             floor = net_floor(floor, gas_limit, max_fee_wei, prices[NATIVE], prices[bound.token])
         floors[bound.token] = floor
+    for symbol, floor in asked.items():
+        floors[symbol] = max(floor, floors.get(symbol, 0))  # what moves without a bound has floor 0
     return floors
 
 

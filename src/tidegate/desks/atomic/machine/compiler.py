@@ -8,7 +8,7 @@ right before what they protect, or last in their scope.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from tidegate.desks.atomic.language import syntax
@@ -19,9 +19,22 @@ from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Ope
 from tidegate.desks.atomic.machine.names import Names, located
 from tidegate.desks.atomic.machine.terms import OPEN_FEE, Closed, GuardKey, Quote, Terms
 from tidegate.model import Bound, ConfigError, Placement, Step
-from tidegate.risk.guards import OnChainCheck, Position
+from tidegate.risk.guards import BalanceOf, OnChainCheck, Position, Read
 from tidegate.venues import AddressBook
-from tidegate.venues.executor import Call, Capture, Check, Flash, Op, Program, assemble, encoded_sizes
+from tidegate.venues.executor import (
+    Call,
+    Capture,
+    Check,
+    Comparison,
+    Flash,
+    Load,
+    Math,
+    MathFunction,
+    Op,
+    Program,
+    assemble,
+    encoded_sizes,
+)
 
 OPEN_BASE_FEE_WEI = 2**48 - 1
 STRATEGY = ""
@@ -174,6 +187,15 @@ class _Compiler:
                         self._check((owner, index), owner, check)
                         if use.on_failure is syntax.OnFailure.SKIP:
                             self._note_skip(use, position)
+            for key, check in self._implied_checks(owner, len(guards)):
+                if check.position is position:
+                    self._check(key, owner, check)
+
+    def _implied_checks(self, owner: str, written: int) -> Iterator[tuple[GuardKey, OnChainCheck]]:
+        """Yield the checks of guards that stand here without being written: their places follow the list."""
+        for key, checks in sorted(self.terms.checks.items(), key=lambda item: item[0]):
+            if key[0] == owner and key[1] >= written:
+                yield from ((key, check) for check in checks)
 
     def _note_skip(self, use: syntax.GuardUse, position: Position) -> None:
         """Note that the check just emitted skips to the end of the optional group around it."""
@@ -245,13 +267,7 @@ class _Compiler:
         """Emit READ and CHECK; in a quote the READ alone, its register kept if somebody watches it."""
         reading = guard_output(key, check.label)
         watchers = self.uses[reading]
-        register = self.emission.registers.take(max(watchers, 1))
-        self.emission.emit(
-            owner,
-            f"read {check.label}",
-            check.read.target,
-            lambda tag: Call(tag, check.read.target, check.read.data, (), Capture(register), is_read=True),
-        )
+        register = self._reading(owner, check, max(watchers, 1))
         if isinstance(self.terms, Quote):
             self._readings[reading] = Held(register)
             if watchers:
@@ -264,6 +280,43 @@ class _Compiler:
                 lambda tag: Check(tag, check.comparison, register, None, check.bound, check.bps),
             )
         self.emission.registers.release(register)
+
+    def _reading(self, owner: str, check: OnChainCheck, holders: int) -> int:
+        """Emit what puts the number that a check compares into a register, and return that."""
+        if check.over is None:
+            return self._taken(owner, check.label, check.read, holders)
+        above = self._taken(owner, check.label, check.read, 1)
+        below = self._taken(owner, f"{check.label}, divisor", check.over, 1)
+        rounds_down = check.comparison is Comparison.AT_LEAST
+        function = MathFunction.MUL_DIV_DOWN if rounds_down else MathFunction.MUL_DIV_UP
+        self.emission.registers.release(above)
+        self.emission.registers.release(below)
+        register = self.emission.registers.take(holders)
+        self.emission.emit(
+            owner,
+            f"compute {check.label}",
+            self.names.executor,
+            lambda tag: Math(tag, register, function, above, None, below, check.scale),
+        )
+        return register
+
+    def _taken(self, owner: str, label: str, source: Read | BalanceOf, holders: int) -> int:
+        register = self.emission.registers.take(holders)
+        if isinstance(source, BalanceOf):
+            assert source.holder == self.names.executor, "LOAD knows the executor's own balances"
+            token = source.token
+            self.emission.emit(
+                owner, f"load {label}", self.names.executor, lambda tag: Load.balance(tag, register, token)
+            )
+        else:
+            target, data = source.target, source.data
+            self.emission.emit(
+                owner,
+                f"read {label}",
+                target,
+                lambda tag: Call(tag, target, data, (), Capture(register), is_read=True),
+            )
+        return register
 
 
 def _no_skip(use: syntax.GuardUse, why: str) -> ConfigError:

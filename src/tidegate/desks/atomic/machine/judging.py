@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tidegate.desks.atomic.machine.quoting import Assignment
-from tidegate.desks.atomic.machine.safeguards import Judgement, safeguards_of
+from tidegate.desks.atomic.machine.safeguards import Judgement, lendings_of, paid_out, safeguards_of
 from tidegate.desks.atomic.machine.terms import GuardKey
 from tidegate.model import Block, Plan
 from tidegate.risk.guards import GuardContext, LoanFacts, RunFacts, StepFacts
@@ -68,6 +68,10 @@ def judgement_of(plan: Plan, job: Assignment) -> Judgement:
             ),
             steps=tuple(msgspec.convert(item, StepFacts, strict=False) for item in plan.notes["swaps"]),
             loans=tuple(msgspec.convert(item, LoanFacts, strict=False) for item in plan.notes["borrowed"]),
+            lendings=lendings_of(job.strategy),
+            deltas={symbol: int(delta) for symbol, delta in plan.notes["quoted_deltas"].items()},
+            paid_out=paid_out(job.strategy),
+            targets=(plan.to, *(step.target for step in plan.steps)),
         ),
         measured=measured,
     )

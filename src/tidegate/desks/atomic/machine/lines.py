@@ -41,6 +41,8 @@ def bounds_of(strategy: syntax.Strategy, names: Names, terms: Terms) -> tuple[Bo
     for bound in strategy.bounds:
         with located(bound.at("token")):
             tokens[bound.token] = names.book.token(bound.token)
+    if isinstance(terms, Closed):
+        tokens.update({symbol: names.book.token(symbol) for symbol in terms.floors})
     if len(tokens) > LINES_MAX:
         raise ConfigError(
             "too many tokens move",

@@ -124,7 +124,7 @@ def closed_terms(
         loans=prospect.quoted.loans,
         limits=limits_of(job.strategy, prospect.quoted),
         max_fees=max_fees_of(job.strategy, prospect),
-        floors=floors_of(job.strategy, prospect.prices, gas_limit=0, max_fee_wei=0),
+        floors=floors_of(job.strategy, prospect.prices, prospect.floors, gas_limit=0, max_fee_wei=0),
         deadline_s=deadline_s,
         max_base_fee_wei=job.strategy.gas.max_base_fee_wei,
         checks=prospect.checks,
@@ -156,7 +156,11 @@ def finish_plan(draft: Draft, gas_needed: int) -> Plan:
             fix="raise gas.max_gas, or split the strategy",
         )
     floors = floors_of(
-        job.strategy, prospect.prices, gas_limit=gas_limit, max_fee_wei=prospect.fees.max_fee_wei
+        job.strategy,
+        prospect.prices,
+        prospect.floors,
+        gas_limit=gas_limit,
+        max_fee_wei=prospect.fees.max_fee_wei,
     )
     _demand_floors(prospect.quoted, floors, job)
     terms = replace(draft.terms, floors=floors)

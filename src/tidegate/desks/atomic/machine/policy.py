@@ -8,6 +8,7 @@ from dataclasses import replace
 from tidegate.chain import address
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.compiler import compile_quote
+from tidegate.desks.atomic.machine.enforcing import enforcement_of
 from tidegate.desks.atomic.machine.lines import moved_tokens
 from tidegate.desks.atomic.machine.loans import (
     above_max_fee,
@@ -89,7 +90,7 @@ def _programs(job: Assignment, view: StateView) -> Iterable[Program]:
     block = view.block()
     deadline_s = block.timestamp + job.strategy.deadline_s
     base = guard_context(job, block, deadline_s, 0, block.number)
-    checks = checks_of(safeguards_of(job.strategy, job.blinds), base, view)
+    checks = enforcement_of(safeguards_of(job.strategy, job.blinds), base, view).checks
     for loans in _each_lender(job, view):
         terms = Quote(loans=loans, deadline_s=deadline_s, checks=checks)
         yield compile_quote(job.strategy, job.book, job.blinds, terms, ()).program

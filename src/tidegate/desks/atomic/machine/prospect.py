@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tidegate.desks.atomic.machine.enforcing import enforcement_of
 from tidegate.desks.atomic.machine.lines import moved_tokens
 from tidegate.desks.atomic.machine.loans import candidates, flash_steps, known_amounts, loan_facts
 from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.quoting import Assignment, Quoted, run_quote
-from tidegate.desks.atomic.machine.safeguards import Safeguard, checks_of, safeguards_of
+from tidegate.desks.atomic.machine.safeguards import Safeguard, lendings_of, paid_out, safeguards_of
 from tidegate.desks.atomic.machine.serving import first_that_works
 from tidegate.desks.atomic.machine.terms import GuardKey, Loan
 from tidegate.desks.atomic.machine.valuation import Fees, fees_of, read_prices
@@ -22,7 +23,7 @@ from tidegate.venues.flash import LenderQuote
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """A quote with what is needed to close it."""
+    """A quote with what is needed to close it. ``floors`` are the balance lines that guards ask for."""
 
     quoted: Quoted
     lenders: Mapping[str, list[LenderQuote]]
@@ -30,6 +31,7 @@ class Prospect:
     fees: Fees
     safeguards: tuple[Safeguard, ...]
     checks: Mapping[GuardKey, tuple[OnChainCheck, ...]]
+    floors: Mapping[str, int]
     base: GuardContext
 
 
@@ -47,11 +49,11 @@ def quote(job: Assignment, view: StateView) -> Prospect:
     fees = fees_of(block, job.strategy.gas)
     safeguards = safeguards_of(job.strategy, job.blinds)
     base = guard_context(job, block, block.timestamp + job.strategy.deadline_s, 0, block.number)
-    checks = checks_of(safeguards, base, view)
+    enforced = enforcement_of(safeguards, base, view)
     amounts = known_amounts(job)
 
     def run(loans: Mapping[str, Loan]) -> Quoted:
-        return run_quote(job, loans, view, checks)
+        return run_quote(job, loans, view, enforced.checks)
 
     for _ in range(2):
         lenders = candidates(job, amounts, view, prices, fees.max_fee_wei)
@@ -60,8 +62,8 @@ def quote(job: Assignment, view: StateView) -> Prospect:
         if planned == amounts:
             break
         amounts = planned  # a loan that depends on other steps is known only now: choose again
-    base = replace(base, loans=loan_facts(job, quoted, view))
-    return Prospect(quoted, lenders, prices, fees, safeguards, checks, base)
+    base = replace(base, loans=loan_facts(job, quoted, view), deltas=quoted.deltas)
+    return Prospect(quoted, lenders, prices, fees, safeguards, enforced.checks, enforced.floors, base)
 
 
 def priced_symbols(job: Assignment) -> set[str]:
@@ -87,4 +89,6 @@ def guard_context(
             deadline_s=deadline_s,
             quoted_at_block=quoted_at_block,
         ),
+        lendings=lendings_of(job.strategy),
+        paid_out=paid_out(job.strategy),
     )

@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from tidegate.chain import NETWORKS
 from tidegate.desks.atomic.language import syntax
+from tidegate.desks.atomic.machine.answering import answers_of
 from tidegate.desks.atomic.machine.names import located
+from tidegate.desks.atomic.machine.parameters import guard_parameters
 from tidegate.desks.atomic.machine.terms import GuardKey
 from tidegate.model import (
     ConfigError,
-    Denied,
     GuardResult,
     Placement,
-    Reason,
     Receipt,
-    TidegateError,
-    Unavailable,
 )
 from tidegate.risk.guards import (
     Guard,
     GuardContext,
-    OnChainCheck,
-    ParameterKind,
-    Read,
+    LendingFacts,
     fill_parameters,
     find_guard,
     judge,
 )
-from tidegate.venues import StateView
+from tidegate.venues import ActionKind, StateView, catalogue
 
-_UNITS = {
-    ParameterKind.BPS: syntax.Unit.BPS,
-    ParameterKind.SECONDS: syntax.Unit.SECONDS,
-    ParameterKind.RATIO_E18: syntax.Unit.RATIO_E18,
-    ParameterKind.GAS: syntax.Unit.INTEGER,
-    ParameterKind.WEI: syntax.Unit.WEI,
-}
 _IMPLIED = ("deadline", "max_base_fee", "max_gas")
+_BY_OTHER_MEANS = frozenset({*_IMPLIED, "slippage"})
+"""What the header, the gas limit or a swap's own limit word enforces inside: there is nothing to place."""
+
+_LENDING = frozenset({ActionKind.SUPPLY, ActionKind.WITHDRAW, ActionKind.BORROW, ActionKind.REPAY})
+_LAYER_2 = frozenset(network.name for network in NETWORKS.values() if network.data_fee.is_charged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,9 @@ class Safeguard:
 def safeguards_of(strategy: syntax.Strategy, blinds: Mapping[str, int | bool | str]) -> tuple[Safeguard, ...]:
     """Return every guard of a strategy: the strategy's own, then its groups' and steps' as they run.
 
-    The gas block and the deadline imply their guards, and a step's ``slippage`` implies a guard on it.
+    The gas block and the deadline imply their guards, and a step's ``slippage`` implies a guard on it. The
+    code of what is called is always compared with the address book; a lending step implies that its reserve
+    is open, and a layer 2 that its sequencer is up.
 
     Raises
     ------
@@ -67,7 +64,7 @@ def safeguards_of(strategy: syntax.Strategy, blinds: Mapping[str, int | bool | s
     everything = frozenset(step.id for step in syntax.walk(strategy.steps))
     found = list(_written("", strategy.guards, everything, blinds))
     named = {item.guard.name for item in found}
-    for name in _IMPLIED:
+    for name in (*_IMPLIED, *_automatic(strategy)):
         if name not in named:
             found.append(_implied(("", len(found)), name, {}, everything))
     for step in syntax.walk(strategy.steps):
@@ -78,25 +75,6 @@ def safeguards_of(strategy: syntax.Strategy, blinds: Mapping[str, int | bool | s
             key = (step.id, len(step.guards))
             found.append(_implied(key, "slippage", {"max": step.slippage_bps}, inside))
     return tuple(found)
-
-
-def guard_parameters(
-    use: syntax.GuardUse, guard: Guard, blinds: Mapping[str, int | bool | str]
-) -> dict[str, int | str]:
-    """Return a guard's parameters as integers in their units and words, defaults filled in.
-
-    Raises
-    ------
-    ConfigError
-        ATM112 or ATM113, at its place in the file.
-    """
-    given: dict[str, int | str] = {}
-    for name, value in use.parameters.items():
-        with located(value.position):
-            wanted = guard.parameters.get(name)
-            given[name] = _plain(name, value, None if wanted is None else wanted.kind, blinds)
-    with located(use.position):
-        return fill_parameters(guard, given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +96,19 @@ class Judgement:
         )
 
     def after(
-        self, view: StateView, receipt: Receipt, realised: Mapping[str, int]
+        self, view: StateView, parent: StateView, receipt: Receipt, realised: Mapping[str, int]
     ) -> tuple[GuardResult, ...]:
-        """Judge what was included. ``view`` is the block of inclusion, ``realised`` amounts by step id."""
+        """Judge what was included.
+
+        ``view`` is the block of inclusion, ``parent`` the one before it, ``realised`` amounts by step id.
+        """
         return tuple(
             _placed(
                 item,
                 judge(
                     item.guard,
                     Placement.POST,
-                    replace(self._context(item, view), receipt=receipt, realised=realised),
+                    replace(self._context(item, view, parent), receipt=receipt, realised=realised),
                     on_failure=item.on_failure,
                 ),
             )
@@ -135,16 +116,17 @@ class Judgement:
             if Placement.POST in item.placements
         )
 
-    def _context(self, item: Safeguard, view: StateView) -> GuardContext:
+    def _context(self, item: Safeguard, view: StateView, parent: StateView | None = None) -> GuardContext:
         context = replace(
             self.base,
             parameters=item.parameters,
             block=view.block(),
             steps=tuple(step for step in self.base.steps if step.step_id in item.protects),
             loans=tuple(loan for loan in self.base.loans if loan.step_id in item.protects),
+            lendings=tuple(step for step in self.base.lendings if step.step_id in item.protects),
             measured=self.measured.get(item.key, {}),
         )
-        return replace(context, answers=answers_of(item.guard, context, view))
+        return replace(context, answers=answers_of(item.guard, context, view, parent))
 
 
 def _placed(item: Safeguard, result: GuardResult) -> GuardResult:
@@ -156,49 +138,30 @@ def _placed(item: Safeguard, result: GuardResult) -> GuardResult:
     return msgspec.structs.replace(result, note=f"{said} at {owner}".lstrip())
 
 
-def checks_of(
-    safeguards: Iterable[Safeguard], base: GuardContext, view: StateView
-) -> dict[GuardKey, tuple[OnChainCheck, ...]]:
-    """Return the on-chain checks of every guard that stands inside, around the state of ``view``.
-
-    Raises
-    ------
-    Denied
-        ``guard_failed`` if a guard can not say what to check: then nothing may run.
-    """
-    checks = {}
-    for item in safeguards:
-        if Placement.IN not in item.placements:
+def lendings_of(strategy: syntax.Strategy) -> tuple[LendingFacts, ...]:
+    """Return every step on a lending market, with what it does there."""
+    known, found = catalogue(), []
+    for step in syntax.walk(strategy.steps):
+        if not isinstance(step, syntax.ActionStep) or step.use not in known:
             continue
-        context = replace(base, parameters=item.parameters)
-        context = replace(context, answers=answers_of(item.guard, context, view))
-        try:
-            checks[item.key] = item.guard.ops(context)
-        except Exception as error:
-            raise Denied(
-                Reason.GUARD_FAILED,
-                f"{item.guard.name} can not be placed",
-                found=f"{type(error).__name__}: {error}",
-                fix="see that what the guard reads answers",
-            ) from error
-    return checks
+        kind, asset = known[step.use].kind, step.inputs.get("asset")
+        if kind in _LENDING and isinstance(asset, syntax.Word):
+            found.append(LendingFacts(step.id, step.use.partition(".")[0], kind, asset.text))
+    return tuple(found)
 
 
-def answers_of(guard: Guard, context: GuardContext, view: StateView) -> dict[Read, bytes]:
-    """Return the answers to a guard's reads; one that reverts, or that can not be asked, is left out."""
-    answers: dict[Read, bytes] = {}
-    try:
-        reads = guard.reads(context)
-    except Exception:  # noqa: BLE001 - the guard fails when it is judged, with the same error
-        return answers
-    for read in reads:
-        try:
-            answers[read] = view.call(read.target, read.data)
-        except Unavailable:
-            raise  # a node that is gone is no verdict of a guard
-        except TidegateError:
-            continue
-    return answers
+def paid_out(strategy: syntax.Strategy) -> frozenset[str]:
+    """Return the tokens whose gain leaves for the treasury."""
+    return frozenset(bound.token for bound in strategy.bounds if bound.payout)
+
+
+def _automatic(strategy: syntax.Strategy) -> Iterator[str]:
+    """Yield the guards that a strategy has by what it does and where."""
+    yield "code_hash"
+    if lendings_of(strategy):
+        yield "reserve_active"
+    if strategy.chain in _LAYER_2:
+        yield "sequencer_up"
 
 
 def _written(
@@ -230,38 +193,19 @@ def _written(
 
 
 def _implied(key: GuardKey, name: str, given: Mapping[str, int | str], protects: frozenset[str]) -> Safeguard:
-    """Return a guard that another key implies. Its range is that key's own, which the author may widen."""
+    """Return a guard that another key, or the chain, implies, everywhere that it may stand.
+
+    What its own keys set enforces it inside; a sequencer is asked there. Its range is that key's own, which
+    the author may widen.
+    """
+    guard = find_guard(name)
+    inside = Placement.IN in guard.placements and name not in _BY_OTHER_MEANS
+    placed = {Placement.PRE, Placement.POST} & guard.placements
     return Safeguard(
         key=key,
-        guard=find_guard(name),
-        parameters=given,
-        placements=frozenset({Placement.PRE, Placement.POST}),
+        guard=guard,
+        parameters=given or fill_parameters(guard, {}),
+        placements=frozenset(placed | ({Placement.IN} if inside else set())),
         on_failure=syntax.OnFailure.REVERT.value,
         protects=protects,
-    )
-
-
-def _plain(
-    name: str, value: syntax.Value, kind: ParameterKind | None, blinds: Mapping[str, int | bool | str]
-) -> int | str:
-    """Return a parameter's value; whole numbers are also ratios, so that ``min: 2`` reads as 2.0."""
-    match value:
-        case syntax.Word():
-            return value.text
-        case syntax.BlindRef():
-            given = blinds.get(value.name)
-            if isinstance(given, int | str) and not isinstance(given, bool):
-                return given
-        case syntax.Literal():
-            if kind is ParameterKind.RATIO_E18 and value.unit is syntax.Unit.INTEGER:
-                return value.base_units * 10**18
-            if kind is None or _UNITS.get(kind) is value.unit:
-                return value.base_units
-        case _:
-            pass
-    raise ConfigError(
-        f"{name} has the wrong unit or type",
-        code="ATM112",
-        found=value.unit.value if isinstance(value, syntax.Literal) else type(value).__name__.lower(),
-        allowed="its own unit" if kind is None else kind.value,
     )

@@ -9,7 +9,7 @@ from tidegate.desks.atomic.language.findings import Finding, did_you_mean
 from tidegate.desks.atomic.language.scene import Scene, list_items
 from tidegate.desks.atomic.language.syntax import ActionStep, GuardUse, Word
 from tidegate.desks.atomic.language.wording import describe_value
-from tidegate.desks.atomic.machine.safeguards import guard_parameters
+from tidegate.desks.atomic.machine.parameters import guard_parameters
 from tidegate.desks.atomic.review.trial import trial_blinds
 from tidegate.model import ConfigError
 from tidegate.risk.guards import find_guard
