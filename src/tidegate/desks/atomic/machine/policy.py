@@ -19,7 +19,7 @@ from tidegate.desks.atomic.machine.loans import (
 from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import Assignment
-from tidegate.desks.atomic.machine.safeguards import checks_of, safeguards_of
+from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.desks.atomic.machine.terms import Loan, Quote
 from tidegate.model import Address, ConfigError, format_units
 from tidegate.venues import StateView, Token, permissions
