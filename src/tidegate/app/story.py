@@ -257,7 +257,6 @@ _TELLERS: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     ),
     RecordKind.NONCE: lambda body: f"nonce {body['nonce']} of {short(body['account'])} reserved",
     RecordKind.SIGNATURE: lambda body: f"nonce {body['nonce']}, transaction {short(body['hash'])}",
-    RecordKind.SENT: lambda body: f"transaction {short(body['hash'])} left the house",
     RecordKind.RECEIPT: _receipt,
     RecordKind.OUTCOME: _outcome,
     RecordKind.BOOKING: _booking,

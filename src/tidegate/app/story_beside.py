@@ -17,6 +17,13 @@ _GWEI = 9
 _SHOWN = 3
 
 
+def _sent(body: dict[str, Any]) -> str:
+    left = f"transaction {short(body['hash'])} left the house"
+    if "until_block" in body:
+        return f"{left} as a bundle to {', '.join(body['by'])}, until block {body['until_block']}"
+    return f"{left} by the {body['route']} route" if "route" in body else left
+
+
 def _ambiguous(body: dict[str, Any]) -> str:
     return f"transaction {short(body['hash'])}: nobody confirmed it, the chain is asked: {body['detail']}"
 
@@ -29,6 +36,8 @@ def _replacement(body: dict[str, Any]) -> str:
 
 def _expiring(body: dict[str, Any]) -> str:
     late = f"chain time {utc(body['chain_time_s'])}, the deadline was {utc(body['deadline_s'])}"
+    if body.get("why"):
+        late = body["why"]
     return f"nonce {body['nonce']} is unused at block {body['block_number']} ({late}): to be cancelled"
 
 
@@ -183,6 +192,7 @@ BESIDE: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     RecordKind.REPLACED: lambda body: (
         f"the nonce of {short(body['hash'])} was used by {short(body['by'])}, also ours: that is followed"
     ),
+    RecordKind.SENT: _sent,
     RecordKind.EXPIRING: _expiring,
     RecordKind.WITHDRAWN: _withdrawn,
     RecordKind.CONFIRMED: _depth("is confirmed"),

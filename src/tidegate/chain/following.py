@@ -103,19 +103,11 @@ class Follower:
         if view.used > _nonce_of(tracked):
             await self._settle(tracked, view)
             return
-        if tracked.state is not State.EXPIRING and tracked.is_due_to_cancel(view.head.timestamp):
-            self._hand.move(
-                tracked,
-                Event.EXPIRE,
-                ExpiringBody(
-                    nonce=_nonce_of(tracked),
-                    block_number=view.head.number,
-                    chain_time_s=view.head.timestamp,
-                    deadline_s=tracked.work.deadline_s,
-                ),
-            )
+        self._expire_if_over(tracked, view.head)
+        if tracked.state is State.EXPIRING and tracked.is_offered:
+            await self._hand.withdraw(tracked, view.head)
         if tracked.state is State.EXPIRING and tracked.cancel is None:
-            await self._hand.cancel(tracked, view.head, "the deadline is over")
+            await self._hand.cancel(tracked, view.head, "it is over, and its nonce unused")
             return
         if tracked.waits_since is None:
             tracked.waits_since = view.head.number
@@ -123,7 +115,24 @@ class Follower:
         if await self._chain.knows(newest.hash):
             self._hand.accepted(tracked, newest)
             return
-        await self._hand.send(tracked)
+        await self._hand.send(tracked, view.head)
+
+    def _expire_if_over(self, tracked: Tracked, head: Block) -> None:
+        if tracked.state is State.EXPIRING:
+            return
+        why = "" if tracked.is_due_to_cancel(head.timestamp) else tracked.why_taken_back(head.number)
+        if why or tracked.is_due_to_cancel(head.timestamp):
+            self._hand.move(
+                tracked,
+                Event.EXPIRE,
+                ExpiringBody(
+                    nonce=_nonce_of(tracked),
+                    block_number=head.number,
+                    chain_time_s=head.timestamp,
+                    deadline_s=tracked.work.deadline_s,
+                    why=why,
+                ),
+            )
 
     async def find(self, tracked: Tracked) -> bool:
         """Look for a block that holds a version, and say whether there is one."""
@@ -243,6 +252,9 @@ class Follower:
         """Replace the lowest nonce if it has waited too long, or can not be included as it is."""
         if not tracked.is_open or tracked.waits_since is None:
             return
+        last = tracked.until_block if tracked.cancel is None else None
+        if last is not None and view.head.number >= last:
+            return  # a bundle has no block left that higher fees could win
         waited = view.head.number - tracked.waits_since
         is_priced_out = view.head.base_fee_wei > tracked.newest.fees.max_fee_wei and waited > 0
         if waited >= self._stuck_after_blocks or is_priced_out:

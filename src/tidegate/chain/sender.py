@@ -21,6 +21,7 @@ from tidegate.chain.nonces import NonceBook
 from tidegate.chain.signing import Hand, SendingChain
 from tidegate.chain.states import Event, State
 from tidegate.chain.transactions import Tracked
+from tidegate.chain.ways import OneWay, Ways
 from tidegate.ledger import HaltBody, NonceBody
 from tidegate.model import (
     Address,
@@ -77,6 +78,8 @@ class Sender:
         Where it sends and asks, where it writes first, and what is particular about the chain.
     settings, recorder
         What an operator may change, and where figures go.
+    ways
+        How bytes leave; None is to the chain itself, as to a node of ours.
 
     Notes
     -----
@@ -93,6 +96,7 @@ class Sender:
         network: Network,
         settings: SenderSettings | None = None,
         recorder: Recorder | None = None,
+        ways: Ways | None = None,
     ) -> None:
         self.settings = settings or SenderSettings()
         self.network = network
@@ -108,6 +112,7 @@ class Sender:
             journal=journal,
             network=network,
             recorder=self._recorder,
+            ways=ways or OneWay(chain.send_raw),
             replacements_max=self.settings.replacements_max,
             sign_timeout_s=self.settings.sign_timeout_s,
             send_timeout_s=self.settings.send_timeout_s,
@@ -179,7 +184,8 @@ class Sender:
         Raises
         ------
         Denied
-            If a stop, breaker, halt or the signer refuses, or ``overloaded`` if as many are open as may be.
+            If a stop, breaker, halt or the signer refuses, ``overloaded`` if as many are open as may be, or
+            ``public_relay_forbidden`` if nobody could take the bytes by a route that their plan allows.
         Unavailable
             If the signer does not answer: it may have signed, so the nonce is used up by a cancel.
         """
@@ -314,6 +320,7 @@ class Sender:
         halted = self._key.as_denied()
         if halted is not None and not tracked.work.operation.is_exit:
             raise halted
+        self._hand.demand_way(tracked.work.sending)
 
     async def _start(self, found: list[Tracked]) -> None:
         self._key.recall()

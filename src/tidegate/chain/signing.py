@@ -16,6 +16,7 @@ from tidegate.chain.nonces import ACTOR, Appends
 from tidegate.chain.reads import FeeHistory
 from tidegate.chain.states import Event, State, transition
 from tidegate.chain.transactions import Tracked, Version
+from tidegate.chain.ways import Handover, Parcel, Ways
 from tidegate.chain.wire import BlockReference
 from tidegate.ledger import AmbiguousBody, Body, ReplacementBody, SentBody, SignatureBody
 from tidegate.model import (
@@ -32,6 +33,7 @@ from tidegate.model import (
     Recorder,
     RecordKind,
     Rejected,
+    Sending,
     SignedTransaction,
     TransactionSigner,
     Unavailable,
@@ -92,6 +94,7 @@ class Hand:
         journal: Appends,
         network: Network,
         recorder: Recorder,
+        ways: Ways,
         replacements_max: int,
         sign_timeout_s: float,
         send_timeout_s: float,
@@ -101,6 +104,7 @@ class Hand:
         self.replacements_max = replacements_max
         self._signer = signer
         self._chain = chain
+        self._ways = ways
         self._journal = journal
         self._recorder = recorder
         self._market = FeeMarket(chain, network)
@@ -165,7 +169,7 @@ class Hand:
         unsigned = tracked.work.unsigned(_nonce(tracked), fees, is_legacy=self.network.is_legacy)
         signed = await self._signature(tracked, unsigned, tracked.work.plan_digest, operation)
         self._replace(tracked, Event.RAISE, Version(signed, fees, is_cancel=False), why)
-        await self.send(tracked)
+        await self.send(tracked, head)
         return True
 
     async def cancel(self, tracked: Tracked, head: Block, why: str) -> bool:
@@ -184,14 +188,28 @@ class Hand:
         )
         signed = await self._signature(tracked, unsigned, unsigned.content_digest, Operation.CANCEL)
         self._replace(tracked, Event.CANCEL, Version(signed, fees, is_cancel=True), why)
-        await self.send(tracked)
+        await self.send(tracked, head)
         return True
 
-    async def send(self, tracked: Tracked, *, is_first: bool = False) -> None:
-        """Hand the newest bytes to the chain. Only an answer of the chain changes what is known.
+    async def withdraw(self, tracked: Tracked, head: Block) -> None:
+        """Take back what relays hold of the content; who builds a block may include it all the same."""
+        content = next((one for one in reversed(tracked.versions) if not one.is_cancel), None)
+        if content is not None:
+            async with asyncio.timeout(self._send_timeout_s):
+                await self._ways.withdraw(self._parcel(tracked, content, head.number))
+
+    def demand_way(self, sending: Sending | None) -> None:
+        """Raise ``Denied`` if nobody could take the bytes by a route that their plan allows."""
+        if sending is not None:
+            self._ways.demand(sending)
+
+    async def send(self, tracked: Tracked, head: Block | None = None, *, is_first: bool = False) -> None:
+        """Hand the newest bytes over. Only an answer of the chain changes what is known.
 
         Parameters
         ----------
+        head
+            The newest block, from which the blocks of a bundle are counted; asked for if None.
         is_first
             That these bytes were signed just now and never sent: then a refusal is the end of them. If
             they may have been sent before, some node may hold them whatever this one says.
@@ -206,7 +224,9 @@ class Hand:
         version = tracked.newest
         try:
             async with asyncio.timeout(self._send_timeout_s):
-                await self._chain.send_raw(version.signed.raw)
+                handover = await self._ways.send(
+                    self._parcel(tracked, version, await self._number(head, tracked))
+                )
         except Rejected as refusal:
             is_about_bytes = refusal.code not in _ASK_AGAIN
             if is_first and is_about_bytes:
@@ -221,15 +241,45 @@ class Hand:
             self._doubt(tracked, str(nonsense))
             raise
         else:
-            self.accepted(tracked, version)
+            self.accepted(tracked, version, handover)
 
-    def accepted(self, tracked: Tracked, version: Version) -> None:
-        """Note that a node holds a version; again only if that was in doubt."""
+    def accepted(self, tracked: Tracked, version: Version, handover: Handover = Handover()) -> None:  # noqa: B008
+        """Note that somebody holds a version; again only if that was in doubt."""
         if tracked.state is State.SENT or (
             tracked.state is State.EXPIRING and version.hash in tracked.accepted
         ):
             return
-        self.move(tracked, Event.ACCEPT, SentBody(hash="0x" + version.hash.hex()))
+        self.move(
+            tracked,
+            Event.ACCEPT,
+            SentBody(
+                hash="0x" + version.hash.hex(),
+                route=handover.route,
+                by=handover.by,
+                until_block=handover.until_block,
+            ),
+        )
+
+    async def _number(self, head: Block | None, tracked: Tracked) -> int:
+        """Return the head from which a bundle's blocks are counted; other ways do not ask for it."""
+        if tracked.work.sending is None:
+            return 0
+        return (head or await self._chain.block()).number
+
+    def _parcel(self, tracked: Tracked, version: Version, head: int) -> Parcel:
+        """Return a version on its way out. A cancel may take every route anew, for as long as it needs."""
+        work, is_cancel = tracked.work, version.is_cancel
+        purpose = "cancel" if is_cancel else "content"
+        return Parcel(
+            name=f"{work.chain_id}:{self.account}:{_nonce(tracked)}:{work.intent_id}:{purpose}",
+            raw=version.signed.raw,
+            hash=version.hash,
+            head=head,
+            sending=work.sending,
+            settled=None if is_cancel else tracked.route,
+            until_block=None if is_cancel else tracked.until_block,
+            deadline_s=None if is_cancel else work.deadline_s,
+        )
 
     def _doubt(self, tracked: Tracked, detail: str, *, is_refused: bool = False) -> None:
         if tracked.state in (State.SIGNED, State.SENT):

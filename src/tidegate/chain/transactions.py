@@ -35,6 +35,8 @@ from tidegate.model import (
     Reason,
     Receipt,
     RecordKind,
+    Route,
+    Sending,
     SignedTransaction,
     UnsignedTransaction,
 )
@@ -80,6 +82,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     gas_budget_wei: int
     deadline_s: int
     operation: Operation
+    sending: Sending | None = None
 
     @classmethod
     def of(cls, intent: Intent, plan: Plan) -> Self:
@@ -97,6 +100,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
             gas_budget_wei=plan.gas_at_worst_wei,
             deadline_s=plan.deadline_s,
             operation=intent.operation,
+            sending=plan.sending,
         )
 
     def unsigned(self, nonce: int, fees: Fees, *, is_legacy: bool) -> UnsignedTransaction:
@@ -147,11 +151,14 @@ class Version(msgspec.Struct, frozen=True):
 class Tracked:
     """A transaction and how far it came.
 
-    The last five fields are not in the journal and are learnt again; what is not known is taken at its
+    ``route`` is the one that took the bytes, ``until_block`` the last block for which they are offered as a
+    bundle: None where nobody took them yet, or a reorg has let them out again.
+
+    The last six fields are not in the journal and are learnt again; what is not known is taken at its
     worst. ``refusal`` is asked right before each signature, ``denied`` told why the signer gave none,
     ``receipt`` has the logs, ``waits_since`` is
     the head since which the newest version waits for a block, ``may_be_signed`` whether the
-    signer may have signed what we do not hold.
+    signer may have signed what we do not hold, ``unwanted`` why a bundle is to be taken back.
     """
 
     work: Work
@@ -163,11 +170,14 @@ class Tracked:
     ended: OutcomeKind | None = None
     is_refused: bool = False
     withdrawals: int = 0
+    route: Route | None = None
+    until_block: int | None = None
     refusal: Refusal = nobody_says
     denied: Denials = nobody_listens
     receipt: Receipt | None = None
     waits_since: int | None = None
     may_be_signed: bool = True
+    unwanted: str = ""
 
     @property
     def newest(self) -> Version:
@@ -194,11 +204,30 @@ class Tracked:
         """Say whether it has ended without using its nonce."""
         return self.nonce is not None and self.state in (State.DENIED, State.REJECTED)
 
+    @property
+    def is_offered(self) -> bool:
+        """Say whether its content is, or may be, with relays that can still take it back."""
+        sending = self.work.sending
+        may_be = sending is not None and Route.BUNDLE in sending.order and self.route in (None, Route.BUNDLE)
+        return may_be and self.is_open and bool(self.versions)
+
     def is_due_to_cancel(self, chain_time_s: int) -> bool:
         """Say whether its content must not be sent any more: too late, or ended, or cancelled already."""
         has_ended = self.ended in (OutcomeKind.DENIED, OutcomeKind.REJECTED)
         is_over = chain_time_s >= self.work.deadline_s or self.is_refused
         return is_over or has_ended or self.cancel is not None
+
+    def why_taken_back(self, head_number: int) -> str:
+        """Return why a bundle is over before its deadline: its blocks, a stop, a guard; empty if it is not.
+
+        A bundle costs nothing to take back, so stops and breakers end one that is offered, too.
+        """
+        if not self.is_offered:
+            return ""
+        if self.until_block is not None and head_number > self.until_block:
+            return f"its last block was {self.until_block}"
+        refusal = self.refusal(self.work.operation)
+        return self.unwanted if refusal is None else str(refusal)
 
     def take(self, kind: RecordKind, body: Body | None) -> None:
         """Fold one record of the intent; kinds that say nothing of the transaction change nothing."""
@@ -213,6 +242,9 @@ class Tracked:
                 self.state = State.EXPIRING if body.is_cancel else State.SIGNED
             case SentBody():
                 self.accepted.add(_octets(body.hash))
+                if self.state is not State.EXPIRING:
+                    self.route = body.route or self.route
+                    self.until_block = body.until_block or self.until_block
                 self.state = State.EXPIRING if self.state is State.EXPIRING else State.SENT
             case AmbiguousBody():
                 self.state = State.AMBIGUOUS
@@ -234,6 +266,7 @@ class Tracked:
         match kind:
             case RecordKind.WITHDRAWN:
                 self.included = self.receipt = self.waits_since = None
+                self.route = self.until_block = None
                 self.withdrawals += 1
                 self.state = State.SENT
                 if self.ended not in (OutcomeKind.DENIED, OutcomeKind.REJECTED):

@@ -29,6 +29,8 @@ from tidegate.model import (
     Plan,
     Reason,
     RecordKind,
+    Route,
+    Sending,
     Stage,
     Step,
     Tampered,
@@ -106,6 +108,7 @@ class PlanBody(Body, frozen=True, kw_only=True):
     prices_usd_e8: dict[str, int]
     notes: dict[str, Any] = msgspec.field(default_factory=dict)
     gas_budget_wei: int = 0
+    sending: Sending | None = None
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
@@ -139,6 +142,8 @@ class PlanBody(Body, frozen=True, kw_only=True):
         budget_wei = body.pop("gas_budget_wei")
         if budget_wei:
             body["gas_budget_wei"] = str(budget_wei)
+        if self.sending is None:
+            del body["sending"]
         for bound in body["bounds"]:
             bound["floor"] = str(bound["floor"])
         return body
@@ -163,11 +168,22 @@ class SignatureBody(Body, frozen=True, kw_only=True):
 
 
 class SentBody(Body, frozen=True, kw_only=True):
-    """The bytes known by ``hash`` left the house (``sent``)."""
+    """The bytes known by ``hash`` left the house (``sent``).
+
+    ``route`` is by which they left, ``by`` who took them in time, ``until_block`` the last block for which a
+    bundle is offered; all empty where the chain is a node of ours.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.SENT
 
     hash: str
+    route: Route | None = None
+    by: tuple[str, ...] = ()
+    until_block: int | None = None
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, without what does not hold of a node of ours."""
+        return {name: value for name, value in super().to_body().items() if value not in (None, [], ())}
 
 
 class ReceiptBody(Body, frozen=True, kw_only=True):

@@ -59,7 +59,10 @@ class ReplacedBody(Body, frozen=True, kw_only=True):
 
 
 class ExpiringBody(Body, frozen=True, kw_only=True):
-    """The deadline is over and the nonce unused (``expiring``): it is cancelled. Times of the chain."""
+    """It is over and the nonce unused (``expiring``): it is cancelled. Times of the chain.
+
+    ``why`` says what ended it, if it was not the deadline.
+    """
 
     KIND: ClassVar[RecordKind] = RecordKind.EXPIRING
 
@@ -67,6 +70,14 @@ class ExpiringBody(Body, frozen=True, kw_only=True):
     block_number: int
     chain_time_s: int
     deadline_s: int
+    why: str = ""
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the mapping, without a reason where the deadline is it."""
+        body = super().to_body()
+        if not self.why:
+            del body["why"]
+        return body
 
 
 class WithdrawnBody(Body, frozen=True, kw_only=True):

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     FEE_CAP = "fee_cap"
     L1_FEE_UNKNOWN = "l1_fee_unknown"
     FUNDS_MISSING = "funds_missing"
+    PUBLIC_RELAY_FORBIDDEN = "public_relay_forbidden"
     # The signer
     FROZEN = "frozen"
     CAPABILITY_UNKNOWN = "capability_unknown"
@@ -102,6 +103,7 @@ _MEANINGS: dict[Reason, str] = {
     Reason.FEE_CAP: "The fee that the chain asks for is above a cap or the plan's own gas budget.",
     Reason.L1_FEE_UNKNOWN: "The parent chain's data fee can not be read, and the profit depends on it.",
     Reason.FUNDS_MISSING: "The account that signs can not pay for the gas.",
+    Reason.PUBLIC_RELAY_FORBIDDEN: "Only the public mempool could take the bytes, and it is not allowed.",
     Reason.FROZEN: "The signer is frozen; an administrator unfreezes it.",
     Reason.CAPABILITY_UNKNOWN: "The signer holds no capability with this id.",
     Reason.CAPABILITY_INVALID: "The form or signature is not valid, or the issuer may not give it.",

@@ -66,6 +66,27 @@ class OutcomeKind(StrEnum):
         return self is not OutcomeKind.AMBIGUOUS
 
 
+class Route(StrEnum):
+    """Where signed bytes go: to all public endpoints, to private ones alone, or to relays as a bundle."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    BUNDLE = "bundle"
+
+
+class Sending(msgspec.Struct, frozen=True):
+    """By which routes a plan's bytes may leave: the first of ``order`` that takes them has them.
+
+    ``blocks`` is for how many blocks after the head a bundle is offered, ``builders`` to which of the
+    configured relays; none named is all. The public mempool is a route only with ``allow_public``.
+    """
+
+    order: tuple[Route, ...]
+    blocks: int = 3
+    builders: tuple[str, ...] = ()
+    allow_public: bool = False
+
+
 class Exposure(msgspec.Struct, frozen=True):
     """What a desk holds of a token at a venue once an intent has landed, more or less than before.
 
@@ -150,6 +171,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     ``prices_usd_e8`` is the price of one whole token by symbol for every bound, and of the
     chain's own coin under ``native``, as the plan saw them: what a run earned is valued by them.
+
+    ``sending`` is by which routes its bytes may leave; None where the chain is a node of ours.
     """
 
     intent_id: str
@@ -170,6 +193,7 @@ class Plan(msgspec.Struct, frozen=True):
     prices_usd_e8: dict[str, int]
     notes: dict[str, Any] = {}
     gas_budget_wei: int = 0
+    sending: Sending | None = None
 
     @property
     def gas_at_worst_wei(self) -> int:

@@ -189,25 +189,6 @@ def test_a_route_without_an_endpoint_sends_nothing(world):
     run(conversation())
 
 
-def test_a_bundle_goes_to_relays_alone(world):
-    taken: list[bytes] = []
-
-    class Relay:
-        name = "relay"
-
-        async def send_raw(self, raw: bytes, expected: bytes) -> None:
-            assert keccak256(raw) == expected
-            taken.append(raw)
-
-    async def conversation():
-        async with stand(world.url, 2, relays=[Relay()]) as at:
-            raw = signed()
-            assert await at.pool.send_raw(raw, route=Route.BUNDLE) == keccak256(raw)
-            assert (taken, sends(at)) == ([raw], [0, 0])
-
-    run(conversation())
-
-
 def test_degraded_endpoints_are_sent_to_only_without_a_healthy_one(world):
     async def conversation():
         async with stand(world.url, 2) as at:

@@ -10,8 +10,8 @@ from tidegate.chain.rpc.gateway import RpcGateway
 from tidegate.chain.rpc.health import Cause, EndpointState
 from tidegate.chain.rpc.pool import EndpointReport, PoolEvent, RpcPool
 from tidegate.chain.rpc.subscription import HeadHint, Hint, LogHint, LogsFilter, Subscription
-from tidegate.chain.rpc.terms import ANY, AnyEndpoint, Fresh, Keep, Policy, Priority, Quorum, Route
-from tidegate.chain.rpc.writes import Relay
+from tidegate.chain.rpc.terms import ANY, AnyEndpoint, Fresh, Keep, Policy, Priority, Quorum
+from tidegate.model import Route
 
 __all__ = [
     "ANY",
@@ -31,7 +31,6 @@ __all__ = [
     "PoolEvent",
     "Priority",
     "Quorum",
-    "Relay",
     "Route",
     "RpcGateway",
     "RpcPool",

@@ -20,15 +20,16 @@ from tidegate.chain.rpc.health import Cause, Change, EndpointState
 from tidegate.chain.rpc.lane import Lane
 from tidegate.chain.rpc.reading import Reading
 from tidegate.chain.rpc.subscription import LogsFilter, Subscription
-from tidegate.chain.rpc.terms import ANY, Keep, Policy, Priority, Quorum, Route
+from tidegate.chain.rpc.terms import ANY, Keep, Policy, Priority, Quorum
 from tidegate.chain.rpc.watch import Watch
-from tidegate.chain.rpc.writes import Relay, Writes
+from tidegate.chain.rpc.writes import Writes
 from tidegate.model import (
     Clock,
     ConfigError,
     NullRecorder,
     Recorder,
     Rejected,
+    Route,
     SystemClock,
     TidegateError,
     Unavailable,
@@ -80,8 +81,6 @@ class RpcPool:
         Where time comes from, and where metrics go.
     on_event
         Told of every change of an endpoint's state and of every split of history.
-    relays
-        Who takes bundles on ``Route.BUNDLE``.
     quarantined
         Names of endpoints that an earlier process put into quarantine, and why: they are not asked until
         a person releases them. Names that the pool does not have are passed over.
@@ -99,7 +98,6 @@ class RpcPool:
         clock: Clock | None = None,
         recorder: Recorder | None = None,
         on_event: Callable[[PoolEvent], None] = lambda _: None,
-        relays: Sequence[Relay] = (),
         quarantined: Mapping[str, str] | None = None,
         deadline_s: float = DEADLINE_S,
         watch_every_s: float | None = None,
@@ -139,7 +137,7 @@ class RpcPool:
             every_s=watch_every_s,
         )
         self._reading = Reading(self._lanes, self._watch, self._cache, network, self._clock, deadline_s)
-        self._writes = Writes(self._lanes, relays)
+        self._writes = Writes(self._lanes)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -63,11 +63,3 @@ class Keep(StrEnum):
     GAS = "gas"
     PRICE = "price"
     FOR_EVER = "for_ever"
-
-
-class Route(StrEnum):
-    """Where signed bytes go: to all public endpoints, to private ones alone, or to relays as a bundle."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
-    BUNDLE = "bundle"

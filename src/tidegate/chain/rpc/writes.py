@@ -8,41 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from tidegate.chain.codecs import keccak256
 from tidegate.chain.rpc.endpoint import Tier
 from tidegate.chain.rpc.health import EndpointState
 from tidegate.chain.rpc.lane import Lane
-from tidegate.chain.rpc.terms import Route
-from tidegate.model import Ambiguous, Divergence, Rejected, TidegateError, Unavailable
-
-
-class Relay(Protocol):
-    """Takes signed bytes as a bundle. Raises as ``Lane.send_raw``: the same four errors."""
-
-    @property
-    def name(self) -> str:
-        """Return what errors call it."""
-        ...
-
-    async def send_raw(self, raw: bytes, expected: bytes) -> None:
-        """Hand over the bytes of the transaction with this hash."""
-        ...
+from tidegate.model import Ambiguous, Divergence, Rejected, Route, TidegateError, Unavailable
 
 
 class Writes:
     """Sends over the routes of one pool. What is still under way after an answer goes on."""
 
-    def __init__(self, lanes: Sequence[Lane], relays: Sequence[Relay]) -> None:
+    def __init__(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
-        self._relays = relays
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def takers(self, route: Route) -> Sequence[Relay]:
+    def takers(self, route: Route) -> Sequence[Lane]:
         """Return who gets the bytes on a route: the healthy, else the degraded. Never one that cools."""
         if route is Route.BUNDLE:
-            return self._relays
+            return ()  # no node takes one: relays do (``chain.relays``)
         is_private = route is Route.PRIVATE
         lanes = [lane for lane in self._lanes if (lane.endpoint.tier is Tier.PRIVATE) is is_private]
         for state in (EndpointState.HEALTHY, EndpointState.DEGRADED):
