@@ -24,7 +24,7 @@ from tidegate.risk.guards import Guard, Parameter, ParameterKind, guards
 from tidegate.risk.limits import LIMITS, PAPER_DEFAULTS, RUN_LIMITS
 from tidegate.risk.limits.rows import LEAST_ATTEMPTS
 from tidegate.risk.limits.table import CAPITAL_SHARES_BPS, COUNTS
-from tidegate.venues import ActionSpec, Input, InputType, LimitKind, catalogue
+from tidegate.venues import ActionSpec, Input, InputType, LimitKind, Output, catalogue
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code. Change the code, not this page. -->\n"
@@ -361,17 +361,27 @@ def actions() -> str:
 
 def _action(spec: ActionSpec) -> str:
     inputs = "\n".join(f"| `{item.name}` | in | {_input(item)} |" for item in spec.inputs.values())
-    outputs = "\n".join(f"| `{item.name}` | out | amount of `{item.of}` |" for item in spec.outputs.values())
+    outputs = "\n".join(f"| `{item.name}` | out | {_output(item)} |" for item in spec.outputs.values())
     limits = {
         LimitKind.MINIMUM_OUT: "at least the quote less the slippage",
         LimitKind.MAXIMUM_IN: "at most the quote and the slippage",
     }
-    facts = [f"Kind {spec.kind.value}, calls `{spec.signature}` of `{spec.target}`."]
+    called = spec.inputs.get(spec.target)
+    where = spec.target if called is None else str(called.default or spec.target)
+    facts = [f"Kind {spec.kind.value}, calls `{spec.signature}` of `{where}`."]
+    facts += [
+        f"In the edition `{name}` it calls `{edition.signature}`." for name, edition in spec.editions.items()
+    ]
     if spec.limit is not None:
         facts.append(f"`{spec.limit.of}` is {limits[spec.limit.kind]}.")
     facts.append(f"Policy: {', '.join(f'`{rule}`' for rule in spec.policy) or 'no rules on arguments'}.")
     table = "\n".join(part for part in (inputs, outputs) if part)
     return f"### {spec.name}\n\n{' '.join(facts)}\n\n| name | | |\n|---|---|---|\n{table}\n"
+
+
+def _output(item: Output) -> str:
+    measured = ": what the executor's balance grew by" if item.gained else ""
+    return f"amount of `{item.of}`{measured}"
 
 
 def _input(item: Input) -> str:
@@ -380,9 +390,14 @@ def _input(item: Input) -> str:
         InputType.TOKENS: f"a list of at most {item.most} tokens",
         InputType.AMOUNT: f"amount of `{item.of}`",
         InputType.RECIPIENT: "`executor` or `treasury`",
+        InputType.UINTS: f"a list of integers, each at most {item.most or 0:,}",
+        InputType.FLAG: "`true` or `false`",
+        InputType.ACCOUNT: "`executor`, or an address",
+        InputType.CONTRACT: f"a contract of the address book{f' like `{item.like}`' if item.like else ''}",
         InputType.UINT: "an integer" + (f", at most {item.most:,}" if item.most is not None else ""),
     }
-    return kinds[item.type] + ("" if item.required else ", may be left out")
+    usual = f" (`{item.default}`)" if item.type is InputType.CONTRACT and item.default else ""
+    return kinds[item.type] + ("" if item.required else f", may be left out{usual}")
 
 
 def _prose(text: str | None) -> str:

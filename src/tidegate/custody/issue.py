@@ -54,7 +54,7 @@ def executor_terms(executor: Address, changes: Iterable[Change], limits: Mapping
     """
     functions: dict[str, dict[Address, set[str]]] = defaultdict(lambda: defaultdict(set))
     lenders, spenders = [], []
-    kind_of = {spec.selector: spec.kind for spec in catalogue().values()}
+    kind_of = {one.selector: one.kind for spec in catalogue().values() for one in spec.all_editions}
     for change in changes:
         match change.kind:
             case ChangeKind.POLICY if change.word:

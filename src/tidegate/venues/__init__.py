@@ -5,7 +5,9 @@ catalogue of actions, the address book, and the view of a pinned state that quot
 Desks, risk, custody and the pipeline may import them; a venue imports only rooms below.
 """
 
+from tidegate.venues.action_files import catalogue, parse_action
 from tidegate.venues.actions import (
+    EDITION,
     ActionKind,
     ActionSpec,
     Input,
@@ -16,10 +18,9 @@ from tidegate.venues.actions import (
     Spend,
     Word,
     WordSource,
-    catalogue,
-    parse_action,
 )
 from tidegate.venues.book import NATIVE, AddressBook, Entry, Token, load_book
+from tidegate.venues.editions import edition_of
 from tidegate.venues.exits import (
     BESIDE,
     HEALTH_AFTER_EXIT_E18,
@@ -39,6 +40,7 @@ from tidegate.venues.view import StateView
 
 __all__ = [
     "BESIDE",
+    "EDITION",
     "HEALTH_AFTER_EXIT_E18",
     "HEALTH_FACTOR",
     "NATIVE",
@@ -62,6 +64,7 @@ __all__ = [
     "Word",
     "WordSource",
     "catalogue",
+    "edition_of",
     "exit_functions",
     "glossary_of",
     "judge_operation",

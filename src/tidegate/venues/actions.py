@@ -1,28 +1,23 @@
 """What an adapter can do, as data: one ``ActionSpec`` per function of a protocol.
 
-Each protocol's folder holds an ``actions.yaml``; this file reads them and refuses one that
-contradicts itself. The linter, the compiler and the policy maker all read the same spec, so
-what is explained, encoded and permitted can not drift apart.
+The linter, the compiler and the policy maker all read the same spec, so what is explained, encoded
+and permitted can not drift apart. ``action_files`` reads specs from each protocol's ``actions.yaml``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
-from importlib import resources
+from fnmatch import fnmatchcase
 from typing import Any
 
-import yaml
-
-from tidegate.chain import selector
 from tidegate.model import ConfigError
-from tidegate.venues.executor import RETURN_WORDS_MAX, ArgumentRule, Permission, RuleKind
+from tidegate.venues.book import Entry
+from tidegate.venues.executor import RETURN_WORDS_MAX, ArgumentRule, Permission
 
-PROTOCOLS = ("aave_v3", "erc20", "uniswap_v2", "uniswap_v3", "weth")
-DEFAULT_CAP_KEY = 64
+EDITION = "edition"
+"""Where a book entry says, among what it knows about itself, which edition of an interface it speaks."""
 
 
 class ActionKind(StrEnum):
@@ -33,8 +28,11 @@ class ActionKind(StrEnum):
     WITHDRAW = "withdraw"
     BORROW = "borrow"
     REPAY = "repay"
+    LIQUIDATE = "liquidate"
+    POSITION = "position"  # how a position counts: a collateral switched on, a category entered
     TRANSFER = "transfer"
     WRAP = "wrap"
+    RESET = "reset"  # an allowance set to zero by the executor's own APPROVE; nothing is called
     READ = "read"
 
 
@@ -46,6 +44,10 @@ class InputType(StrEnum):
     AMOUNT = "amount"  # base units of the token that ``of`` names; may be a reference
     RECIPIENT = "recipient"  # ``treasury`` or ``executor``, nobody else (ATM119)
     UINT = "uint"  # a plain integer
+    UINTS = "uints"  # a list of such integers
+    FLAG = "flag"  # true or false
+    ACCOUNT = "account"  # whose position is acted on: ``executor``, an address, or a blind
+    CONTRACT = "contract"  # a contract of the address book whose name is like ``like``
 
 
 class LimitKind(StrEnum):
@@ -64,6 +66,7 @@ class WordSource(StrEnum):
     DEADLINE = "deadline"  # the program's deadline
     CONSTANT = "constant"
     PATH = "path"  # a length word, then the tokens of several inputs in order
+    PACKED = "packed"  # a byte length, then tokens of 20 and fees of 3 bytes by turns, padded to words
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class Input:
     """One thing that the author states.
 
     ``of`` names, for an amount, the input that is its token, or a book token itself (``WETH``).
-    ``most`` bounds an integer's value or a list's length. Without ``default`` it is required.
+    ``most`` bounds an integer's value or a list's length. ``like`` is the pattern of a contract's book
+    name (``uniswap_v3.router*``). Without ``default`` it is required.
     """
 
     name: str
@@ -79,24 +83,36 @@ class Input:
     of: str | None = None
     default: Any = None
     most: int | None = None
+    like: str | None = None
     required: bool = True
+
+    def admits(self, contract: str) -> bool:
+        """Say whether a contract of the book may stand here, by its name."""
+        return contract == self.default or self.like is None or fnmatchcase(contract, self.like)
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What stands in one argument word (a path stands for several, always last)."""
+    """What stands in one argument word (a path stands for several, always last).
+
+    A packed path takes its fees from the input ``fees``; ``backward`` writes it from its end to its
+    beginning, as Uniswap v3 wants the paths of exact outputs.
+    """
 
     source: WordSource
     inputs: tuple[str, ...] = ()
     constant: int = 0
+    fees: str = ""
+    backward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """A value that later steps may name.
 
-    Either return word ``word`` (plus the path's length if ``plus_path``), or the very value of
-    the input ``same_as``, where the function returns nothing but does exactly what was asked.
+    Return word ``word`` (plus the path's length if ``plus_path``); or the very value of the input
+    ``same_as``, where the function returns nothing but does exactly what was asked; or, if ``gained``,
+    what the executor's balance of ``of`` grew by, where nobody says how much came.
     """
 
     name: str
@@ -104,6 +120,7 @@ class Output:
     word: int | None = None
     plus_path: bool = False
     same_as: str | None = None
+    gained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +149,9 @@ class ActionSpec:
     """One function of a protocol, with all that lint, compiler and policy need to know.
 
     ``target`` is a name of the address book, or the name of the input that is called itself.
-    ``moves`` are the inputs (or book tokens) whose balances the call may change.
+    ``moves`` are the inputs (or book tokens) whose balances the call may change. ``editions`` are the
+    same action where the contract speaks another edition of the interface: signature, words and rules
+    differ, nothing that an author sees.
     """
 
     name: str
@@ -149,6 +168,20 @@ class ActionSpec:
     value: str | None
     result_is_boolean: bool
     policy: tuple[ArgumentRule, ...]
+    editions: Mapping[str, ActionSpec] = field(default_factory=dict)
+
+    @property
+    def all_editions(self) -> tuple[ActionSpec, ...]:
+        """Return the action in every edition, the usual one first."""
+        return (self, *self.editions.values())
+
+    def spoken_by(self, entry: Entry) -> ActionSpec:
+        """Return the action in the edition that a contract of the book speaks.
+
+        The book says which, beside the hash of the code that it was read from; where it does not, the
+        contract speaks the usual one.
+        """
+        return self.editions.get(entry.about.get(EDITION, ""), self)
 
     @property
     def deadline_word(self) -> int | None:
@@ -165,7 +198,7 @@ class ActionSpec:
         return None
 
     def output_word(self, name: str, path_length: int = 0) -> int | None:
-        """Return the return word of output ``name``, or None if it repeats an input.
+        """Return the return word of output ``name``, None if it repeats an input or is measured.
 
         ``path_length`` counts the tokens of the path, for functions that have one.
 
@@ -213,115 +246,3 @@ class ActionSpec:
 
     def _word_of(self, source: WordSource) -> int | None:
         return next((index for index, word in enumerate(self.words) if word.source is source), None)
-
-
-@cache
-def catalogue() -> Mapping[str, ActionSpec]:
-    """Return every action that ships, by name (``uniswap_v3.exact_input_single``), sorted."""
-    specs: dict[str, ActionSpec] = {}
-    for protocol in PROTOCOLS:
-        text = (resources.files("tidegate.venues") / protocol / "actions.yaml").read_text("utf-8")
-        for action, data in yaml.safe_load(text).items():
-            name = f"{protocol}.{action}"
-            specs[name] = parse_action(name, data)
-    return dict(sorted(specs.items()))
-
-
-def parse_action(name: str, data: Mapping[str, Any]) -> ActionSpec:
-    """Return the spec that ``data``, one entry of an ``actions.yaml``, describes.
-
-    Raises
-    ------
-    ConfigError
-        If a key is unknown or the parts contradict each other; ``name`` stands in the message.
-    """
-    unknown = set(data) - _KEYS
-    _need(not unknown, name, f"unknown key {', '.join(sorted(unknown))}")
-    inputs = {key: _input(key, value) for key, value in data["inputs"].items()}
-    words = tuple(_word(name, item, inputs) for item in data["words"])
-    outputs = {key: Output(name=key, **value) for key, value in data.get("outputs", {}).items()}
-    for output in outputs.values():
-        _need(
-            (output.word is None) != (output.same_as is None), name, f"output {output.name} has no one source"
-        )
-        _need(output.same_as is None or output.same_as in inputs, name, f"no input {output.same_as}")
-    spends = Spend(**data["spends"]) if "spends" in data else None
-    if spends is not None:
-        _need(spends.token in inputs, name, f"spends unknown {spends.token}")
-        _need(spends.amount == "limit" or spends.amount in inputs, name, f"spends unknown {spends.amount}")
-    spec = ActionSpec(
-        name=name,
-        signature=data["signature"],
-        selector=selector(data["signature"]),
-        kind=ActionKind(data["kind"]),
-        target=data["target"],
-        inputs=inputs,
-        words=words,
-        outputs=outputs,
-        spends=spends,
-        moves=tuple(data["moves"]),
-        limit=_limit(name, data.get("limit"), words, outputs),
-        value=data.get("value"),
-        result_is_boolean=data.get("result") == "boolean",
-        policy=tuple(_rule(name, text) for text in data["policy"]),
-    )
-    _need(all(rule.word < len(words) for rule in spec.policy), name, "a policy rule lies outside the words")
-    return spec
-
-
-_KEYS = {
-    "target", "signature", "kind", "inputs", "words", "outputs", "spends", "moves", "limit", "value",
-    "result", "policy",
-}  # fmt: skip
-_RULE = re.compile(r"(self|recipient|asset|cap|pin)@(\d+)(?:=(0x[0-9a-f]+|[0-9]+))?")
-
-
-def _need(holds: bool, name: str, problem: str) -> None:
-    if not holds:
-        raise ConfigError(f"action {name}: {problem}", fix="mend its actions.yaml")
-
-
-def _input(name: str, data: str | Mapping[str, Any]) -> Input:
-    if isinstance(data, str):
-        return Input(name=name, type=InputType(data))
-    return Input(
-        name=name,
-        type=InputType(data["type"]),
-        of=data.get("of"),
-        default=data.get("default"),
-        most=data.get("most"),
-        required="default" not in data,
-    )
-
-
-def _word(name: str, item: Any, inputs: Mapping[str, Input]) -> Word:
-    if isinstance(item, int):
-        return Word(WordSource.CONSTANT, constant=item)
-    if isinstance(item, dict):
-        _need(all(key in inputs for key in item["path"]), name, f"path of unknown inputs {item['path']}")
-        return Word(WordSource.PATH, inputs=tuple(item["path"]))
-    if item in inputs:
-        return Word(WordSource.INPUT, inputs=(item,))
-    _need(item in {"self", "limit", "deadline"}, name, f"word {item} is neither an input nor known")
-    return Word(WordSource(item))
-
-
-def _limit(
-    name: str, data: Mapping[str, Any] | None, words: tuple[Word, ...], outputs: Mapping[str, Output]
-) -> Limit | None:
-    places = [index for index, word in enumerate(words) if word.source is WordSource.LIMIT]
-    _need(len(places) == (data is not None), name, "a limit and exactly one limit word belong together")
-    if data is None:
-        return None
-    _need(data["of"] in outputs, name, f"limits unknown output {data['of']}")
-    return Limit(kind=LimitKind(data["kind"]), word=places[0], of=data["of"])
-
-
-def _rule(name: str, text: str) -> ArgumentRule:
-    match = _RULE.fullmatch(text)
-    _need(match is not None, name, f"policy rule {text} is not KIND@WORD or KIND@WORD=VALUE")
-    assert match is not None
-    kind, word = RuleKind(match[1]), int(match[2])
-    if match[3] is not None:
-        return ArgumentRule(kind, word, int(match[3], 0))
-    return ArgumentRule(kind, word, DEFAULT_CAP_KEY if kind is RuleKind.CAP else 0)

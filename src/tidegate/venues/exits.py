@@ -13,7 +13,8 @@ from functools import cache
 
 from tidegate.chain import address, selector
 from tidegate.model import ZERO_ADDRESS, Address, Operation
-from tidegate.venues.actions import ActionKind, ActionSpec, InputType, WordSource, catalogue
+from tidegate.venues.action_files import catalogue
+from tidegate.venues.actions import ActionKind, ActionSpec, InputType, WordSource
 from tidegate.venues.book import AddressBook
 from tidegate.venues.executor import (
     Approve,
@@ -28,7 +29,7 @@ from tidegate.venues.executor import (
     Take,
     walk,
 )
-from tidegate.venues.permissions import action_targets
+from tidegate.venues.permissions import action_places
 
 REDUCING = frozenset({ActionKind.REPAY, ActionKind.WITHDRAW})
 """What lessens a position."""
@@ -69,11 +70,11 @@ def exit_functions(book: AddressBook) -> ExitFunctions:
     """Return the functions of the contracts of one chain that an exit may be made of."""
     reducing, beside = {}, set()
     for spec in catalogue().values():
-        for target in action_targets(spec, book):
+        for target, edition in action_places(spec, book):
             if spec.kind in REDUCING:
-                reducing[target, spec.selector] = spec
+                reducing[target, edition.selector] = edition
             elif spec.kind in BESIDE:
-                beside.add((target, spec.selector))
+                beside.add((target, edition.selector))
     lens = {book.entry("guard_lens").address} if "guard_lens" in book.contracts else set()
     return ExitFunctions(reducing, frozenset(beside), frozenset((one, HEALTH_FACTOR) for one in lens))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from tidegate.chain import selector
 from tidegate.venues import aave_v3, balancer_v2, morpho_blue
-from tidegate.venues.actions import catalogue
+from tidegate.venues.action_files import catalogue
 from tidegate.venues.book import AddressBook
 from tidegate.venues.executor import Glossary
 
@@ -16,6 +18,7 @@ _OF_TOKENS = (
 )
 _REASONS = {
     "aave_v3.pool": aave_v3.ERROR_MEANINGS,
+    "aave_v3.*.pool": aave_v3.ERROR_MEANINGS,
     "balancer_v2.vault": balancer_v2.ERROR_MEANINGS,
     "morpho_blue.morpho": morpho_blue.ERROR_MEANINGS,
 }
@@ -27,15 +30,18 @@ def glossary_of(book: AddressBook) -> Glossary:
     A token that stands in the book as a contract too (WETH) is called by its symbol.
     """
     functions = {selector(signature): signature for signature in _OF_TOKENS}
-    functions |= {spec.selector: spec.signature for spec in catalogue().values()}
+    functions |= {
+        edition.selector: edition.signature for spec in catalogue().values() for edition in spec.all_editions
+    }
     accounts = {entry.address: name for name, entry in book.contracts.items()}
     accounts |= {token.address: symbol for symbol, token in book.tokens.items()}
     return Glossary(
         functions={code: signature.partition("(")[0] for code, signature in functions.items()},
         accounts=accounts,
         reasons={
-            book.contracts[name].address: meanings
-            for name, meanings in _REASONS.items()
-            if name in book.contracts
+            entry.address: meanings
+            for name, entry in book.contracts.items()
+            for pattern, meanings in _REASONS.items()
+            if fnmatchcase(name, pattern)
         },
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tidegate.chain import selector
 from tidegate.model import Address
-from tidegate.venues.actions import ActionSpec, catalogue
+from tidegate.venues.action_files import catalogue
+from tidegate.venues.actions import ActionKind, ActionSpec, InputType
 from tidegate.venues.book import AddressBook
 from tidegate.venues.executor import Permission, PermissionBook
 
@@ -21,8 +22,10 @@ def permissions(book: AddressBook) -> PermissionBook:
     """Return the rules of every (target, selector) that the adapters know on one chain."""
     known: dict[tuple[Address, bytes], Permission] = {}
     for spec in catalogue().values():
-        for target in action_targets(spec, book):
-            known[target, spec.selector] = spec.permission
+        if spec.kind is ActionKind.RESET:
+            continue  # the executor's own APPROVE, which its spenders hold
+        for target, edition in action_places(spec, book):
+            known[target, edition.selector] = edition.permission
     if "guard_lens" in book.contracts:
         for view in LENS_READS:
             known[book.entry("guard_lens").address, selector(view)] = Permission(read=True)
@@ -33,8 +36,16 @@ def permissions(book: AddressBook) -> PermissionBook:
     return of
 
 
-def action_targets(spec: ActionSpec, book: AddressBook) -> tuple[Address, ...]:
-    """Return the contracts on which the action exists: one of the book, or every token."""
-    if spec.target in spec.inputs:
-        return tuple(token.address for token in book.tokens.values())
-    return (book.entry(spec.target).address,) if spec.target in book.contracts else ()
+def action_places(spec: ActionSpec, book: AddressBook) -> tuple[tuple[Address, ActionSpec], ...]:
+    """Return where the action exists, each contract with the edition that it speaks.
+
+    That is one contract of the book, every contract that the called input admits, or every token.
+    """
+    called = spec.inputs.get(spec.target)
+    if called is not None and called.type is InputType.TOKEN:
+        return tuple((token.address, spec) for token in book.tokens.values())
+    return tuple(
+        (entry.address, spec.spoken_by(entry))
+        for name, entry in book.contracts.items()
+        if (name == spec.target if called is None else called.admits(name))
+    )

@@ -78,7 +78,12 @@ def _selectors(function: str) -> frozenset[bytes]:
             raise ConfigError("not a selector", found=function[:40], allowed="0x and eight digits") from error
     if "(" in function:
         return frozenset({selector(function)})
-    known = {spec.selector for spec in catalogue().values() if spec.signature.partition("(")[0] == function}
+    known = {
+        edition.selector
+        for spec in catalogue().values()
+        for edition in spec.all_editions
+        if edition.signature.partition("(")[0] == function
+    }
     return frozenset(known | {selector(f"{function}(address,uint256)")} if function == "approve" else known)
 
 

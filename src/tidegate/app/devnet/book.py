@@ -8,7 +8,7 @@ from typing import Protocol
 from tidegate.app.devnet.devnet import Devnet
 from tidegate.chain import keccak256
 from tidegate.model import Address
-from tidegate.venues import AddressBook, Entry, Token
+from tidegate.venues import EDITION, AddressBook, Entry, Token, edition_of
 
 SOURCE = "devnet"
 
@@ -27,6 +27,7 @@ def address_book(devnet: Devnet, view: CodeReader) -> AddressBook:
     contracts = {}
     for name, where, about in _contracts(devnet, symbols):
         code = view.code(where)
+        edition = edition_of(name, code)
         contracts[name] = Entry(
             name=name,
             address=where,
@@ -34,7 +35,7 @@ def address_book(devnet: Devnet, view: CodeReader) -> AddressBook:
             code_hash=keccak256(code).hex() if code else "",
             source=SOURCE,
             heartbeat_s=devnet.feeds[name[5:]].heartbeat_s if name.startswith("feed.") else None,
-            about=dict(about),
+            about={**about, EDITION: edition} if edition else dict(about),
         )
     return AddressBook(
         chain=devnet.chain,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.emission import Emission
@@ -12,8 +12,8 @@ from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Ope
 from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.terms import OPEN_CEILING, Closed, Terms
 from tidegate.model import Address, ConfigError
-from tidegate.venues import ActionSpec, InputType, LimitKind, WordSource
-from tidegate.venues.executor import Approve, Call, Capture, Patch, Take
+from tidegate.venues import ActionKind, ActionSpec, InputType, LimitKind, Token, WordSource
+from tidegate.venues.executor import Approve, Call, Capture, Load, Math, MathFunction, Patch, Take
 
 WORD_BYTES = 32
 
@@ -31,6 +31,9 @@ class CallLowering:
 
     def lower(self, step: syntax.ActionStep, spec: ActionSpec) -> None:
         """Emit the step. Approvals stand right before the call that they are for."""
+        if spec.kind is ActionKind.RESET:
+            self._reset(step, spec)
+            return
         rounding = _rounding(spec)
         operands = {
             name: self.lowering.operand(value, step.id, rounding)
@@ -42,6 +45,7 @@ class CallLowering:
         limit = self._limit(step, spec)
         target = self.names.target(spec, step)
         self._approve(step, spec, operands, limit, target)
+        before = self._balances_before(step, spec)
         words, patches = self._words(step, spec, operands, limit)
         value_register = None
         if spec.value is not None:
@@ -53,6 +57,55 @@ class CallLowering:
         if value_register is not None and isinstance(operands[spec.value or ""], Constant):
             self.emission.registers.release(value_register)
         self._call(step, spec, target, words, patches, value_register, kept, path_length)
+        self._gains(step, spec, before)
+
+    def _reset(self, step: syntax.ActionStep, spec: ActionSpec) -> None:
+        """Emit an APPROVE of nothing: the scope's end reads that the allowance is zero."""
+        token, spender = self.names.token(spec, step, "token"), self.names.contract(spec, step, "spender")
+        self.emission.approve_once(token, spender.address, spender.name, step.id, step.position)
+        register = self.lowering.register(Constant(0), step.id)
+        self.emission.emit(
+            step.id,
+            f"reset {token.symbol}",
+            token.address,
+            lambda tag: Approve(tag, token.address, spender.address, register, False),
+        )
+        self.emission.registers.release(register)
+
+    def _balances_before(self, step: syntax.ActionStep, spec: ActionSpec) -> dict[str, int]:
+        """Load the balances that outputs are measured by; return their registers by output."""
+        return {
+            name: self._balance(step, self.names.token(spec, step, output.of))
+            for name, output in spec.outputs.items()
+            if output.gained and self.uses[step.id, name]
+        }
+
+    def _balance(self, step: syntax.ActionStep, token: Token) -> int:
+        register = self.emission.registers.take()
+        self.emission.emit(
+            step.id,
+            f"load the balance of {token.symbol}",
+            self.names.executor,
+            lambda tag: Load.balance(tag, register, token.address),
+        )
+        return register
+
+    def _gains(self, step: syntax.ActionStep, spec: ActionSpec, before: Mapping[str, int]) -> None:
+        """Publish what each measured balance grew by; one that fell reverts the run."""
+        for name, start in before.items():
+            end = self._balance(step, self.names.token(spec, step, spec.outputs[name].of))
+            self.emission.registers.release(start)
+            self.emission.registers.release(end)
+            self._gain(step, name, start, end, self.emission.registers.take(self.uses[step.id, name]))
+
+    def _gain(self, step: syntax.ActionStep, name: str, start: int, end: int, gained: int) -> None:
+        self.emission.emit(
+            step.id,
+            f"measure {name}",
+            self.names.executor,
+            lambda tag: Math(tag, gained, MathFunction.SUBTRACT, end, start, None, 0),
+        )
+        self.lowering.outputs[step.id, name] = Held(gained)
 
     def _remember_inputs(self, step: syntax.ActionStep, operands: Mapping[str, Operand]) -> None:
         """Note what went in where somebody watches it, so that a quote can report it."""
@@ -112,6 +165,9 @@ class CallLowering:
                 case WordSource.PATH:
                     path = self.names.path(spec, step, word)
                     words += [len(path), *(int(token.address, 16) for token in path)]
+                case WordSource.PACKED:
+                    packed = self.names.packed_path(spec, step, word)
+                    words += [len(packed), *_padded(packed)]
                 case WordSource.INPUT:
                     operand = self._input(step, spec, operands, word.inputs[0])
                     if isinstance(operand, Held):
@@ -124,15 +180,24 @@ class CallLowering:
     ) -> Operand:
         """Return what goes into the word of input ``name``; a plain integer must be known and in range."""
         operand = operands.get(name)
+        wanted, value = spec.inputs[name], step.inputs.get(name)
+        if operand is None and isinstance(value, syntax.BlindRef):
+            return Constant(self._of_blind(step, spec, name, value))
         if operand is None:
             return Constant(self.names.word(spec, step, name))
-        wanted = spec.inputs[name]
         if wanted.type is InputType.UINT:
             if isinstance(operand, Held):
                 raise _plain(step, name, "a value that only the chain knows", "a number or a blind")
             if wanted.most is not None and operand.value > wanted.most:
                 raise _plain(step, name, str(operand.value), f"0 to {wanted.most}")
         return operand
+
+    def _of_blind(self, step: syntax.ActionStep, spec: ActionSpec, name: str, value: syntax.BlindRef) -> int:
+        """Return the word of a flag or an account that a blind holds."""
+        if spec.inputs[name].type is InputType.FLAG:
+            return self.lowering.blind_number(value)
+        text = syntax.Word(self.lowering.blind_text(value), value.position)
+        return self.names.word(spec, replace(step, inputs={**step.inputs, name: text}), name)
 
     def _outputs(
         self, step: syntax.ActionStep, spec: ActionSpec, operands: Mapping[str, Operand]
@@ -141,7 +206,7 @@ class CallLowering:
         kept = []
         for name, output in spec.outputs.items():
             uses = self.uses[step.id, name]
-            if not uses:
+            if not uses or output.gained:
                 continue
             if output.same_as is None:
                 kept.append(name)
@@ -189,6 +254,12 @@ def _rounding(spec: ActionSpec) -> Rounding:
     if spec.limit is not None and spec.limit.kind is LimitKind.MAXIMUM_IN:
         return Rounding.UP
     return Rounding.DOWN
+
+
+def _padded(data: bytes) -> Iterator[int]:
+    """Yield bytes as words, the last one filled up with zeros on its right."""
+    for start in range(0, len(data), WORD_BYTES):
+        yield int.from_bytes(data[start : start + WORD_BYTES].ljust(WORD_BYTES, b"\0"))
 
 
 def _plain(step: syntax.ActionStep, name: str, found: str, allowed: str) -> ConfigError:

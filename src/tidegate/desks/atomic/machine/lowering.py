@@ -146,6 +146,21 @@ class Lowering:
         if isinstance(operand, Held):
             self._emission.registers.release(operand.register)
 
+    def blind_text(self, value: syntax.BlindRef) -> str:
+        """Return the text of a blind, such as an address; empty if it has none."""
+        given = self._blinds.get(value.name)
+        return given if isinstance(given, str) else ""
+
+    def blind_number(self, value: syntax.BlindRef) -> int:
+        """Return the number of a blind, 1 or 0 of a flag.
+
+        Raises
+        ------
+        ConfigError
+            ATM113 if it has none.
+        """
+        return self._blind(value)
+
     def _blind(self, value: syntax.BlindRef) -> int:
         given = self._blinds.get(value.name)
         if not isinstance(given, int):

@@ -6,9 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from tidegate.chain import address
 from tidegate.desks.atomic.language import syntax
 from tidegate.model import Address, ConfigError, SourcePosition
-from tidegate.venues import ActionSpec, AddressBook, InputType, Token, Word, WordSource, catalogue
+from tidegate.venues import (
+    ActionSpec,
+    AddressBook,
+    Entry,
+    Input,
+    InputType,
+    Token,
+    Word,
+    WordSource,
+    catalogue,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Names:
         for name, wanted in spec.inputs.items():
             if wanted.required and name not in step.inputs:
                 raise _input_error(step, name, f"{spec.name} needs {name}", "nothing", wanted.type.value)
-        return spec
+        return spec.spoken_by(self.contract(spec, step, spec.target)) if spec.editions else spec
 
     def token(self, spec: ActionSpec, step: syntax.ActionStep, name: str) -> Token:
         """Return the token of input ``name``, or the book's own if the action has no such input."""
@@ -59,22 +70,42 @@ class Names:
                 return self.book.token(value.text)
         raise ConfigError("not a token", code="ATM112", allowed="a token's symbol", position=value.position)
 
+    def contract(self, spec: ActionSpec, step: syntax.ActionStep, name: str) -> Entry:
+        """Return the contract of the address book that input ``name`` stands for.
+
+        Raises
+        ------
+        ConfigError
+            ATM111 if the book has none of that name, ATM112 if it is not of the kind that is meant.
+        """
+        wanted, value = spec.inputs[name], step.inputs.get(name)
+        text = value.text if isinstance(value, syntax.Word) else str(wanted.default)
+        if not wanted.admits(text) or (value is not None and not isinstance(value, syntax.Word)):
+            found = text if isinstance(value, syntax.Word) else "no name"
+            problem = f"{name} of {step.id} is not such a contract"
+            raise _input_error(step, name, problem, found, _like(wanted))
+        with located(step.input_positions.get(name, step.at("use"))):
+            return self.book.entry(text)
+
     def target(self, spec: ActionSpec, step: syntax.ActionStep) -> Address:
         """Return the contract that the action calls."""
-        if spec.target in spec.inputs:
+        called = spec.inputs.get(spec.target)
+        if called is not None and called.type is InputType.CONTRACT:
+            return self.contract(spec, step, spec.target).address
+        if called is not None:
             return self.token(spec, step, spec.target).address
         with located(step.at("use")):
             return self.book.entry(spec.target).address
 
     def path(self, spec: ActionSpec, step: syntax.ActionStep, word: Word) -> tuple[Token, ...]:
-        """Return the tokens of a path word, in order; none if the word is no path.
+        """Return the tokens of a path word, in the order of the file; none if the word is no path.
 
         Raises
         ------
         ConfigError
             ATM112 if a list is longer than the action allows.
         """
-        if word.source is not WordSource.PATH:
+        if word.source not in (WordSource.PATH, WordSource.PACKED):
             return ()
         tokens: list[Token] = []
         for name in word.inputs:
@@ -90,8 +121,36 @@ class Names:
             tokens += [self.token_of(item) for item in items]
         return tuple(tokens)
 
+    def packed_path(self, spec: ActionSpec, step: syntax.ActionStep, word: Word) -> bytes:
+        """Return tokens and the fees between them as Uniswap v3 packs a path: 20 and 3 bytes by turns.
+
+        Raises
+        ------
+        ConfigError
+            ATM112 if there is not one fee for every two neighbours, or one is out of range.
+        """
+        tokens, fees = self.path(spec, step, word), self._fees(spec, step, word.fees)
+        if len(fees) != len(tokens) - 1:
+            problem = f"{word.fees} of {step.id} must have one for each pool of the path"
+            raise _input_error(step, word.fees, problem, f"{len(fees)}", f"{len(tokens) - 1}")
+        if word.backward:
+            tokens, fees = tokens[::-1], fees[::-1]
+        packed = bytes.fromhex(tokens[0].address[2:])
+        for fee, token in zip(fees, tokens[1:], strict=True):
+            packed += fee.to_bytes(3) + bytes.fromhex(token.address[2:])
+        return packed
+
+    def _fees(self, spec: ActionSpec, step: syntax.ActionStep, name: str) -> tuple[int, ...]:
+        value, most = step.inputs[name], spec.inputs[name].most
+        items = value.items if isinstance(value, syntax.Items) else (value,)
+        fees = tuple(item.base_units for item in items if isinstance(item, syntax.Literal))
+        if len(fees) != len(items) or any(not 0 <= fee <= (most or 0) for fee in fees):
+            problem = f"{name} of {step.id} is not a list of fees"
+            raise _input_error(step, name, problem, "another", f"whole numbers, 0 to {most}")
+        return fees
+
     def word(self, spec: ActionSpec, step: syntax.ActionStep, name: str) -> int:
-        """Return the argument word of an input that is a name, not a number.
+        """Return the argument word of an input that is a name or a flag, not a number.
 
         Raises
         ------
@@ -101,6 +160,10 @@ class Names:
         wanted, value = spec.inputs[name], step.inputs.get(name)
         if wanted.type is InputType.TOKEN and value is not None:
             return int(self.token_of(value).address, 16)
+        if wanted.type is InputType.FLAG and isinstance(value, syntax.Flag):
+            return int(value.value)
+        if wanted.type is InputType.ACCOUNT and isinstance(value, syntax.Word):
+            return int(self._account(step, name, value.text), 16)
         if wanted.type is InputType.RECIPIENT and isinstance(value, syntax.Word):
             if value.text == "executor":
                 return int(self.executor, 16)
@@ -118,6 +181,16 @@ class Names:
             step, name, f"{name} of {step.id} has the wrong type", "another", wanted.type.value
         )
 
+    def _account(self, step: syntax.ActionStep, name: str, text: str) -> Address:
+        """Return whose position is meant: the executor's, or that of an address written out."""
+        if text == "executor":
+            return self.executor
+        try:
+            return address(text)
+        except ConfigError as error:
+            problem = f"{name} of {step.id} is no account"
+            raise _input_error(step, name, problem, text[:80], "executor, or an address") from error
+
     def moved(self, spec: ActionSpec, step: syntax.ActionStep) -> tuple[Token, ...]:
         """Return the tokens whose balance the step may change."""
         return tuple(self.token(spec, step, name) for name in spec.moves)
@@ -131,6 +204,10 @@ def located(position: SourcePosition) -> Iterator[None]:
     except ConfigError as error:
         error.position = error.position or position
         raise
+
+
+def _like(wanted: Input) -> str:
+    return f"{wanted.default}, or a name like {wanted.like}" if wanted.like else "a name of the address book"
 
 
 def _input_error(

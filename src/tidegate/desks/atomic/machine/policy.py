@@ -176,5 +176,6 @@ def _caps(program: Program, job: Assignment) -> dict[int, int]:
             if rule.kind is RuleKind.CAP and rule.word not in patched:
                 start = 4 + 32 * rule.word
                 amount = int.from_bytes(op.data[start : start + 32])
-                caps[rule.value] = max(amount, caps.get(rule.value, 0))
+                # An unset cap blocks everything, 0 too: the least that lets a 0 through is 1.
+                caps[rule.value] = max(amount, 1, caps.get(rule.value, 0))
     return caps

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tidegate.chain import address, keccak256
 from tidegate.desks.atomic.language.findings import Finding
-from tidegate.desks.atomic.language.syntax import FlashStep, Strategy, walk
+from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Strategy, Word, walk
 from tidegate.desks.atomic.machine.compiler import compile_quote
 from tidegate.desks.atomic.machine.terms import Loan, Quote
 from tidegate.desks.atomic.review.trial import trial_blinds
 from tidegate.model import Address, ConfigError
-from tidegate.venues import AddressBook, Entry, Token, catalogue
+from tidegate.venues import AddressBook, Entry, InputType, Token, catalogue
 from tidegate.venues.executor import FlashKind, ProgramRefused
 
 _DEADLINE_S = 2**40 - 1
@@ -53,6 +53,7 @@ def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBo
         "treasury",
         *strategy.addresses,
         *(spec.target for spec in catalogue().values()),
+        *_called(strategy),
     }
     return AddressBook(
         chain=strategy.chain,
@@ -60,6 +61,18 @@ def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBo
         tokens={name: Token(name, _stand_in(name), decimals) for name, decimals in decimals_of.items()},
         contracts={name: Entry(name, _stand_in(name)) for name in sorted(contracts)},
     )
+
+
+def _called(strategy: Strategy) -> Iterator[str]:
+    """Yield the contracts that steps name, or leave to the default of their action."""
+    for step in walk(strategy.steps):
+        spec = catalogue().get(step.use) if isinstance(step, ActionStep) else None
+        if spec is None or not isinstance(step, ActionStep):
+            continue
+        for item in spec.inputs.values():
+            if item.type is InputType.CONTRACT:
+                written = step.inputs.get(item.name)
+                yield written.text if isinstance(written, Word) else str(item.default)
 
 
 def _stand_in(name: str) -> Address:

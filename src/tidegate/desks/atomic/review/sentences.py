@@ -20,10 +20,11 @@ from tidegate.desks.atomic.language.syntax import (
     ScheduleTrigger,
     StepNode,
     Trigger,
+    Word,
 )
 from tidegate.desks.atomic.language.wording import EVERYTHING, in_token, written
 from tidegate.model import format_units
-from tidegate.venues import ActionKind, ActionSpec, LimitKind
+from tidegate.venues import ActionKind, ActionSpec, InputType, LimitKind
 
 _RATIO_DECIMALS = 18
 
@@ -54,7 +55,7 @@ class Sentences:
         return f"Borrow {amount} by flash loan from {lender}{fee}, and with it:"
 
     def _action(self, step: ActionStep, spec: ActionSpec) -> str:
-        venue = step.use.split(".")[0]
+        venue = self._venue(step, spec)
         amount = self._input_amount(step, spec)
         match spec.kind:
             case ActionKind.SWAP:
@@ -73,8 +74,35 @@ class Sentences:
             case ActionKind.TRANSFER:
                 to = step.inputs.get("to")
                 return f"Transfer {amount} to the {written(to, self.decimals_of) if to else 'executor'}."
+            case ActionKind.LIQUIDATE:
+                user, seized = (
+                    written(step.inputs[name], self.decimals_of) for name in ("user", "collateral")
+                )
+                return f"Pay up to {amount} of what {user} owes on {venue}, and take {seized} for it."
+            case ActionKind.POSITION:
+                return self._position(step, spec, venue)
+            case ActionKind.RESET:
+                token, spender = (
+                    written(step.inputs[name], self.decimals_of) for name in ("token", "spender")
+                )
+                return f"Set what {spender} may take of {token} to nothing."
             case ActionKind.READ:
                 return f"Read {spec.name}."
+
+    def _position(self, step: ActionStep, spec: ActionSpec, venue: str) -> str:
+        given = ", ".join(
+            f"{name} {written(step.inputs[name], self.decimals_of)}"
+            for name, item in spec.inputs.items()
+            if name in step.inputs and item.type is not InputType.CONTRACT
+        )
+        what = spec.name.partition(".")[2].replace("_", " ")
+        return f"Change how the position on {venue} counts: {what} ({given})."
+
+    def _venue(self, step: ActionStep, spec: ActionSpec) -> str:
+        """Return the protocol, or the contract where the author chose among several."""
+        chosen = step.inputs.get(spec.target)
+        is_chosen = isinstance(chosen, Word) and spec.inputs[spec.target].type is InputType.CONTRACT
+        return chosen.text if is_chosen and isinstance(chosen, Word) else step.use.split(".")[0]
 
     def _swap(self, step: ActionStep, spec: ActionSpec, venue: str) -> str:
         token_in = self.scene.input_token(step, "token_in")
@@ -82,7 +110,9 @@ class Sentences:
         amount = written(step.inputs[spec.amount_input], self.decimals_of)
         rate = f"{self.scene.slippage_bps_of(step)} bps"
         fee = step.inputs.get("fee")
+        fees = step.inputs.get("fees")
         pool = f" in the pool of fee {written(fee, self.decimals_of)}" if fee is not None else ""
+        pool += f" in the pools of fees {written(fees, self.decimals_of)}" if fees is not None else ""
         via = step.inputs.get("via")
         path = f" by way of {written(via, self.decimals_of)}" if via is not None else ""
         if spec.limit is not None and spec.limit.kind is LimitKind.MAXIMUM_IN:
@@ -94,7 +124,9 @@ class Sentences:
         return f"Swap {sold} into {token_out} on {venue}{pool}{path}, for at least the quote less {rate}."
 
     def _input_amount(self, step: ActionStep, spec: ActionSpec) -> str:
-        name = spec.amount_input
+        name = next((key for key, item in spec.inputs.items() if item.type is InputType.AMOUNT), None)
+        if name is None:
+            return "nothing"
         of = spec.inputs[name].of
         token = None if of is None else self.scene.input_token(step, of)
         return self._amount(written(step.inputs[name], self.decimals_of), token)

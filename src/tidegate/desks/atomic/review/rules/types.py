@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tidegate.desks.atomic.language.expressions import MAXIMUM_PERCENT_BPS
 from tidegate.desks.atomic.language.findings import Finding, did_you_mean
-from tidegate.desks.atomic.language.scene import Scene, values_of
+from tidegate.desks.atomic.language.scene import Scene, list_items, values_of
 from tidegate.desks.atomic.language.syntax import (
     ActionStep,
     Blind,
@@ -14,6 +14,7 @@ from tidegate.desks.atomic.language.syntax import (
     BlindType,
     Difference,
     Expression,
+    Flag,
     FlashStep,
     Items,
     Literal,
@@ -36,6 +37,10 @@ _ALLOWED = {
     InputType.TOKENS: "a list of tokens, such as [WBTC]",
     InputType.AMOUNT: "an amount with its token, such as 1.5 WETH, a reference, or base units",
     InputType.UINT: "a whole number",
+    InputType.UINTS: "a list of whole numbers, such as [500, 3000]",
+    InputType.FLAG: "true or false, or a blind of type bool",
+    InputType.ACCOUNT: "executor, an address, or a blind of type address",
+    InputType.CONTRACT: "the name of a contract in the address book",
     InputType.RECIPIENT: "executor or treasury",
 }
 _AMOUNT_BLINDS = {BlindType.AMOUNT, BlindType.UINT256}
@@ -49,7 +54,8 @@ def inputs_fit(scene: Scene) -> Iterable[Finding]:
         for name, value in step.inputs.items():
             wanted = spec.inputs.get(name)
             if wanted is not None and not _fits(scene, wanted, value):
-                yield _mismatch(value, f"{name} of {step.id} has the wrong type", _ALLOWED[wanted.type])
+                allowed = _ALLOWED[wanted.type] + (f", like {wanted.like}" if wanted.like else "")
+                yield _mismatch(value, f"{name} of {step.id} has the wrong type", allowed)
 
 
 def _names_fit(step: ActionStep, spec: ActionSpec) -> Iterable[Finding]:
@@ -96,8 +102,25 @@ def _fits(scene: Scene, wanted: Input, value: Value) -> bool:
             return isinstance(value, Expression)
         case InputType.UINT:
             return _is_plain_number(scene, wanted, value)
+        case InputType.UINTS:
+            return all(_is_plain_number(scene, wanted, item) for item in list_items(value))
+        case InputType.FLAG:
+            return isinstance(value, Flag) or _is_blind(scene, value, BlindType.BOOL)
+        case InputType.ACCOUNT:
+            return isinstance(value, Word) or _is_blind(scene, value, BlindType.ADDRESS)
+        case InputType.CONTRACT:
+            return isinstance(value, Word) and (
+                value.text in scene.strategy.addresses or wanted.admits(value.text)
+            )
         case InputType.RECIPIENT:
             return not isinstance(value, Items)
+
+
+def _is_blind(scene: Scene, value: Value, wanted: BlindType) -> bool:
+    if not isinstance(value, BlindRef):
+        return False
+    blind = scene.strategy.blinds.get(value.name)
+    return blind is None or blind.type is wanted
 
 
 def _is_plain_number(scene: Scene, wanted: Input, value: Value) -> bool:
