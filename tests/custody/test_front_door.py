@@ -16,6 +16,7 @@ def test_public_names() -> None:
         "Order",
         "OrderKind",
         "Purpose",
+        "RelayKey",
         "SignerClient",
         "SignerConnection",
         "SignerCore",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tidegate.custody.issue import devnet_capability, executor_terms
     from tidegate.custody.orders import Order, OrderKind, sign_order
     from tidegate.custody.rate import check_rate
+    from tidegate.custody.relay_key import RelayKey
     from tidegate.custody.server import SignerServer
     from tidegate.custody.sockets import inherited, listen
     from tidegate.custody.throwaway import ThrowAwayKey
@@ -37,6 +38,7 @@ __all__ = [
     "Order",
     "OrderKind",
     "Purpose",
+    "RelayKey",
     "SignerClient",
     "SignerConnection",
     "SignerCore",
@@ -89,6 +91,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "sign_order",
     ),
     "rate": ("check_rate",),
+    "relay_key": ("RelayKey",),
     "server": ("SignerServer",),
     "sockets": (
         "inherited",

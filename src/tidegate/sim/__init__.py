@@ -15,6 +15,7 @@ from tidegate.sim.fault_proxy import Fault, FaultProxy
 from tidegate.sim.packages import anvil_binary
 from tidegate.sim.paths import CONTRACTS, cache_dir, checkout_root
 from tidegate.sim.pinned import PinnedWorld, PinnedWorlds
+from tidegate.sim.relay_double import Manner, RelayDouble, build_block
 from tidegate.sim.state import AccountState, WorldState, state_digest
 from tidegate.sim.tape import NOT_ON_TAPE, Measured, Tape, TapeBlock, TapeRecorder, TapeWorld, TapeWorlds
 from tidegate.sim.world import World
@@ -31,9 +32,11 @@ __all__ = [
     "FastWorld",
     "Fault",
     "FaultProxy",
+    "Manner",
     "Measured",
     "PinnedWorld",
     "PinnedWorlds",
+    "RelayDouble",
     "Tape",
     "TapeBlock",
     "TapeRecorder",
@@ -43,6 +46,7 @@ __all__ = [
     "WorldReverted",
     "WorldState",
     "anvil_binary",
+    "build_block",
     "cache_dir",
     "checkout_root",
     "compile_contract",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tidegate.chain.relays.bundle import Bundle, uuid_of
 from tidegate.chain.relays.relay import BundleRelay
@@ -124,7 +124,7 @@ class Dispatch:
             if (wanted := [block for block in blocks if block not in held[relay.name]])
         }
         errors: list[TidegateError] = []
-        while pending and not any(held.values()):
+        while pending and not _takers(held, blocks):
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 error = task.exception()
@@ -132,10 +132,10 @@ class Dispatch:
                     errors.append(error)
                 elif error is not None:
                     raise error
-        taken = tuple(sorted(name for name, some in held.items() if some))
-        if not taken:
+        takers = _takers(held, blocks)
+        if not takers:
             raise verdict(errors)
-        return Handover(Route.BUNDLE, taken, until)
+        return Handover(Route.BUNDLE, takers, until)
 
     def _started(self, parcel: Parcel, relay: BundleRelay, blocks: Sequence[int]) -> asyncio.Task[None]:
         bundles = [
@@ -183,6 +183,11 @@ class Dispatch:
             return bool(self._chosen(sending))
         is_private = route is Route.PRIVATE
         return any((one.tier is Tier.PRIVATE) is is_private for one in self._pool.endpoints)
+
+
+def _takers(held: Mapping[str, set[int]], blocks: range) -> tuple[str, ...]:
+    """Return which relays hold the bytes for any of the blocks."""
+    return tuple(sorted(name for name, some in held.items() if not some.isdisjoint(blocks)))
 
 
 def _allowed(sending: Sending) -> tuple[Route, ...]:
