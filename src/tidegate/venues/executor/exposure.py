@@ -101,10 +101,14 @@ def flow_usd_e6(
 
 @dataclass(frozen=True, slots=True)
 class _Amount:
-    """A register's meaning: ``known`` before the run, plus what the run ``produces`` itself."""
+    """A register's meaning: ``known`` before the run, plus what the run ``produces`` itself.
+
+    ``missing`` is a token whose balance nobody has said: a CHECK may compare it, no amount may be made of it.
+    """
 
     known: int
     produced: bool = False
+    missing: Address | None = None
 
 
 _UNBOUNDED = None
@@ -160,11 +164,7 @@ class _Flow:
             case LoadSource.BALANCE:
                 token = address(op.operand)
                 if token not in self.balances:
-                    raise Unavailable(
-                        "a balance that the program loads is not known",
-                        found=f"step {op.tag} loads the balance of {token}",
-                        fix="read the executor's balances at the pinned block",
-                    )
+                    return _Amount(0, produced=True, missing=token)
                 return _Amount(self.balances[token], produced=True)
             case _:
                 return _UNBOUNDED
@@ -182,7 +182,14 @@ class _Flow:
             return _UNBOUNDED
 
     def _of(self, register: int | None, immediate: int = 0) -> _Amount | None:
-        return _Amount(immediate) if register is None else self.registers.get(register, _Amount(0))
+        amount = _Amount(immediate) if register is None else self.registers.get(register, _Amount(0))
+        if amount is not None and amount.missing is not None:
+            raise Unavailable(
+                "a balance that the program loads is not known",
+                found=f"an amount is made of the balance of {amount.missing}",
+                fix="read the executor's balances at the pinned block",
+            )
+        return amount
 
     def _add(self, into: dict[Address, int], token: Address, register: int, tag: int) -> None:
         amount = self._of(register)

@@ -8,6 +8,7 @@ from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.language.scene import Scene
 from tidegate.desks.atomic.machine.loans import flash_steps
 from tidegate.desks.atomic.machine.names import Names
+from tidegate.desks.atomic.machine.pools import hops_of
 from tidegate.desks.atomic.machine.prospect import Prospect
 from tidegate.desks.atomic.machine.quoting import Assignment, Quoted
 from tidegate.desks.atomic.machine.valuation import net_floor
@@ -99,6 +100,7 @@ def step_facts(job: Assignment, quoted: Quoted, limits: Mapping[str, int]) -> tu
                 amount_out=limited if takes_less else faced,
                 limit=limits[step.id],
                 slippage_bps=slippage_bps_of(step, job.strategy),
+                hops=hops_of(step, spec, job),
             )
         )
     return tuple(facts)

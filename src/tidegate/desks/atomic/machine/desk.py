@@ -22,6 +22,7 @@ from tidegate.desks.atomic.machine.decide import (
     hold,
 )
 from tidegate.desks.atomic.machine.judging import judgement_of
+from tidegate.desks.atomic.machine.lent import LentBook, lent_notes
 from tidegate.desks.atomic.machine.loans import flash_steps
 from tidegate.desks.atomic.machine.operation import demand_exit, operation_of
 from tidegate.desks.atomic.machine.optional import drop_failing_groups, without_groups
@@ -104,6 +105,7 @@ class AtomicDesk:
         self._rehearse = rehearse
         self._reader = reader
         self._gas_used: dict[str, int] = {}
+        self._lent = LentBook()
 
     @property
     def name(self) -> str:
@@ -183,10 +185,15 @@ class AtomicDesk:
         plan = finish_plan(draft, gas_needed)
         demand_exit(intent, plan, job.book)
         self._gas_used[intent.subject] = gas_needed
-        return msgspec.structs.replace(plan, notes={**plan.notes, GAS_NOTE: gas_needed})
+        at_s = intent.deadline_s - job.strategy.deadline_s
+        lent = lent_notes(at_s, _borrowed_usd(draft), self._lent.before(at_s))
+        plan = msgspec.structs.replace(plan, notes={**plan.notes, **lent, GAS_NOTE: gas_needed})
+        self._lent.take(plan.notes)
+        return plan
 
     def recall(self, notes: Mapping[str, Any]) -> None:
-        """Take the gas hint out of an earlier plan's notes, so that a restart decides as before."""
+        """Take out of an earlier plan's notes what it needed and borrowed: a restart decides as before."""
+        self._lent.take(notes)
         if notes.get("strategy") in self._jobs and GAS_NOTE in notes:
             self._gas_used[notes["strategy"]] = notes[GAS_NOTE]
 
@@ -294,6 +301,13 @@ def _flow_usd_e6(job: Assignment, prospect: Prospect) -> int:
     moved = [(step.asset, prospect.quoted.values[step.id, "amount"]) for step in flash_steps(job.strategy)]
     moved += [(symbol, -delta) for symbol, delta in prospect.quoted.deltas.items() if delta < 0]
     return sum(prospect.prices[symbol].usd_e6(amount) for symbol, amount in moved)
+
+
+def _borrowed_usd(draft: Draft) -> list[tuple[str, int]]:
+    """Return the lender and the dollars, in millionths, of each loan."""
+    loans, prices = draft.prospect.base.loans, draft.prospect.prices
+    assets = {step.id: step.asset for step in flash_steps(draft.job.strategy)}
+    return [(loan.lender, prices[assets[loan.step_id]].usd_e6(loan.amount)) for loan in loans]
 
 
 def _sized(job: Assignment, size: object) -> Assignment:

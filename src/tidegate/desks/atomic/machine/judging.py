@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.desks.atomic.machine.lent import lent_before
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.safeguards import Judgement, lendings_of, paid_out, safeguards_of
 from tidegate.desks.atomic.machine.terms import GuardKey
@@ -71,6 +72,7 @@ def judgement_of(plan: Plan, job: Assignment) -> Judgement:
             lendings=lendings_of(job.strategy),
             deltas={symbol: int(delta) for symbol, delta in plan.notes["quoted_deltas"].items()},
             paid_out=paid_out(job.strategy),
+            lent=lent_before(plan.notes),
             targets=(plan.to, *(step.target for step in plan.steps)),
         ),
         measured=measured,
