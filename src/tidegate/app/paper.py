@@ -1,23 +1,25 @@
-"""A strategy's own paper world: a devnet node, a market that has moved for a while, a session on it."""
+"""Paper: a world of a strategy's own with a market that has moved for a while, or a devnet that is up."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import msgspec
 
-from tidegate.app.devnet import DevnetSpec
+from tidegate.app.devnet import DevnetSpec, NodeRecord, read_book, read_devnet
 from tidegate.app.ended import ended_node_named
 from tidegate.app.market import Crowd, Market
 from tidegate.app.runtime import Ground, Job, devnet_ground, forked, give_inventory, open_session
 from tidegate.app.session import Session
+from tidegate.chain import KeyLease
 from tidegate.ledger import Journal
 from tidegate.model import ConfigError, Denied, Reason, Stage, SystemClock, Unavailable
 from tidegate.pipeline import STAGES, THROW_AWAY, rules_of
+from tidegate.sim import AttachedWorld
 
 
 class PaperMarket(msgspec.Struct, frozen=True):
@@ -46,12 +48,9 @@ async def paper_session(
         If anvil or the canonical contracts are not installed, or another process holds the ledger.
     """
     demand_own_node(stage)
-    jobs = tuple(jobs)
-    _require_devnet(jobs)
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(ledger, clock=SystemClock()))
-        ground = stack.enter_context(devnet_ground(jobs))
-        prepare_market(ground, market)
+        ground = stack.enter_context(own_ground(jobs, market))
         if stage is Stage.FORK:
             ground = stack.enter_context(forked(ground))
         salt = blinds_salt(home)
@@ -60,6 +59,60 @@ async def paper_session(
             session.desk.demand_roles()
             with ended_node_named(ground.world, fix="run it again: what it left open is ended then"):
                 yield session, ground
+
+
+@contextmanager
+def own_ground(jobs: Iterable[Job], market: PaperMarket) -> Iterator[Ground]:
+    """Start a node of ours and let its market move.
+
+    Raises
+    ------
+    ConfigError
+        If a strategy names a chain that no node of ours holds.
+    Unavailable
+        If anvil or the canonical contracts are not installed.
+    """
+    jobs = tuple(jobs)
+    _require_devnet(jobs)
+    with devnet_ground(jobs) as ground:
+        prepare_market(ground, market)
+        yield ground
+
+
+@asynccontextmanager
+async def up_session(
+    record: NodeRecord, jobs: Iterable[Job], *, ledger: Path, home: Path
+) -> AsyncIterator[tuple[Session, Ground]]:
+    """Open a session in stage paper on a devnet that is up.
+
+    What was done there before stands, what a killed process left open is gone on with, and nobody is allowed
+    anything: ``tidegate devnet allow`` does that.
+
+    Raises
+    ------
+    Denied
+        ``role_missing`` if the devnet's operator may not operate an executor.
+    ConfigError
+        If a strategy is written for another chain.
+    Unavailable
+        If the node does not answer, or another process holds the ledger or the operator's key.
+    """
+    devnet, book = read_devnet(home / "devnet", record.chain), read_book(home / "devnet", record.chain)
+    assignments = tuple(job.assignment(book, devnet.accounts["operator"]) for job in jobs)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.open(ledger, clock=SystemClock()))
+        lease = KeyLease.take(
+            home / "leases", journal, chain_id=record.chain_id, account=devnet.accounts["operator"]
+        )
+        stack.callback(lease.release)
+        world = stack.enter_context(AttachedWorld(record.url, chain_id=record.chain_id))
+        ground = Ground(world, devnet, book, assignments)
+        async with open_session(
+            ground, journal, SystemClock(), stage=Stage.PAPER, salt=blinds_salt(home)
+        ) as session:
+            session.desk.demand_roles()
+            await session.recover()
+            yield session, ground
 
 
 def demand_own_node(stage: Stage) -> None:
@@ -78,7 +131,9 @@ def demand_own_node(stage: Stage) -> None:
             allowed=", ".join(
                 rules.stage.value for rules in STAGES.values() if rules.signs_with == THROW_AWAY
             ),
-            fix="tidegate run --stage shadow; tidegate backtest",
+            fix=f"tidegate run --stage {stage.value} --once"
+            if rules_of(stage).is_live
+            else "tidegate backtest",
         )
 
 

@@ -17,6 +17,7 @@ def test_exported_names() -> None:
         "DeskConfig",
         "DeskInputs",
         "Draft",
+        "Elsewhere",
         "Event",
         "Explanation",
         "Finding",

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from tidegate.app.backtest import LATENCY_MAX_BLOCKS, About, new_place, record_market, run_backtest
 from tidegate.app.cli.common import JsonFlag, console, emit, home
-from tidegate.app.cli.strategy_run import BlindsFile, Moves, RunFiles, Seed
+from tidegate.app.cli.strategy_run import BlindsFile, RunFiles
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.paper import PaperMarket, blinds_salt
 from tidegate.app.runtime import Job
@@ -47,8 +47,10 @@ def record(
     files: RunFiles,
     output: Annotated[Path, typer.Option("--output", help="The tape's file.")],
     blocks: Annotated[int, typer.Option(min=1, max=100_000, help="How many blocks to record.")] = 100,
-    seed: Seed = 7,
-    moves: Moves = 24,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the market simulator.")] = 7,
+    moves: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Blocks that the market moves beforehand.")
+    ] = 24,
     blinds: BlindsFile = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from tidegate.app.runtime import Ground
+from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import Strategy
 from tidegate.model import Reason, format_units
-from tidegate.venues.tokens import balance_of
+from tidegate.venues import AddressBook, StateView
 
 _ONE_WORLD = (
     "it needs a position, and each run starts a new paper world; to open one first, run both files in one "
-    "command: tidegate strategy run FIRST.yaml SECOND.yaml"
+    "command: tidegate strategy run FIRST.yaml SECOND.yaml, or on a devnet that stays: tidegate devnet up"
 )
 _NEED_A_POSITION = {"aave_v3.repay", "aave_v3.withdraw"}
 _STEP = re.compile(r"\bstep ([\w-]+)")
@@ -34,18 +34,23 @@ def hint(reason: Reason) -> str | None:
     return _HINTS.get(reason)
 
 
-def hint_of_run(reason: Reason, detail: str, strategy: Strategy, ground: Ground) -> str | None:
+def hint_of_run(
+    reason: Reason, detail: str, strategy: Strategy, book: AddressBook, view: StateView
+) -> str | None:
     """Return what may help against the refusal of a run; a revert is advised on by the step that failed.
 
     Parameters
     ----------
     detail
         What the refusal says: it names the failing step, innermost last.
+    view
+        Where the executor's holdings are read.
     """
     if reason is not Reason.SIMULATION_REVERTED:
         return hint(reason)
     if _SHORT_OF_FUNDS.search(detail):
-        return f"the executor holds {_holdings(ground)} of its own; the step moves more than it has by then"
+        holds = _holdings(strategy, book, view)
+        return f"the executor holds {holds} of its own; the step moves more than it has by then"
     uses = dict(_uses(strategy.steps))
     failing = next((uses[name] for name in reversed(_STEP.findall(detail)) if name in uses), None)
     return _ONE_WORLD if failing in _NEED_A_POSITION else None
@@ -59,11 +64,12 @@ def _uses(steps: Iterable[object]) -> Iterator[tuple[str, str]]:
         yield from _uses(getattr(step, "steps", ()))
 
 
-def _holdings(ground: Ground) -> str:
-    executor = ground.devnet.executor
+def _holdings(strategy: Strategy, book: AddressBook, view: StateView) -> str:
+    executor = book.executor(strategy.executor).address
+    asked = encode_call("balanceOf(address)", executor)
     held = {
-        symbol: (balance_of(ground.world, token.address, executor), token.decimals)
-        for symbol, token in ground.book.tokens.items()
+        symbol: (decode_output(("uint256",), view.call(token.address, asked))[0], token.decimals)
+        for symbol, token in book.tokens.items()
     }
     told = [f"{format_units(amount, places)} {symbol}" for symbol, (amount, places) in held.items() if amount]
     return " and ".join(told) or "no token"

@@ -14,22 +14,29 @@ from rich.console import Console
 from rich.text import Text
 
 from tidegate.app.cli.common import JsonFlag, emit
+from tidegate.app.cli.strategy_place import (
+    Account,
+    AtBlock,
+    Chain,
+    Executor,
+    Moves,
+    Seed,
+    Where,
+    tables_named,
+)
 from tidegate.app.cli.strategy_policy import policy
 from tidegate.app.cli.strategy_run import (
     BlindsFile,
     File,
-    Moves,
     RunFiles,
-    Seed,
     plan_command,
     run_command,
     simulate_command,
 )
-from tidegate.app.devnet.tables import token_tables
-from tidegate.app.paper import PaperMarket
 from tidegate.desks.atomic import (
     TEMPLATES,
     UNREADABLE,
+    Elsewhere,
     Finding,
     Strategy,
     as_text,
@@ -81,9 +88,9 @@ def new(
 
 
 @app.command()
-def check(files: Files, as_json: JsonFlag = False) -> None:
+def check(files: Files, chain: Chain = None, executor: Executor = None, as_json: JsonFlag = False) -> None:
     """Find what is wrong with strategies. Exit 0 if nothing is, 1 on an error, 3 if unreadable."""
-    results = check_files(_found(files), token_tables())
+    results = check_files(_found(files), tables_named(chain), Elsewhere(chain or "", executor or ""))
     findings = [finding for _, _, found in results for finding in found]
     value = {
         "ok": not any(finding.is_error for finding in findings),
@@ -94,10 +101,12 @@ def check(files: Files, as_json: JsonFlag = False) -> None:
 
 
 @app.command("explain")
-def explain_command(file: File, as_json: JsonFlag = False) -> None:
+def explain_command(
+    file: File, chain: Chain = None, executor: Executor = None, as_json: JsonFlag = False
+) -> None:
     """Say in sentences what a strategy does, what reverts it and what it may skip."""
-    tables = token_tables()
-    strategy, findings = check_file(file, tables)
+    tables = tables_named(chain)
+    strategy, findings = check_file(file, tables, Elsewhere(chain or "", executor or ""))
     errors = [finding for finding in findings if finding.is_error]
     if strategy is None or errors:
         raise errors[0].as_error()
@@ -113,18 +122,40 @@ def schema(as_json: JsonFlag = False) -> None:
 
 @app.command()
 def plan(
-    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 24, as_json: JsonFlag = False
+    file: File,
+    blinds: BlindsFile = None,
+    chain: Chain = None,
+    executor: Executor = None,
+    block: AtBlock = None,
+    account: Account = None,
+    seed: Seed = None,
+    moves: Moves = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Plan a strategy in a paper world: lenders, quotes, floors, bytes, what is at risk. Sends nothing."""
-    plan_command(token_tables(), file, blinds, PaperMarket(seed, moves), as_json)
+    """Plan a strategy: lenders, quotes, floors, bytes, what is at risk. Sends nothing, records nothing.
+
+    On --chain, else on the strategy's devnet if that is up, else in a paper world of its own.
+    """
+    plan_command(file, blinds, Where(chain, executor, block, account, seed, moves), as_json)
 
 
 @app.command()
 def simulate(
-    file: File, blinds: BlindsFile = None, seed: Seed = 7, moves: Moves = 24, as_json: JsonFlag = False
+    file: File,
+    blinds: BlindsFile = None,
+    chain: Chain = None,
+    executor: Executor = None,
+    block: AtBlock = None,
+    account: Account = None,
+    seed: Seed = None,
+    moves: Moves = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Run a plan's very bytes in a paper world without sending them: changes, margins, gas by step."""
-    simulate_command(token_tables(), file, blinds, PaperMarket(seed, moves), as_json)
+    """Run a plan's very bytes without sending them: changes, margins, gas by step.
+
+    On --chain, else on the strategy's devnet if that is up, else in a paper world of its own.
+    """
+    simulate_command(file, blinds, Where(chain, executor, block, account, seed, moves), as_json)
 
 
 @app.command()
@@ -132,16 +163,19 @@ def run(
     files: RunFiles,
     stage: Annotated[Stage, typer.Option(help="Where to run; live stages are refused.")] = Stage.PAPER,
     blinds: BlindsFile = None,
-    seed: Seed = 7,
-    moves: Moves = 24,
+    chain: Chain = None,
+    executor: Executor = None,
+    seed: Seed = None,
+    moves: Moves = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Walk strategies down the whole street, in order. Exit 0 if the last one landed, 10 if denied.
 
-    Each run starts a new paper world, so nothing carries over from the run before: name several files
-    to run them in order in one world, such as one that opens a position and one that closes it.
+    On a devnet that is up (--chain, else the strategies' own) what was done before stands. Without one each
+    run starts a new paper world: name several files to run them in order in it, such as one that opens a
+    position and one that closes it.
     """
-    run_command(token_tables(), files, blinds, PaperMarket(seed, moves), stage, as_json)
+    run_command(files, blinds, Where(chain, executor, seed=seed, moves=moves), stage, as_json)
 
 
 app.command()(policy)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.app.cli.hints import hint_of_run, where_to_look
+from tidegate.app.planning import Planning
 from tidegate.app.runtime import Ground
 from tidegate.app.session import Session
 from tidegate.desks.atomic import Look, Strategy
@@ -63,7 +64,7 @@ def outcome_record(
 def _why(reason: Reason | None, detail: str, strategy: Strategy, ground: Ground) -> dict[str, Any]:
     if reason is None:
         return {"reason": None}
-    advice = hint_of_run(reason, detail, strategy, ground)
+    advice = hint_of_run(reason, detail, strategy, ground.book, ground.world)
     return {"reason": reason.value, "meaning": reason.meaning, "hint": advice}
 
 
@@ -71,7 +72,7 @@ def _decided(look: Look) -> dict[str, Any]:
     return {"decided_at_block": look.inputs.block_number, "chain_time_s": look.inputs.block_timestamp_s}
 
 
-def plan_record(plan: Plan, ground: Ground) -> dict[str, Any]:
+def plan_record(plan: Plan, at: Planning) -> dict[str, Any]:
     """Return everything that a reviewer wants to see of a plan, amounts in base units as text."""
     raw = decode_execute(plan.data)
     program = disassemble(raw)
@@ -80,9 +81,10 @@ def plan_record(plan: Plan, ground: Ground) -> dict[str, Any]:
     return {
         "ok": True,
         "strategy": plan.notes["strategy"],
-        "size": _size(plan, ground),
+        "chain": at.stand.name,
+        "size": _size(plan, at),
         "searched": plan.notes.get("searched", True),
-        "executor": ground.book.name_of(plan.to),
+        "executor": at.stand.book.name_of(plan.to),
         "program_hash": plan.program_hash,
         "program_bytes": len(raw),
         "digest": plan.digest,
@@ -102,19 +104,19 @@ def plan_record(plan: Plan, ground: Ground) -> dict[str, Any]:
             }
             for bound in plan.bounds
         ],
-        "lenders": _lenders(plan, program, ground),
+        "lenders": _lenders(plan, program, at),
         "operations": list(_operations(program.ops, names, start, 0)),
     }
 
 
-def _lenders(plan: Plan, program: Program, ground: Ground) -> dict[str, Any]:
+def _lenders(plan: Plan, program: Program, at: Planning) -> dict[str, Any]:
     """Return each loan's lenders, the cheapest first, with their rate in bps, rounded up, and who serves."""
     steps = {step.tag: step.step_id for step in plan.steps}
     tokens = {steps[op.tag]: op.token for op in walk(program.ops) if isinstance(op, Flash)}
-    known = {lender.name: lender for lender in lenders_of(ground.book)}
+    known = {lender.name: lender for lender in lenders_of(at.stand.book)}
 
     def rate_bps(name: str, token: Address) -> int:
-        return mul_div_up(known[name].fee(token, _LARGE, ground.world), BPS, _LARGE)
+        return mul_div_up(known[name].fee(token, _LARGE, at.view), BPS, _LARGE)
 
     return {
         step_id: [
@@ -148,20 +150,21 @@ def _operations(
         offset += size
 
 
-def _size(plan: Plan, ground: Ground) -> str | None:
-    blind = ground.assignments[0].strategy.searched_blind
+def _size(plan: Plan, at: Planning) -> str | None:
+    blind = at.stand.assignments[0].strategy.searched_blind
     if blind is None or blind.token is None or plan.notes["size"] is None:
         return None
-    return f"{format_units(int(plan.notes['size']), ground.book.token(blind.token).decimals)} {blind.token}"
+    return f"{format_units(int(plan.notes['size']), at.stand.book.token(blind.token).decimals)} {blind.token}"
 
 
-def simulation_record(plan: Plan, run: Rehearsal, session: Session) -> dict[str, Any]:
+def simulation_record(plan: Plan, run: Rehearsal, at: Planning) -> dict[str, Any]:
     """Return the verdict on a plan's own bytes, with deltas, margins and gas by step."""
-    reader = session.desk.reader
+    reader = at.desk.reader
     probe = reader.read_probe(plan, run.probe_output)
     value: dict[str, Any] = {
         "ok": run.succeeded and probe is not None,
         "strategy": plan.notes["strategy"],
+        "chain": at.stand.name,
         "block": run.block_number,
         "gas_used": run.gas_used,
         "gas_needed": run.gas_needed,

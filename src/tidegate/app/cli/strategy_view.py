@@ -14,7 +14,7 @@ from tidegate.model import format_units, format_usd
 
 def render_plan(out: Console, value: dict[str, Any]) -> None:
     """Show a plan: size, bytes, gas, risk, floors, lenders, operations."""
-    out.print(Text.assemble((value["strategy"], "bold"), f" on {value['executor']}"))
+    out.print(Text.assemble((value["strategy"], "bold"), f" on {value['executor']} of {value['chain']}"))
     if value["size"] is not None:
         out.print(f"size       {value['size']}, {'found by search' if value['searched'] else 'as given'}")
     out.print(f"quoted     at block {value['quoted_at_block']}")
@@ -50,7 +50,8 @@ def render_plan(out: Console, value: dict[str, Any]) -> None:
 def render_simulation(out: Console, value: dict[str, Any]) -> None:
     """Show what a plan's very bytes do: the failing step, or changes, margins and gas by step."""
     verdict = ("succeeds", "green") if value["ok"] else ("reverts", "red")
-    out.print(Text.assemble((value["strategy"], "bold"), " ", verdict, f" at block {value['block']}"))
+    where = f" at block {value['block']} of {value['chain']}"
+    out.print(Text.assemble((value["strategy"], "bold"), " ", verdict, where))
     if not value["ok"]:
         out.print(f"step       {value['failing_step'] or 'none'}")
         out.print(f"reason     {value['reason']}")
@@ -100,7 +101,7 @@ def render_runs(out: Console, results: list[dict[str, Any]]) -> None:
             out.print(f"  {'reason:':<13}{item['reason']}: {item['meaning']}")
         out.print(
             f"  {'decided:':<13}at block {item['decided_at_block']}, chain time "
-            f"{utc(item['chain_time_s'])} (paper node)"
+            f"{utc(item['chain_time_s'])} ({item['world']})"
         )
         if item.get("transaction"):
             out.print(f"  {'transaction:':<13}{item['transaction']} in block {item['block']}")

@@ -7,7 +7,7 @@ the file it is given, holds no keys. The pipeline drives it; the command line an
 
 from tidegate.desks.atomic.language.blind_values import complete_blinds, load_blinds
 from tidegate.desks.atomic.language.findings import MEANINGS, UNREADABLE, Finding, unseen
-from tidegate.desks.atomic.language.loader import TokenTables, load_strategy, parse_strategy
+from tidegate.desks.atomic.language.loader import Elsewhere, TokenTables, load_strategy, parse_strategy
 from tidegate.desks.atomic.language.schema import json_schema
 from tidegate.desks.atomic.language.syntax import Strategy
 from tidegate.desks.atomic.language.templates import TEMPLATES, new_strategy, template_text
@@ -50,6 +50,7 @@ __all__ = [
     "DeskConfig",
     "DeskInputs",
     "Draft",
+    "Elsewhere",
     "Event",
     "Explanation",
     "Finding",

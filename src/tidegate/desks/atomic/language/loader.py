@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -53,7 +54,21 @@ TokenTables: TypeAlias = Mapping[str, Mapping[str, int]]
 """For each chain, the decimals of its tokens by symbol."""
 
 
-def load_strategy(path: Path, tables: TokenTables) -> Strategy:
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Read a file as if it named another chain, another executor, or both; empty leaves the file's own.
+
+    What it would then say is what its digest is of.
+    """
+
+    chain: str = ""
+    executor: str = ""
+
+
+AS_WRITTEN = Elsewhere()
+
+
+def load_strategy(path: Path, tables: TokenTables, elsewhere: Elsewhere = AS_WRITTEN) -> Strategy:
     """Return the strategy of a file.
 
     Raises
@@ -61,7 +76,7 @@ def load_strategy(path: Path, tables: TokenTables) -> Strategy:
     ConfigError
         The first finding of the file, with its position, what was found and what is allowed.
     """
-    return _only_strategy(*_build(read_document(path), tables))
+    return _only_strategy(*_build(read_document(path), tables, elsewhere))
 
 
 def parse_strategy(raw: bytes, file: str, tables: TokenTables) -> Strategy:
@@ -75,13 +90,15 @@ def parse_strategy(raw: bytes, file: str, tables: TokenTables) -> Strategy:
     return _only_strategy(*_build(parse_document(raw, file), tables))
 
 
-def examine_strategy(path: Path, tables: TokenTables) -> tuple[Strategy | None, tuple[Finding, ...]]:
+def examine_strategy(
+    path: Path, tables: TokenTables, elsewhere: Elsewhere = AS_WRITTEN
+) -> tuple[Strategy | None, tuple[Finding, ...]]:
     """Return the strategy of a file, or every finding that keeps it from being one."""
     try:
         content = read_document(path)
     except ConfigError as error:
         return None, (Finding.of(error, SourcePosition(str(path), 1, 1)),)
-    return _build(content, tables)
+    return _build(content, tables, elsewhere)
 
 
 def _only_strategy(strategy: Strategy | None, findings: tuple[Finding, ...]) -> Strategy:
@@ -90,15 +107,26 @@ def _only_strategy(strategy: Strategy | None, findings: tuple[Finding, ...]) -> 
     return strategy
 
 
-def _build(content: Content, tables: TokenTables) -> tuple[Strategy | None, tuple[Finding, ...]]:
+def _build(
+    content: Content, tables: TokenTables, elsewhere: Elsewhere = AS_WRITTEN
+) -> tuple[Strategy | None, tuple[Finding, ...]]:
     findings = check_form(content)
     if findings:
         return None, in_order(findings)
     assert isinstance(content, Table)
+    content = _placed(content, elsewhere)
     chain = _chain(content)
     reading = Reading(decimals_of={}, on_chain=tables.get(chain, {}), chain=chain)
     strategy = _strategy(Keys(content, reading), chain)
     return (None, in_order(reading.findings)) if reading.findings else (strategy, ())
+
+
+def _placed(content: Table, elsewhere: Elsewhere) -> Table:
+    others = {key: name for key, name in asdict(elsewhere).items() if name}
+    if not others:
+        return content
+    written = {key: Scalar(name, name, content.entries[key].position) for key, name in others.items()}
+    return replace(content, entries={**content.entries, **written})
 
 
 def _chain(content: Table) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tidegate.desks.atomic.language.findings import Finding, in_order
-from tidegate.desks.atomic.language.loader import TokenTables, examine_strategy
+from tidegate.desks.atomic.language.loader import AS_WRITTEN, Elsewhere, TokenTables, examine_strategy
 from tidegate.desks.atomic.language.scene import Scene
 from tidegate.desks.atomic.language.syntax import Strategy
 from tidegate.desks.atomic.review.dry_compile import compile_dry
@@ -27,13 +27,13 @@ def lint(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Finding, .
 
 
 def check_files(
-    paths: Iterable[Path], tables: TokenTables
+    paths: Iterable[Path], tables: TokenTables, elsewhere: Elsewhere = AS_WRITTEN
 ) -> list[tuple[Path, Strategy | None, tuple[Finding, ...]]]:
     """Return, for each file, what it says and every finding; no two may have the same name."""
     results: list[tuple[Path, Strategy | None, tuple[Finding, ...]]] = []
     first: dict[str, Path] = {}
     for path in paths:
-        strategy, findings = check_file(path, tables)
+        strategy, findings = check_file(path, tables, elsewhere)
         if strategy is not None and first.setdefault(strategy.name, path) != path:
             findings = in_order((*findings, _name_taken(strategy, first[strategy.name])))
         results.append((path, strategy, findings))
@@ -51,9 +51,11 @@ def _name_taken(strategy: Strategy, first: Path) -> Finding:
     )
 
 
-def check_file(path: Path, tables: TokenTables) -> tuple[Strategy | None, tuple[Finding, ...]]:
+def check_file(
+    path: Path, tables: TokenTables, elsewhere: Elsewhere = AS_WRITTEN
+) -> tuple[Strategy | None, tuple[Finding, ...]]:
     """Return what a file says and every finding; the strategy is None if it could not be read."""
-    strategy, findings = examine_strategy(path, tables)
+    strategy, findings = examine_strategy(path, tables, elsewhere)
     if strategy is None:
         return None, findings
     return strategy, lint(strategy, tables[strategy.chain])
