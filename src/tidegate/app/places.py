@@ -10,9 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tidegate.app.config import ChainConfig, EndpointConfig, LoadedConfig, network_of
+from tidegate.app.config import (
+    ChainConfig,
+    EndpointConfig,
+    LoadedConfig,
+    RelayConfig,
+    demand_relays,
+    network_of,
+)
 from tidegate.app.devnet import node_records, read_book
 from tidegate.chain import NETWORKS, Network, devnet_network
+from tidegate.chain.relays import RelayPlace
 from tidegate.chain.rpc import Endpoint, RpcPool
 from tidegate.model import Clock, ConfigError, Recorder
 from tidegate.venues import AddressBook, load_book, shipped_book
@@ -31,6 +39,7 @@ class Place:
     endpoints: tuple[Endpoint, ...]
     book: AddressBook | None
     recorded: Path | None = None
+    relays: tuple[RelayPlace, ...] = ()
 
     def pool(self, *, clock: Clock | None = None, recorder: Recorder | None = None) -> RpcPool:
         """Return a pool over the chain's endpoints, not started yet."""
@@ -66,7 +75,9 @@ def place_of(name: str, loaded: LoadedConfig, home: Path) -> Place:
         endpoints = tuple(map(_endpoint, configured.endpoints))
         network = network_of(name, configured)
         recorded = home / "addresses" / f"{name}.toml"
-        return Place(name, network, endpoints, _laid_over(book, recorded, network), recorded)
+        demand_relays(name, configured)
+        relays = tuple(map(_relay, configured.relays))
+        return Place(name, network, endpoints, _laid_over(book, recorded, network), recorded, relays)
     if name in running:
         record = running[name]
         network = devnet_network(record.chain_id, name=name, block_time_s=record.block_time_s)
@@ -108,6 +119,16 @@ def _endpoint(config: EndpointConfig) -> Endpoint:
         logs_span_max=config.logs_span_max_blocks,
         timeout_s=config.timeout_ms / 1000,
         send_timeout_s=config.send_timeout_ms / 1000,
+    )
+
+
+def _relay(config: RelayConfig) -> RelayPlace:
+    return RelayPlace(
+        name=config.name,
+        url=config.url.reveal(),
+        supports=frozenset(config.supports),
+        builders=config.builders,
+        timeout_s=config.timeout_ms / 1000,
     )
 
 

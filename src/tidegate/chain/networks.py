@@ -42,7 +42,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     ``confirmations`` is the depth at which a receipt counts as settled and at which two endpoints must
     agree on a block's hash. ``reorg_max`` is the deepest reorg that is followed; a deeper one halts.
     ``transaction_gas_max`` is the protocol's cap for one transaction, None where only the block's limit
-    counts. ``is_legacy`` chains have no base fee.
+    counts. ``is_legacy`` chains have no base fee. ``has_builders`` says that somebody builds its blocks who
+    takes bundles: on a rollup the sequencer alone orders what comes.
     """
 
     chain_id: int
@@ -60,6 +61,7 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     transaction_gas_max: int | None = None
     is_legacy: bool = False
     data_fee: DataFee = DataFee.NONE
+    has_builders: bool = False
 
 
 ETHEREUM_TRANSACTION_GAS_MAX = 16_777_216
@@ -74,7 +76,7 @@ def _main(chain_id: int, name: str, block_time_s: float, confirmations: int, **p
 
 
 _PUBLIC = (
-    _main(1, "ethereum", 12, 3, transaction_gas_max=ETHEREUM_TRANSACTION_GAS_MAX),
+    _main(1, "ethereum", 12, 3, transaction_gas_max=ETHEREUM_TRANSACTION_GAS_MAX, has_builders=True),
     _main(10, "optimism", 2, 12, clock_skew_max_s=10, data_fee=DataFee.OP_STACK, fee_cap_wei=50 * GWEI),
     _main(56, "bnb", 0.75, 15, priority_floor_wei=GWEI // 20),
     _main(100, "gnosis", 5, 6),
@@ -91,6 +93,7 @@ _PUBLIC = (
     msgspec.structs.replace(
         _main(11155111, "sepolia", 12, 3, transaction_gas_max=ETHEREUM_TRANSACTION_GAS_MAX),
         kind=NetworkKind.TESTNET,
+        has_builders=True,
     ),
     msgspec.structs.replace(_main(11155420, "optimism-sepolia", 2, 12), kind=NetworkKind.TESTNET),
 )
@@ -121,4 +124,5 @@ def devnet_network(chain_id: int, *, name: str = "devnet", block_time_s: float =
         block_time_s=block_time_s,
         confirmations=1,
         transaction_gas_max=ETHEREUM_TRANSACTION_GAS_MAX,
+        has_builders=True,
     )

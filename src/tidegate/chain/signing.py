@@ -33,6 +33,7 @@ from tidegate.model import (
     Recorder,
     RecordKind,
     Rejected,
+    Route,
     Sending,
     SignedTransaction,
     TransactionSigner,
@@ -262,7 +263,8 @@ class Hand:
 
     async def _number(self, head: Block | None, tracked: Tracked) -> int:
         """Return the head from which a bundle's blocks are counted; other ways do not ask for it."""
-        if tracked.work.sending is None:
+        sending = tracked.work.sending
+        if sending is None or Route.BUNDLE not in sending.order:
             return 0
         return (head or await self._chain.block()).number
 

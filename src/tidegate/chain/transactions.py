@@ -208,8 +208,10 @@ class Tracked:
     def is_offered(self) -> bool:
         """Say whether its content is, or may be, with relays that can still take it back."""
         sending = self.work.sending
-        may_be = sending is not None and Route.BUNDLE in sending.order and self.route in (None, Route.BUNDLE)
-        return may_be and self.is_open and bool(self.versions)
+        if sending is None or Route.BUNDLE not in sending.order or not self.is_open or not self.versions:
+            return False
+        is_in_doubt = self.state is not State.SENT or self.withdrawals > 0
+        return self.route is Route.BUNDLE or (self.route is None and is_in_doubt)
 
     def is_due_to_cancel(self, chain_time_s: int) -> bool:
         """Say whether its content must not be sent any more: too late, or ended, or cancelled already."""

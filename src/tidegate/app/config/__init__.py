@@ -4,7 +4,7 @@ A quantity's unit stands in its key, a secret is a reference, an unknown key is 
 the command line and ``app/runtime``.
 """
 
-from tidegate.app.config.chains import network_of
+from tidegate.app.config.chains import demand_relays, network_of
 from tidegate.app.config.checking import check_config
 from tidegate.app.config.describing import REQUIRED, KeyPage, describe_keys, pattern_of, values_of
 from tidegate.app.config.reading import (
@@ -23,6 +23,7 @@ from tidegate.app.config.schema import (
     LedgerConfig,
     LimitsConfig,
     PaperConfig,
+    RelayConfig,
     RunConfig,
     SignerConfig,
 )
@@ -45,11 +46,13 @@ __all__ = [
     "LoadedConfig",
     "Origin",
     "PaperConfig",
+    "RelayConfig",
     "RunConfig",
     "Secret",
     "SignerConfig",
     "Url",
     "check_config",
+    "demand_relays",
     "describe_keys",
     "find_config",
     "load_config",

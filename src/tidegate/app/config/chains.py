@@ -46,3 +46,25 @@ def network_of(name: str, chain: ChainConfig) -> Network:
             fix=f"add them under [chains.{name}]",
         )
     return Network(chain_id=chain.chain_id, name=name, kind=chain.kind, **given)
+
+
+def demand_relays(name: str, chain: ChainConfig) -> None:
+    """Refuse relays where nobody takes bundles, and two of one name.
+
+    Raises
+    ------
+    ConfigError
+        With the chain, and what is allowed.
+    """
+    names = [relay.name for relay in chain.relays]
+    if twice := [one for one in names if names.count(one) > 1]:
+        raise ConfigError(f"two relays of {name} have one name", found=twice[0], allowed="names of their own")
+    network = network_of(name, chain)
+    if names and not network.has_builders:
+        raise ConfigError(
+            f"no builder takes bundles on {network.name}",
+            code="config_value",
+            found=f"chains.{name}.relays",
+            allowed="relays on ethereum, sepolia and devnets; on a rollup the sequencer orders what comes",
+            fix="name the sequencer's own URL as an endpoint of tier private",
+        )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tidegate.app.config.chains import network_of
+from tidegate.app.config.chains import demand_relays, network_of
 from tidegate.app.config.reading import LoadedConfig
-from tidegate.app.config.schema import ChainConfig, EndpointConfig
+from tidegate.app.config.schema import ChainConfig, EndpointConfig, RelayConfig
 from tidegate.app.devnet.tables import token_tables
 from tidegate.app.findings import Finding, examine
 from tidegate.app.story import counted
@@ -28,6 +28,8 @@ def _looks(loaded: LoadedConfig) -> Iterator[tuple[str, Callable[[], str]]]:
         yield f"chain {name}", partial(_chain, name, chain)
         for endpoint in chain.endpoints:
             yield f"endpoint {name}.{endpoint.name}", partial(_endpoint, endpoint)
+        for relay in chain.relays:
+            yield f"relay {name}.{relay.name}", partial(_relay, name, chain, relay)
     yield "run.chain", partial(_run_chain, loaded)
     for file in dict.fromkeys(config.desk.atomic.strategies):
         yield f"strategy {file}", partial(_strategy, loaded, file)
@@ -44,6 +46,12 @@ def _endpoint(endpoint: EndpointConfig) -> str:
         if url is not None:
             url.reveal()
     return f"{endpoint.url}: it can be had"
+
+
+def _relay(name: str, chain: ChainConfig, relay: RelayConfig) -> str:
+    demand_relays(name, chain)
+    relay.url.reveal()
+    return f"{relay.url}: it can be had"
 
 
 def _chain(name: str, chain: ChainConfig) -> str:

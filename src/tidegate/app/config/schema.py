@@ -11,6 +11,7 @@ import msgspec
 
 from tidegate.app.config.secrets import Url
 from tidegate.chain import NetworkKind
+from tidegate.chain.relays import Supports
 from tidegate.chain.rpc import Feature, Tier
 from tidegate.model import Stage
 
@@ -41,6 +42,16 @@ class EndpointConfig(msgspec.Struct, frozen=True, kw_only=True):
     send_timeout_ms: Annotated[Positive, "how long a send may take"] = 5_000
 
 
+class RelayConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One relay that takes bundles (``eth_sendBundle``, requests signed by the home's relay key)."""
+
+    name: Annotated[Name, "how strategy files (builders), records and errors call it"]
+    url: Annotated[Url, "where it is: a reference, or a URL of this machine"]
+    supports: Annotated[tuple[Supports, ...], "what it can do beside: cancel, simulate"] = (Supports.CANCEL,)
+    builders: Annotated[tuple[str, ...], "builders it passes bundles on to; none named is its choice"] = ()
+    timeout_ms: Annotated[Positive, "how long a request may take"] = 2_000
+
+
 class ChainConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One chain. What is left out comes from the network registry."""
 
@@ -56,6 +67,7 @@ class ChainConfig(msgspec.Struct, frozen=True, kw_only=True):
     gas_per_day_wei: Annotated[Positive | None, "the most spent for gas on this chain in a day"] = None
     book: Annotated[str, "the address book's file, relative to this one; a running devnet has its own"] = ""
     endpoints: Annotated[tuple[EndpointConfig, ...], "JSON-RPC endpoints, best from different operators"] = ()
+    relays: Annotated[tuple[RelayConfig, ...], "who takes bundles; on ethereum, sepolia and devnets"] = ()
 
 
 class RunConfig(msgspec.Struct, frozen=True, kw_only=True):

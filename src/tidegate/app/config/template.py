@@ -47,6 +47,14 @@ block_time_s = 12
 # url = "env:SECOND_NODE_URL"
 # operator = "another provider"
 
+# Who takes bundles (ethereum and sepolia): `relay.builders` of a strategy names them.
+# An endpoint of tier "private" is the next route; see docs/how-to/send-privately.md.
+#
+# [[chains.ethereum.relays]]
+# name = "first-relay"
+# url = "env:RELAY_URL"
+# supports = ["cancel", "simulate"]
+
 # Limits of the street beside those of each strategy. What is left out has its stage's default,
 # which is 0 for dollars outside paper: nothing moves on a live chain by default.
 [limits]

@@ -99,6 +99,7 @@ async def assembled(
                 journal=journal,
                 network=site.network,
                 recorder=recorder,
+                ways=site.ways,
             )
         payer = None if site.signer is None else site.account
         holdings, balances = holdings_of(site.assignments, payer), ChainBalances(confirms, site.network)

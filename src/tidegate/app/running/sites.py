@@ -6,9 +6,11 @@ here on nothing asks which of them it is.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tidegate.app.config import PaperConfig
 from tidegate.app.devnet import devnet_key
@@ -18,9 +20,10 @@ from tidegate.app.paper import PaperMarket, prepare_market
 from tidegate.app.places import Place
 from tidegate.app.running.endpoints import Pools
 from tidegate.app.runtime import BLOCK_TIME_S, Ground, Job, devnet_ground, forked
-from tidegate.chain import Network, devnet_network
-from tidegate.chain.rpc import Endpoint, RpcPool
-from tidegate.custody import ThrowAwayKey
+from tidegate.chain import Network, NetworkKind, devnet_network
+from tidegate.chain.relays import BundleRelay, Dispatch
+from tidegate.chain.rpc import Endpoint, RpcPool, Tier
+from tidegate.custody import RelayKey, ThrowAwayKey
 from tidegate.desks.atomic import Assignment
 from tidegate.model import Address, ConfigError, Stage, TransactionSigner
 from tidegate.sim import ExactWorld
@@ -43,6 +46,8 @@ class Site:
         Who signs; None where nothing is signed.
     advance
         Makes the next block, in a world of ours whose time is ours; None where blocks come by themselves.
+    ways
+        How signed bytes leave; None where the only way is the node itself, which nobody else reads.
     world
         The node of ours under it, to say why it ended; None for a chain of others.
     is_new
@@ -58,6 +63,7 @@ class Site:
     account: Address
     signer: TransactionSigner | None = None
     advance: Callable[[], object] | None = None
+    ways: Dispatch | None = None
     world: ExactWorld | None = None
     is_new: bool = False
 
@@ -126,12 +132,15 @@ async def live_site(
     *,
     account: Address,
     worlds_url: str,
+    relay_key: Path,
     signer: TransactionSigner | None = None,
 ) -> AsyncIterator[Site]:
     """Reach a chain that is there; its blocks come by themselves.
 
     Parameters
     ----------
+    relay_key
+        The file of the key by which relays know us; made where there are relays and something is signed.
     account
         From whom plans run; the signer's own where there is one.
     worlds_url
@@ -140,15 +149,21 @@ async def live_site(
     Raises
     ------
     ConfigError
-        If the chain has no address book, or a strategy is written for another chain.
+        If the chain has no address book, a strategy is written for another chain, or it names a builder
+        that is no relay of the chain.
     Unavailable
         If no endpoint of the chain answers.
     """
-    async with pools.open(place.network, place.endpoints) as pool:
+    if signer is not None:
+        demand_builders(place, jobs)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(pools.open(place.network, place.endpoints))
+        ways = None if signer is None else await stack.enter_async_context(ways_of(place, pool, relay_key))
         yield Site(
             name=place.name,
             network=place.network,
             pool=pool,
+            ways=ways,
             worlds_url=worlds_url,
             book=place.require_book(),
             assignments=assignments_of(place.require_book(), jobs, account),
@@ -198,6 +213,51 @@ async def fork_site(
                 world=world,
                 is_new=True,
             )
+
+
+@asynccontextmanager
+async def ways_of(place: Place, pool: RpcPool, relay_key: Path) -> AsyncIterator[Dispatch | None]:
+    """Reach the relays of a chain; None on a devnet without any other way than its own node.
+
+    On a devnet nobody but us reads what waits, so its node is as private as any; as soon as a relay or a
+    private endpoint is configured there, it is treated like every other chain.
+    """
+    is_private = any(endpoint.tier is Tier.PRIVATE for endpoint in place.endpoints)
+    if place.network.kind is NetworkKind.DEVNET and not place.relays and not is_private:
+        yield None
+        return
+    async with AsyncExitStack() as stack:
+        relays = []
+        if place.relays:
+            identity = RelayKey(relay_key)
+            relays = [BundleRelay(one, identity) for one in place.relays]
+        for relay in relays:
+            stack.push_async_callback(relay.close)
+        dispatch = Dispatch(pool, relays)
+        stack.push_async_callback(dispatch.close)
+        yield dispatch
+
+
+def demand_builders(place: Place, jobs: Sequence[Job]) -> None:
+    """Refuse a strategy that names a builder which is no relay of its chain.
+
+    Raises
+    ------
+    ConfigError
+        With the strategy's position, the names that are known, and the nearest.
+    """
+    known = [relay.name for relay in place.relays]
+    for job in jobs:
+        for name in job.strategy.relay.builders:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                raise ConfigError(
+                    f"{job.strategy.name} names a builder that is no relay of {place.name}",
+                    found=name,
+                    allowed=", ".join(known) or "none is configured",
+                    fix=f"{near[0]}?" if near else f"add it under [[chains.{place.name}.relays]]",
+                    position=job.strategy.at("relay"),
+                )
 
 
 def assignments_of(book: AddressBook, jobs: Sequence[Job], account: Address) -> tuple[Assignment, ...]:

@@ -39,6 +39,7 @@ from tidegate.pipeline import NodeChain, Rehearsal, rules_of
 from tidegate.venues import NATIVE, AddressBook
 from tidegate.venues.executor import FlashKind
 
+RELAY_KEY = "relay.key"
 _NATIVE_DECIMALS = 18
 _USD_E6 = 10**6
 _DESK = "atomic"
@@ -223,7 +224,15 @@ async def _site(settings: RunSettings, pools: Pools, recorder: Recorder) -> Asyn
             )
         account = signer.address if signer is not None else _account(settings, place.network.kind)
         site = await stack.enter_async_context(
-            live_site(place, jobs, pools, account=account, worlds_url=worlds_url, signer=signer)
+            live_site(
+                place,
+                jobs,
+                pools,
+                account=account,
+                worlds_url=worlds_url,
+                relay_key=settings.home / RELAY_KEY,
+                signer=signer,
+            )
         )
         if stage is Stage.PRODUCTION:
             await demand_verified(site.pool, site.book, {job.strategy.executor for job in jobs})

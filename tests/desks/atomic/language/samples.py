@@ -10,6 +10,7 @@ from tidegate.desks.atomic.language.syntax import Strategy
 TABLES = {
     "devnet": {"WETH": 18, "USDC": 6, "WBTC": 8, "DAI": 18, "ETH": 18},
     "ethereum": {"WETH": 18, "USDC": 6},
+    "arbitrum": {"WETH": 18, "USDC": 6},
 }
 FILE = "arb.yaml"
 

@@ -94,6 +94,8 @@ def test_what_is_left_out_has_the_stated_defaults() -> None:
 def test_bundles_are_the_default_where_builders_take_them() -> None:
     strategy = parsed(changed(ARB, ("chain: devnet", "chain: ethereum")))
     assert strategy.relay.order == ("bundle", "private")
+    asked = parsed(changed(ARB, ("deadline: 36 s", "deadline: 36 s\nrelay: {order: [bundle]}")))
+    assert asked.relay.order == ("bundle",), "a devnet has builders if it is asked for them"
 
 
 @pytest.mark.parametrize(
@@ -278,8 +280,8 @@ BAD = [
     ("cooldown: 2 blocks", "cooldown: 31 days", "ATM002", "31 days", "31 days", "0 to 30 days"),
     ("every_block: {}", "every_blok: {}", "ATM002", "every_blok", "every_blok", "every_block"),
     (
-        "deadline: 36 s",
-        "deadline: 36 s\nrelay: {order: [bundle]}",
+        "chain: devnet",
+        "chain: arbitrum\nrelay: {order: [bundle]}",
         "ATM002",
         "[bundle]",
         "bundle",

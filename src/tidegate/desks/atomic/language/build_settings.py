@@ -31,7 +31,8 @@ from tidegate.model import BPS, UINT256_MAX, ZERO_ADDRESS, ConfigError, SourcePo
 GWEI = 10**9
 HOUR_S = 3_600
 DAY_S = 86_400
-_BUNDLE_CHAINS = ("ethereum", "sepolia")
+_BUNDLE_CHAINS = ("ethereum", "sepolia", "devnet")
+_BUNDLES_BY_DEFAULT = ("ethereum", "sepolia")
 
 
 def build_addresses(keys: Keys) -> Mapping[str, AddressEntry]:
@@ -133,7 +134,7 @@ def build_relay(keys: Keys, chain: str) -> Relay:
     if "bundle" in order and chain not in _BUNDLE_CHAINS:
         keys.reading.report(
             "ATM002", where, f"no builder takes bundles on {chain}", "bundle",
-            f"bundle on {' and '.join(_BUNDLE_CHAINS)} only", "remove bundle",
+            f"bundle on {', '.join(_BUNDLE_CHAINS)} only", "remove bundle",
         )  # fmt: skip
     if "public" in order and not allow_public:
         keys.reading.report(
@@ -152,7 +153,7 @@ def build_relay(keys: Keys, chain: str) -> Relay:
 
 def default_order(chain: str) -> tuple[str, ...]:
     """Return the order of relays when the file says nothing."""
-    return ("bundle", "private") if chain in _BUNDLE_CHAINS else ("private",)
+    return ("bundle", "private") if chain in _BUNDLES_BY_DEFAULT else ("private",)
 
 
 def build_trigger(keys: Keys) -> tuple[Trigger, Cooldown]:

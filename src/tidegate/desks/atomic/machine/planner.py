@@ -12,6 +12,7 @@ from typing import Any
 
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic.language.schema import MAXIMUM_GAS
+from tidegate.desks.atomic.language.syntax import Relay
 from tidegate.desks.atomic.machine.closing import floors_of, limits_of, max_fees_of, step_facts
 from tidegate.desks.atomic.machine.compiler import SignableProgram, compile_program
 from tidegate.desks.atomic.machine.judging import guard_notes
@@ -30,6 +31,8 @@ from tidegate.model import (
     Intent,
     Plan,
     Reason,
+    Route,
+    Sending,
     format_units,
     mul_div_down,
 )
@@ -237,6 +240,17 @@ def _plan(draft: Draft, program: SignableProgram, gas_limit: int) -> Plan:
         prices_usd_e8={bound.symbol: prospect.prices[bound.symbol].price_usd_e8 for bound in program.bounds}
         | {"native": prospect.prices[NATIVE].price_usd_e8},
         notes=_notes(draft),
+        sending=_sending(job.strategy.relay),
+    )
+
+
+def _sending(relay: Relay) -> Sending:
+    """Return by which routes the bytes may leave, as the strategy's file says."""
+    return Sending(
+        order=tuple(Route(name) for name in relay.order),
+        blocks=relay.blocks,
+        builders=relay.builders,
+        allow_public=relay.allow_public,
     )
 
 
