@@ -18,7 +18,22 @@ from tidegate.app.cli.hints import hint, where_to_look
 from tidegate.app.story import counted
 from tidegate.model import Reason
 
-NAMES = {"CAPABILITY", "CHAIN", "CHAIN...", "FILE", "FILE...", "FOLDER", "INTENT", "KEY", "NAME", "SEQ"}
+NAMES = {
+    "BACKUP",
+    "CAPABILITY",
+    "CHAIN",
+    "CHAIN...",
+    "FILE",
+    "FILE...",
+    "FOLDER",
+    "ID...",
+    "INTENT",
+    "KEY",
+    "MAIN",
+    "NAME",
+    "SEQ",
+    "TARGET[:SELECTOR]",
+}
 
 
 def commands(command: Any = None) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from tidegate.desks.atomic.machine.enforcing import enforcement_of
 from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import quote_deltas, run_quote, watch_list
 from tidegate.desks.atomic.machine.safeguards import safeguards_of
-from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason
+from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason, Tampered
 from tidegate.venues.executor import encode_pause
 
 WETH, USDC = 10**18, 10**6
@@ -158,10 +158,19 @@ def test_a_paused_executor_is_halted(ground: Ground) -> None:
 
 def test_what_answers_without_reverting_is_not_our_executor(ground: Ground) -> None:
     job = prepared(ground)
-    impostor = msgspec.structs.replace(job.book.entry("executor.main1"), address=ground.operator)
-    book = msgspec.structs.replace(job.book, contracts={**job.book.contracts, "executor.main1": impostor})
+
+    def with_executor(**claims: object) -> Assignment:
+        impostor = msgspec.structs.replace(
+            job.book.entry("executor.main1"), address=ground.operator, **claims
+        )
+        contracts = {**job.book.contracts, "executor.main1": impostor}
+        return dataclasses.replace(job, book=msgspec.structs.replace(job.book, contracts=contracts))
+
+    with pytest.raises(Tampered, match="not the one that the address book knows") as caught:
+        run_quote(with_executor(), {}, ground.world, {})
+    assert caught.value.code == "ATM005"
     with pytest.raises(Divergence, match="simulate returned"):
-        run_quote(dataclasses.replace(job, book=book), {}, ground.world, {})
+        run_quote(with_executor(code_hash=""), {}, ground.world, {})
 
 
 def test_a_strategy_that_needs_too_many_registers_itself_is_refused(ground: Ground) -> None:
