@@ -111,3 +111,14 @@ def test_explain_reads_a_file_as_if_it_named_another_executor(cli: Cli) -> None:
     assert other["digest"] != own["digest"], "what it says is what its digest is of"
     _, same = cli("strategy", "explain", OPEN, "--executor", "main1", "--chain", "devnet")
     assert same["digest"] == own["digest"]
+
+
+def test_p23_explain_plan_and_simulate_show_one_hash(cli: Cli) -> None:
+    _, planned = cli("strategy", "plan", "flash-arb.yaml", "--block", "505")
+    _, simulated = cli("strategy", "simulate", "flash-arb.yaml", "--block", "505")
+    code, page = cli("strategy", "explain", "flash-arb.yaml", "--block", "505")
+    assert code == 0
+    assert planned["program_hash"] == simulated["program_hash"]
+    assert f"Planned at block 505: program {planned['program_hash']}" in page["program"][-1]
+    assert planned["digest"] == simulated["digest"]
+    assert planned["digest"] in page["program"][-1]

@@ -30,6 +30,7 @@ from tidegate.app.cli.strategy_run import (
     File,
     RunFiles,
     plan_command,
+    planned,
     run_command,
     simulate_command,
 )
@@ -102,15 +103,25 @@ def check(files: Files, chain: Chain = None, executor: Executor = None, as_json:
 
 @app.command("explain")
 def explain_command(
-    file: File, chain: Chain = None, executor: Executor = None, as_json: JsonFlag = False
+    file: File,
+    is_planned: Annotated[
+        bool, typer.Option("--planned", help="Also plan a run, and say which bytes it is.")
+    ] = False,
+    blinds: BlindsFile = None,
+    chain: Chain = None,
+    executor: Executor = None,
+    block: AtBlock = None,
+    as_json: JsonFlag = False,
 ) -> None:
-    """Say in sentences what a strategy does, what reverts it and what it may skip."""
+    """Say in sentences what a strategy does, what reverts it, what it may skip, and the worst it can do."""
     tables = tables_named(chain)
     strategy, findings = check_file(file, tables, Elsewhere(chain or "", executor or ""))
     errors = [finding for finding in findings if finding.is_error]
     if strategy is None or errors:
         raise errors[0].as_error()
     page = explain(strategy, tables[strategy.chain])
+    if is_planned or block is not None:
+        page = page.with_plan(planned(file, blinds, Where(chain, executor, block)))
     emit(page.as_record(), as_json=as_json, render=lambda out: out.print(Text(as_text(page)), end=""))
 
 

@@ -165,6 +165,8 @@ def simulation_record(plan: Plan, run: Rehearsal, at: Planning) -> dict[str, Any
         "ok": run.succeeded and probe is not None,
         "strategy": plan.notes["strategy"],
         "chain": at.stand.name,
+        "program_hash": plan.program_hash,
+        "digest": plan.digest,
         "block": run.block_number,
         "gas_used": run.gas_used,
         "gas_needed": run.gas_needed,

@@ -46,6 +46,17 @@ def plan_command(file: Path, blinds: Path | None, where: Where, as_json: bool) -
     _plan(file, blinds, where, work)
 
 
+def planned(file: Path, blinds: Path | None, where: Where) -> Plan:
+    """Plan one strategy and return the plan: the same at the same block, whoever asks."""
+    plans: list[Plan] = []
+
+    async def work(at: Planning) -> None:
+        plans.append(await _planned(at))
+
+    _plan(file, blinds, where, work)
+    return plans[0]
+
+
 def simulate_command(file: Path, blinds: Path | None, where: Where, as_json: bool) -> None:
     """Plan one strategy, run its very bytes on the node without sending them, and show what they do."""
 

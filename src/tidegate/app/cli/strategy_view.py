@@ -52,6 +52,7 @@ def render_simulation(out: Console, value: dict[str, Any]) -> None:
     verdict = ("succeeds", "green") if value["ok"] else ("reverts", "red")
     where = f" at block {value['block']} of {value['chain']}"
     out.print(Text.assemble((value["strategy"], "bold"), " ", verdict, where))
+    out.print(f"program    hash {value['program_hash']}")
     if not value["ok"]:
         out.print(f"step       {value['failing_step'] or 'none'}")
         out.print(f"reason     {value['reason']}")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -233,3 +234,31 @@ def test_a_searched_blind_says_that_it_can_be_given() -> None:
         "$size: amount, 0.1 WETH to 50 WETH, found by search at each decision so that the net "
         "gain is largest, unless given."
     )
+
+
+def test_the_worst_case_is_in_tokens_gas_and_runs() -> None:
+    kept, gas, day = explained(ARB).worst
+    assert kept == "Of WETH and USDC a run that lands takes nothing from the executor."
+    # 900,000 gas at 40 + 1.5 gwei
+    assert "up to 0.03735 ETH of gas: 900,000 at 41.5 gwei" in gas
+    assert "A run that reverts costs nothing else." in gas
+    assert day.startswith("After 100 USD lost in a day nothing more is sent")
+    spends = explained(changed(ARB, ("min: 0.01 WETH, net_of_gas: true", "min: -0.5 WETH"))).worst
+    assert spends[0] == "A run that lands takes 0.5 WETH from the executor, the 60 of an hour 30 WETH."
+    assert spends[1] == "Of USDC a run that lands takes nothing from the executor."
+
+
+def test_the_worst_case_of_a_position_says_what_the_chain_holds() -> None:
+    position = "What is supplied and owed on aave_v3 is no balance: "
+    assert any(
+        line.startswith(position + "the chain itself holds its health factor at 1.3 or more")
+        for line in explained(LEND).worst
+    )
+    unheld = explained(changed(LEND, ("place: [pre, in]", "place: [pre]"))).worst
+    assert any(position + "nothing on chain holds its health factor" in line for line in unheld)
+
+
+def test_the_program_is_told_by_its_parts_until_a_plan_says_which_it_is() -> None:
+    made_of, later = explained(ARB).program
+    assert re.match(r"\d+ operations in [\d,]+ bytes of 4,096, \d+ registers of 16, 2 balance lines", made_of)
+    assert "--planned" in later

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from tidegate.chain import address, keccak256
 from tidegate.desks.atomic.language.findings import Finding
 from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Strategy, Word, walk
-from tidegate.desks.atomic.machine.compiler import compile_quote
+from tidegate.desks.atomic.machine.compiler import QuoteProgram, compile_quote
 from tidegate.desks.atomic.machine.terms import Loan, Quote
 from tidegate.desks.atomic.review.trial import trial_blinds
 from tidegate.model import Address, ConfigError
@@ -22,15 +22,8 @@ def compile_dry(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Fin
 
     On-chain checks of guards are left out: they need a chain. They are few and small.
     """
-    loans = {
-        step.id: Loan(lender_name="lender", kind=FlashKind.AAVE_V3, lender=_stand_in("lender"))
-        for step in walk(strategy.steps)
-        if isinstance(step, FlashStep)
-    }
-    blinds = trial_blinds(strategy)
-    terms = Quote(loans=loans, deadline_s=_DEADLINE_S)
     try:
-        compile_quote(strategy, _trial_book(strategy, decimals_of), blinds, terms, watch=())
+        trial_program(strategy, decimals_of)
     except ConfigError as error:
         return (Finding.of(error, strategy.at("steps")),)
     except ProgramRefused as refused:
@@ -45,6 +38,23 @@ def compile_dry(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[Fin
             ),
         )
     return ()
+
+
+def trial_program(strategy: Strategy, decimals_of: Mapping[str, int]) -> QuoteProgram:
+    """Return the program as it would be but for addresses, limits and the checks of guards.
+
+    Raises
+    ------
+    ConfigError, ProgramRefused
+        As ``compile_quote`` does.
+    """
+    loans = {
+        step.id: Loan(lender_name="lender", kind=FlashKind.AAVE_V3, lender=_stand_in("lender"))
+        for step in walk(strategy.steps)
+        if isinstance(step, FlashStep)
+    }
+    book, blinds = _trial_book(strategy, decimals_of), trial_blinds(strategy)
+    return compile_quote(strategy, book, blinds, Quote(loans=loans, deadline_s=_DEADLINE_S), watch=())
 
 
 def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBook:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tidegate.desks.atomic.language.scene import Scene
@@ -23,8 +23,11 @@ from tidegate.desks.atomic.language.syntax import (
 from tidegate.desks.atomic.language.wording import in_token, inside, written
 from tidegate.desks.atomic.machine.loans import LIQUIDITY_GUARD
 from tidegate.desks.atomic.machine.serving import REPLANS_MAX
+from tidegate.desks.atomic.review.dry_compile import trial_program
 from tidegate.desks.atomic.review.sentences import Sentences
-from tidegate.model import Placement, format_units
+from tidegate.desks.atomic.review.worst import worst_case
+from tidegate.model import Placement, Plan, format_units
+from tidegate.venues.executor import LINES_MAX, PROGRAM_MAX_BYTES, REGISTERS_MAX, walk
 
 _PLACES = {
     Placement.PRE: "before sending",
@@ -66,7 +69,10 @@ class ExplainedGuard:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A whole strategy in words. ``digest`` says which file; each list is in the order of the file."""
+    """A whole strategy in words. ``digest`` says which file; each list is in the order of the file.
+
+    ``program`` says of what the program is made; ``with_plan`` of one plan also which bytes they are.
+    """
 
     name: str
     chain: str
@@ -83,10 +89,20 @@ class Explanation:
     reverts: tuple[str, ...]
     skips: tuple[str, ...]
     limits: tuple[str, ...]
+    worst: tuple[str, ...]
+    program: tuple[str, ...]
 
     def as_record(self) -> dict[str, Any]:
         """Return the explanation as plain data for machines."""
         return asdict(self)
+
+    def with_plan(self, plan: Plan) -> Explanation:
+        """Return the explanation with the digests of the plan that was made of the strategy."""
+        said = (
+            f"Planned at block {plan.notes['quoted_at_block']}: program {plan.program_hash}, "
+            f"plan {plan.digest}. Whoever signs sees the same."
+        )
+        return replace(self, program=(*self.program[:-1], said))
 
 
 def explain(strategy: Strategy, decimals_of: Mapping[str, int]) -> Explanation:
@@ -117,6 +133,20 @@ def explain(strategy: Strategy, decimals_of: Mapping[str, int]) -> Explanation:
         reverts=tuple(_reverts(scene, decimals_of)),
         skips=tuple(_skips(scene)),
         limits=tuple(_limits(strategy)),
+        worst=tuple(worst_case(scene, _moved(scene), decimals_of)),
+        program=_program(strategy, decimals_of),
+    )
+
+
+def _program(strategy: Strategy, decimals_of: Mapping[str, int]) -> tuple[str, ...]:
+    compiled = trial_program(strategy, decimals_of)
+    program = compiled.program
+    operations = sum(1 for _ in walk(program.ops))
+    size = f"{len(compiled.raw):,} bytes of {PROGRAM_MAX_BYTES:,}"
+    return (
+        f"{operations} operations in {size}, {program.registers} registers of {REGISTERS_MAX}, "
+        f"{len(program.lines)} balance lines of {LINES_MAX}; the checks of guards come on top.",
+        "Its bytes are written when a run is planned; --planned plans one and says which they are.",
     )
 
 

@@ -50,6 +50,8 @@ def _lines(it: Explanation) -> Iterator[str]:
     yield from _section("What reverts the run", it.reverts)
     yield from _section("What may be skipped", it.skips or ["Nothing."])
     yield from _section("Limits", it.limits)
+    yield from _section("At worst", it.worst)
+    yield from _section("The program", it.program)
 
 
 def _section(title: str, items: Iterable[str]) -> Iterator[str]:
