@@ -40,6 +40,7 @@ def test_the_shared_room() -> None:
         "load_book",
         "parse_action",
         "parse_probe",
+        "parse_rule",
         "permissions",
         "reducing_action",
         "shipped_book",

@@ -5,7 +5,7 @@ catalogue of actions, the address book, and the view of a pinned state that quot
 Desks, risk, custody and the pipeline may import them; a venue imports only rooms below.
 """
 
-from tidegate.venues.action_files import catalogue, parse_action
+from tidegate.venues.action_files import catalogue, parse_action, parse_rule
 from tidegate.venues.actions import (
     EDITION,
     ActionKind,
@@ -71,6 +71,7 @@ __all__ = [
     "load_book",
     "parse_action",
     "parse_probe",
+    "parse_rule",
     "permissions",
     "reducing_action",
     "shipped_book",

@@ -78,7 +78,7 @@ def parse_action(name: str, data: Mapping[str, Any]) -> ActionSpec:
         limit=_limit(name, data.get("limit"), words, outputs),
         value=data.get("value"),
         result_is_boolean=data.get("result") == "boolean",
-        policy=tuple(_rule(name, text) for text in data["policy"]),
+        policy=tuple(parse_rule(name, text) for text in data["policy"]),
     )
     _need(all(rule.word < len(words) for rule in spec.policy), name, "a policy rule lies outside the words")
     editions = {key: _edition(name, data, key, changed) for key, changed in data.get("editions", {}).items()}
@@ -151,7 +151,14 @@ def _limit(
     return Limit(kind=LimitKind(data["kind"]), word=places[0], of=data["of"])
 
 
-def _rule(name: str, text: str) -> ArgumentRule:
+def parse_rule(name: str, text: str) -> ArgumentRule:
+    """Return the argument rule that a text such as ``self@3`` or ``pin@1=0x80`` states.
+
+    Raises
+    ------
+    ConfigError
+        If it is none; ``name`` stands in the message.
+    """
     match = _RULE.fullmatch(text)
     _need(match is not None, name, f"policy rule {text} is not KIND@WORD or KIND@WORD=VALUE")
     assert match is not None

@@ -45,9 +45,15 @@ INNER_SKIP = "          guards: [{oracle_sanity: {pair: WETH/USDC}, place: [pre,
 RAW = """steps:
   - id: poke
     use: raw.call
-    in: {target: some.contract, function: "multicall(bytes[])", args: []}
+    in: {target: some.contract, function: "multicall(bytes[])", args: [[]]}
     because: no adapter
+    policy: []
 """
+POKE = (
+    RAW.replace("multicall(bytes[])", "claim(address who, uint256 amount)")
+    .replace("args: [[]]", "args: [executor, 7], moves: [USDC]")
+    .replace("policy: []", "policy: [self@0]")
+)
 V2 = ("use: uniswap_v3.exact_input_single", "use: uniswap_v2.swap_exact_tokens_for_tokens")
 WITH_DAI = ("[WETH, USDC]", "[WETH, USDC, DAI]")
 WITH_WBTC = ("[WETH, USDC]", "[WETH, USDC, WBTC]")
@@ -273,7 +279,15 @@ CASES: list[tuple[str, str, str, str]] = [
         "[aave_v3, uniswap_v3.WETH",
         arb(("provider: auto", "provider: [aave_v3, uniswap_v3.WETH-DAI-3000]")),
     ),
-    ("ATM190", GROUPED + RAW + "    allow_opaque: reviewed\n", "raw.call", ARB),
+    ("ATM112", GROUPED + POKE.replace("    because: no adapter\n", ""), "id: poke", GROUPED + POKE),
+    ("ATM112", GROUPED + POKE.replace("    policy: [self@0]\n", ""), "id: poke", GROUPED + POKE),
+    ("ATM112", GROUPED + POKE.replace("self@0", "self@2"), "[self@2", GROUPED + POKE),
+    ("ATM112", GROUPED + POKE.replace("self@0", "cap@0=0x7"), "[cap@0", GROUPED + POKE.replace("self", "cap")),
+    ("ATM112", GROUPED + POKE.replace("uint256", "uint"), "function: ", GROUPED + POKE),
+    ("ATM112", GROUPED + POKE.replace("args", "arguments"), "arguments: ", GROUPED + POKE),
+    ("ATM112", GROUPED + POKE.replace(", 7]", "]"), "args: ", GROUPED + POKE),
+    ("ATM112", GROUPED + POKE.replace("claim(address who,", "approve(address,"), "[self@0", GROUPED + POKE),
+    ("ATM111", GROUPED + POKE.replace("moves: [USDC]", "moves: [USDT]"), "USDT", GROUPED + POKE),
     (
         "ATM190",
         arb(("every_block: {}", "any: [{manual: {}}, {schedule: {cron: 0 0 * * *}}]")),

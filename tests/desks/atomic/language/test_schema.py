@@ -75,7 +75,6 @@ FORMS = [
     ("slippage: 30 bps", "slippage: 30 bps\n          because: ''"),
     ("slippage: 30 bps", "slippage: 30 bps\n          policy: [anyone]"),
     ("fee: 500", "fee: {a: 1}"),
-    ("fee: 500", "fee: [[1]]"),
     ("- id: sell", "- flash: {}\n          id: sell"),
     ("deadline: 36 s", "deadline: 36 s\naddresses: {pool: {address: '0x12', source: a}}"),
     ("deadline: 36 s", "deadline: 36 s\naddresses: {pool: [a]}"),

@@ -201,7 +201,7 @@ _GROUP = Record(
     }
 )
 
-_definitions["value"] = ByKind(_item, many=ListOf(_item, 0, 16))
+_definitions["value"] = ByKind(_item, many=ListOf(value, 0, 16))
 _definitions["guard"] = Named(
     {
         "place": Key(ListOf(Choice(("pre", "in", "post")), 1, 3)),

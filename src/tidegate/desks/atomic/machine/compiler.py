@@ -17,6 +17,7 @@ from tidegate.desks.atomic.machine.emission import Emission, Frame
 from tidegate.desks.atomic.machine.lines import bounds_of, lines_of
 from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Operand, OutputKey, count_uses
 from tidegate.desks.atomic.machine.names import Names, located
+from tidegate.desks.atomic.machine.raw_calls import OUTPUTS, RAW_CALL, RawCallLowering
 from tidegate.desks.atomic.machine.terms import OPEN_FEE, Closed, GuardKey, Quote, Terms
 from tidegate.model import Bound, ConfigError, Placement, Step
 from tidegate.risk.guards import BalanceOf, OnChainCheck, Position, Read
@@ -142,6 +143,7 @@ class _Compiler:
         self._by_id = {step.id: step for step in syntax.walk(strategy.steps)}
         self.uses = count_uses(strategy.steps, self._first_output)
         self.uses.update(Counter(watch))
+        self.raw_calls = RawCallLowering(self.emission, self.lowering, self.names, self.uses)
         self.calls = CallLowering(self.emission, self.lowering, self.names, terms, self.uses, {})
         self._readings: dict[OutputKey, Operand] = {}
         self._skippable: list[_Skippable] = []
@@ -168,7 +170,7 @@ class _Compiler:
         if isinstance(step, syntax.FlashStep):
             return "amount"
         if isinstance(step, syntax.ActionStep):
-            return next(iter(self.names.spec(step).outputs), "")
+            return OUTPUTS[0] if step.use == RAW_CALL else next(iter(self.names.spec(step).outputs), "")
         return ""
 
     def _guarded(
@@ -222,6 +224,8 @@ class _Compiler:
             case syntax.ActionStep():
                 if step.guards:
                     self._guarded(step.id, step.guards, (replace(step, guards=()),))
+                elif step.use == RAW_CALL:
+                    self.raw_calls.lower(step)
                 else:
                     self.calls.lower(step, self.names.spec(step))
             case syntax.FlashStep():

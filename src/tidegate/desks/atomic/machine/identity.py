@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tidegate.chain import keccak256
 from tidegate.desks.atomic.language.syntax import ActionStep, walk
 from tidegate.desks.atomic.machine.names import Names
+from tidegate.desks.atomic.machine.raw_calls import RAW_CALL, target_of
 from tidegate.model import Address, Tampered
 from tidegate.venues import StateView
 
@@ -44,5 +45,7 @@ def _called(job: Assignment) -> Iterator[Address]:
     names = Names(job.book, job.executor)
     yield job.executor
     for step in walk(job.strategy.steps):
-        if isinstance(step, ActionStep):
+        if isinstance(step, ActionStep) and step.use != RAW_CALL:
             yield names.target(names.spec(step), step)
+        elif isinstance(step, ActionStep):
+            yield target_of(step, names)

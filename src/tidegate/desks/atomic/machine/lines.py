@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.names import Names, located
+from tidegate.desks.atomic.machine.raw_calls import RAW_CALL, moved_by_raw
 from tidegate.desks.atomic.machine.terms import OPEN_FLOOR, Closed, Terms
 from tidegate.model import Bound, ConfigError
 from tidegate.venues import Token
@@ -18,7 +19,8 @@ def moved_tokens(steps: tuple[syntax.StepNode, ...], names: Names) -> dict[str, 
     for step in syntax.walk(steps):
         tokens: Iterable[Token] = ()
         if isinstance(step, syntax.ActionStep):
-            tokens = names.moved(names.spec(step), step)
+            is_raw = step.use == RAW_CALL
+            tokens = moved_by_raw(step, names) if is_raw else names.moved(names.spec(step), step)
         elif isinstance(step, syntax.FlashStep):
             with located(step.at("asset")):
                 tokens = (names.book.token(step.asset),)

@@ -181,6 +181,16 @@ class Names:
             step, name, f"{name} of {step.id} has the wrong type", "another", wanted.type.value
         )
 
+    def account(self, text: str, position: SourcePosition) -> Address:
+        """Return what a name stands for: the executor, a token, a contract of the book, or an address."""
+        with located(position):
+            if text == "executor":
+                return self.executor
+            if text.startswith("0x"):
+                return address(text)
+            known = self.book.tokens.get(text)
+            return known.address if known is not None else self.book.entry(text).address
+
     def _account(self, step: syntax.ActionStep, name: str, text: str) -> Address:
         """Return whose position is meant: the executor's, or that of an address written out."""
         if text == "executor":

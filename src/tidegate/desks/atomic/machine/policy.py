@@ -19,6 +19,7 @@ from tidegate.desks.atomic.machine.loans import (
 from tidegate.desks.atomic.machine.names import Names
 from tidegate.desks.atomic.machine.prospect import guard_context
 from tidegate.desks.atomic.machine.quoting import Assignment
+from tidegate.desks.atomic.machine.raw_calls import raw_permissions
 from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.desks.atomic.machine.terms import Loan, Quote
 from tidegate.model import Address, ConfigError, format_units
@@ -68,7 +69,7 @@ def joint_policy(jobs: Iterable[Assignment], view: StateView) -> tuple[Change, .
     parts: list[tuple[Change, ...]] = []
     capped: dict[int, Address] = {}
     for job in jobs:
-        rules_of = permissions(job.book)
+        rules_of = _rules_of(job)
         widest = replace(job, blinds={**job.blinds, **_maxima(job.strategy)})
         for program in _programs(widest, view):
             for key, asset in _capped_assets(program, rules_of):
@@ -164,9 +165,13 @@ def _why_never(lender: Lender, step: syntax.FlashStep, asset: Token, view: State
     return above and f"for {format_units(one, asset.decimals)} {asset.symbol} {above}"
 
 
+def _rules_of(job: Assignment) -> PermissionBook:
+    return raw_permissions(job.strategy, Names(job.book, job.executor), permissions(job.book))
+
+
 def _caps(program: Program, job: Assignment) -> dict[int, int]:
     """Return, by cap key, the largest amount that the program puts under it."""
-    rules_of, caps = permissions(job.book), dict[int, int]()
+    rules_of, caps = _rules_of(job), dict[int, int]()
     for op in walk(program.ops):
         known = rules_of(op.target, op.selector) if isinstance(op, Call) else None
         if known is None or not isinstance(op, Call):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tidegate.chain import address, keccak256
 from tidegate.desks.atomic.language.findings import Finding
-from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Strategy, Word, walk
+from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Strategy, Word, parts, walk
 from tidegate.desks.atomic.machine.compiler import QuoteProgram, compile_quote
 from tidegate.desks.atomic.machine.terms import Loan, Quote
 from tidegate.desks.atomic.review.trial import trial_blinds
@@ -76,8 +76,12 @@ def _trial_book(strategy: Strategy, decimals_of: Mapping[str, int]) -> AddressBo
 def _called(strategy: Strategy) -> Iterator[str]:
     """Yield the contracts that steps name, or leave to the default of their action."""
     for step in walk(strategy.steps):
-        spec = catalogue().get(step.use) if isinstance(step, ActionStep) else None
-        if spec is None or not isinstance(step, ActionStep):
+        if not isinstance(step, ActionStep):
+            continue
+        spec = catalogue().get(step.use)
+        if spec is None:  # a raw call: any word of it may be a contract
+            words = (part for value in step.inputs.values() for part in parts(value))
+            yield from (part.text for part in words if isinstance(part, Word))
             continue
         for item in spec.inputs.values():
             if item.type is InputType.CONTRACT:

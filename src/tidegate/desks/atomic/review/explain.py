@@ -22,11 +22,13 @@ from tidegate.desks.atomic.language.syntax import (
 )
 from tidegate.desks.atomic.language.wording import in_token, inside, written
 from tidegate.desks.atomic.machine.loans import LIQUIDITY_GUARD
+from tidegate.desks.atomic.machine.raw_calls import RAW_CALL
 from tidegate.desks.atomic.machine.serving import REPLANS_MAX
 from tidegate.desks.atomic.review.dry_compile import trial_program
 from tidegate.desks.atomic.review.sentences import Sentences
 from tidegate.desks.atomic.review.worst import worst_case
 from tidegate.model import Placement, Plan, format_units
+from tidegate.venues import NATIVE
 from tidegate.venues.executor import LINES_MAX, PROGRAM_MAX_BYTES, REGISTERS_MAX, walk
 
 _PLACES = {
@@ -175,7 +177,18 @@ def _flow(steps: Iterable[StepNode], scene: Scene, decimals_of: Mapping[str, int
                 yield from _action_flow(step, scene, decimals_of)
 
 
+def _raw_flow(step: ActionStep, decimals_of: Mapping[str, int]) -> Iterator[Flow]:
+    token, spend, sent = (step.inputs.get(name) for name in ("token", "spend", "value"))
+    if token is not None and spend is not None:
+        yield Flow(written(token, decimals_of), step.id, "out", inside(spend, decimals_of))
+    if sent is not None:
+        yield Flow(NATIVE, step.id, "out", inside(sent, decimals_of))
+
+
 def _action_flow(step: ActionStep, scene: Scene, decimals_of: Mapping[str, int]) -> Iterator[Flow]:
+    if step.use == RAW_CALL:
+        yield from _raw_flow(step, decimals_of)
+        return
     spec = scene.actions[step.use]
     spent = scene.spent_token(step)
     if spent is not None:

@@ -23,6 +23,7 @@ from tidegate.desks.atomic.language.syntax import (
     Word,
 )
 from tidegate.desks.atomic.language.wording import EVERYTHING, in_token, written
+from tidegate.desks.atomic.machine.raw_calls import RAW_CALL
 from tidegate.model import format_units
 from tidegate.venues import ActionKind, ActionSpec, InputType, LimitKind
 
@@ -44,8 +45,20 @@ class Sentences:
             case GroupStep():
                 kind = "optional group: it may be skipped as a whole" if step.optional else "group"
                 return f"The steps of the {kind}:"
+            case ActionStep() if step.use == RAW_CALL:
+                return self._raw(step)
             case ActionStep():
                 return self._action(step, self.scene.actions[step.use])
+
+    def _raw(self, step: ActionStep) -> str:
+        said = {name: written(value, self.decimals_of) for name, value in step.inputs.items()}
+        spent = f", letting it take {said['spend']} of {said['token']}" if "spend" in said else ""
+        sent = f", sending {said['value']} of ETH" if "value" in said else ""
+        rules = ", ".join(step.policy) or "none"
+        return (
+            f"Call {said['function']} of {said['target']} with {said.get('args', 'no arguments')}"
+            f"{spent}{sent}, as no action does ({step.because}); rules on its arguments: {rules}."
+        )
 
     def _flash(self, step: FlashStep) -> str:
         among = f" of {' or '.join(step.providers)}" if step.providers else ""

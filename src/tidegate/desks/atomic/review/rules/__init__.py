@@ -15,6 +15,7 @@ from tidegate.desks.atomic.review.rules import (
     loans,
     names,
     optional,
+    raw,
     references,
     swaps,
     types,
@@ -46,7 +47,8 @@ RULES: tuple[Rule, ...] = (
     optional.placements_fit,
     limits.amounts_are_not_zero,
     limits.steps_are_few,
-    limits.nothing_is_opaque,
+    raw.raw_calls_are_whole,
+    raw.nothing_is_opaque,
     limits.this_release_can_build_it,
 )
 

@@ -1,4 +1,4 @@
-"""Limits: zero amounts, too many steps, opaque calls, and what this release does not build yet."""
+"""Limits: zero amounts, too many steps, and what this release does not build yet."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Iterable
 from tidegate.desks.atomic.language.findings import Finding
 from tidegate.desks.atomic.language.scene import Scene
 from tidegate.desks.atomic.language.schema import MAXIMUM_GAS, MAXIMUM_STEPS
-from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Literal, Word
+from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Literal
 from tidegate.desks.atomic.machine.triggers import schedule_of
-from tidegate.desks.atomic.review.rules.names import RAW_CALL
-from tidegate.model import ConfigError, SourcePosition
+from tidegate.model import ConfigError
 
 MAXIMUM_NESTING = 4
 MANY_CALLS = 10
 GAS_CEILING = MAXIMUM_GAS * 4 // 5
 """Above four fifths of the largest transaction an alert fires: 13,421,772 gas."""
-
-_WRAPPERS = frozenset({"multicall", "execute", "exec", "aggregate", "batch", "call", "delegate"})
 
 
 def amounts_are_not_zero(scene: Scene) -> Iterable[Finding]:
@@ -80,51 +77,9 @@ def steps_are_few(scene: Scene) -> Iterable[Finding]:
         )
 
 
-def nothing_is_opaque(scene: Scene) -> Iterable[Finding]:
-    """ATM118, W203: a raw call is worth a second look, a wrapper in it hides what is called."""
-    for place in scene.places.values():
-        step = place.step
-        if not isinstance(step, ActionStep) or step.use != RAW_CALL:
-            continue
-        yield Finding(
-            "W203",
-            step.at("use"),
-            f"{step.id} is a raw call: no adapter checks it",
-            RAW_CALL,
-            "an action of the catalogue where there is one",
-            "use an adapter, or have the call reviewed",
-        )
-        function = step.inputs.get("function")
-        name = function.text.split("(")[0] if isinstance(function, Word) else ""
-        if name.lower() in _WRAPPERS and not step.allow_opaque:
-            yield Finding(
-                "ATM118",
-                step.at("use"),
-                f"{step.id} calls {name}, which hides what is called inside",
-                name,
-                "the inner calls as steps, or allow_opaque: with the reason",
-                "write the inner calls as steps of their own",
-            )
-
-
 def this_release_can_build_it(scene: Scene) -> Iterable[Finding]:
     """ATM190: the language is whole, the compiler of this release is not yet."""
-    for place in scene.places.values():
-        step = place.step
-        if isinstance(step, ActionStep) and step.use == RAW_CALL:
-            yield _later(
-                step.at("use"),
-                "raw calls are not built by this release",
-                RAW_CALL,
-                "an action of the catalogue",
-            )
     try:
         schedule_of(scene.strategy.trigger)
     except ConfigError as error:
         yield Finding.of(error, scene.strategy.trigger.position, code="ATM190")
-
-
-def _later(position: SourcePosition, message: str, found: str, allowed: str) -> Finding:
-    return Finding(
-        "ATM190", position, message, found, allowed, "write it without, or wait for a later release"
-    )

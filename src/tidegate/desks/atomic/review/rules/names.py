@@ -10,13 +10,13 @@ from tidegate.desks.atomic.language.scene import Scene, list_items
 from tidegate.desks.atomic.language.syntax import ActionStep, GuardUse, Word
 from tidegate.desks.atomic.language.wording import describe_value
 from tidegate.desks.atomic.machine.parameters import guard_parameters
+from tidegate.desks.atomic.machine.raw_calls import RAW_CALL
 from tidegate.desks.atomic.review.trial import trial_blinds
 from tidegate.model import ConfigError
 from tidegate.risk.guards import find_guard
 from tidegate.venues import InputType
 from tidegate.venues.executor import FlashKind
 
-RAW_CALL = "raw.call"
 DOLLAR = "USD"
 RECIPIENTS = ("executor", "treasury")
 _LENDERS = tuple(kind.name.lower() for kind in FlashKind)
