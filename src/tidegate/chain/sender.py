@@ -254,6 +254,21 @@ class Sender:
             self._measure()
             return trouble
 
+    async def take_back(self, wanted: Sequence[Tracked]) -> None:
+        """Cancel at the relays, at once, what a stop, breaker or guard forbids by now.
+
+        Nothing is recorded: ``follow`` ends it at the next block, and asks the relays again.
+
+        Raises
+        ------
+        Unavailable
+            If the chain does not say what its head is.
+        """
+        refused = [one for one in wanted if one.why_taken_back(0)]
+        if refused:
+            head = await self._chain.block()
+            await asyncio.gather(*(self._hand.withdraw(one, head) for one in refused))
+
     async def receipt_of(self, tracked: Tracked) -> Receipt:
         """Return the receipt of the version that a block holds, with its logs.
 

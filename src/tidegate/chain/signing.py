@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from tidegate.chain.fees import CANCEL_GAS, FeeMarket, FeeQuote, Fees, fitted, price_cap_wei, replacement
@@ -196,8 +197,9 @@ class Hand:
         """Take back what relays hold of the content; who builds a block may include it all the same."""
         content = next((one for one in reversed(tracked.versions) if not one.is_cancel), None)
         if content is not None:
-            async with asyncio.timeout(self._send_timeout_s):
-                await self._ways.withdraw(self._parcel(tracked, content, head.number))
+            with suppress(TimeoutError):  # asked again at the next block
+                async with asyncio.timeout(self._send_timeout_s):
+                    await self._ways.withdraw(self._parcel(tracked, content, head.number))
 
     def demand_way(self, sending: Sending | None) -> None:
         """Raise ``Denied`` if nobody could take the bytes by a route that their plan allows."""

@@ -29,6 +29,7 @@ from tidegate.pipeline.conclude import Conclusion
 from tidegate.pipeline.desk import Desk
 from tidegate.pipeline.halts import HaltBook
 from tidegate.pipeline.means import Means
+from tidegate.pipeline.offers import Offers
 from tidegate.pipeline.pen import Pen
 from tidegate.pipeline.ports import BreakersPort, Permission, StopsPort
 from tidegate.pipeline.queue import Queue
@@ -112,6 +113,7 @@ class Street:
         self._runs = Runs(self._means, self._pen)
         self._walk = Walk(self._means, self._pen, self._runs)
         self._conclusion = Conclusion(self._means, self._pen, self._runs)
+        self._offers = Offers(self._means)
         self._queue = Queue(walking_max=self.settings.walking_max, waiting_max=self.settings.waiting_max)
         self._walking: dict[str, asyncio.Future[Outcome | None]] = {}
 
@@ -215,6 +217,7 @@ class Street:
         if self._sender is not None:
             tracked = [run.tracked for run in runs if run.tracked is not None]
             try:
+                await self._offers.ask_again(runs)
                 trouble += await self._sender.follow(tracked)
             except Unavailable:
                 return []  # the chain does not answer: nothing is learnt, so nothing is concluded
@@ -235,6 +238,15 @@ class Street:
         if trouble and not ended:
             raise trouble[0]
         return ended
+
+    async def take_back(self) -> None:
+        """Take back at once what relays hold and a stop, breaker or guard forbids by now.
+
+        ``follow`` does the rest at the next block. Raises ``Unavailable`` if the chain is silent.
+        """
+        if self._sender is not None:
+            runs = self._runs.open.values()
+            await self._sender.take_back([run.tracked for run in runs if run.tracked is not None])
 
     async def _submit(self, intent: Intent) -> Outcome | None:
         known = None

@@ -237,6 +237,7 @@ class Runner:
                     keys=() if self.desk.sender is None else (self.desk.sender,),
                 )
                 await self.pools.take_notes(self.safety.stops.folder)
+                await self.desk.session.street.take_back()
             except TidegateError as error:
                 self.hooks.trouble(error)  # a breaker that can not be written has tripped all the same
 
