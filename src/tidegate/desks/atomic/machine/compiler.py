@@ -224,14 +224,19 @@ class _Compiler:
             case syntax.ActionStep():
                 if step.guards:
                     self._guarded(step.id, step.guards, (replace(step, guards=()),))
-                elif step.use == RAW_CALL:
-                    self.raw_calls.lower(step)
                 else:
-                    self.calls.lower(step, self.names.spec(step))
+                    with located(step.position):
+                        self._act(step)
             case syntax.FlashStep():
                 self._flash(step)
             case syntax.GroupStep():
                 self._group(step)
+
+    def _act(self, step: syntax.ActionStep) -> None:
+        if step.use == RAW_CALL:
+            self.raw_calls.lower(step)
+        else:
+            self.calls.lower(step, self.names.spec(step))
 
     def _flash(self, step: syntax.FlashStep) -> None:
         loan = self.terms.loans[step.id]

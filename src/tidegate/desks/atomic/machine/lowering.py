@@ -15,6 +15,8 @@ from tidegate.venues import AddressBook
 from tidegate.venues.executor import Load, Math, MathFunction
 
 IMMEDIATE_MAX = 2**128 - 1
+LOADED_MAX = 2**224 - 1
+"""The largest literal of a LOAD: its operand has 28 bytes."""
 
 OutputKey: TypeAlias = tuple[str, str]
 """A step's id and the name of one of its outputs."""
@@ -136,9 +138,23 @@ class Lowering:
                 return self._pair(value, step_id, rounding)
 
     def register(self, operand: Operand, step_id: str) -> int:
-        """Return a register with the operand's number; the caller releases it once."""
+        """Return a register with the operand's number; the caller releases it once.
+
+        Raises
+        ------
+        ConfigError
+            ATM112 if the number is larger than a program can load.
+        """
         if isinstance(operand, Held):
             return operand.register
+        if operand.value > LOADED_MAX:
+            raise ConfigError(
+                "an amount that is approved, sent or computed with is larger than a program can load",
+                code="ATM112",
+                found=str(operand.value),
+                allowed="less than 2^224",
+                fix="write how much is meant, such as balance(WETH)",
+            )
         return self._emission.literal(operand.value, step_id, self._executor)
 
     def release(self, operand: Operand) -> None:

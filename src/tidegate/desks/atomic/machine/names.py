@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tidegate.chain import address
 from tidegate.desks.atomic.language import syntax
-from tidegate.model import Address, ConfigError, SourcePosition
+from tidegate.model import ZERO_ADDRESS, Address, ConfigError, SourcePosition
 from tidegate.venues import (
     ActionSpec,
     AddressBook,
@@ -67,7 +67,17 @@ class Names:
         """Return the token that a word of the file names."""
         if isinstance(value, syntax.Word):
             with located(value.position):
-                return self.book.token(value.text)
+                token = self.book.token(value.text)
+            if token.address != ZERO_ADDRESS:
+                return token
+            raise ConfigError(
+                f"{value.text} is the chain's coin, no token",
+                code="ATM112",
+                found=value.text,
+                allowed="a token",
+                fix="use WETH; weth.deposit makes it of ETH",
+                position=value.position,
+            )
         raise ConfigError("not a token", code="ATM112", allowed="a token's symbol", position=value.position)
 
     def contract(self, spec: ActionSpec, step: syntax.ActionStep, name: str) -> Entry:
@@ -195,11 +205,14 @@ class Names:
         """Return whose position is meant: the executor's, or that of an address written out."""
         if text == "executor":
             return self.executor
+        problem, allowed = f"{name} of {step.id} is no account", "executor, or an address"
         try:
-            return address(text)
+            account = address(text)
         except ConfigError as error:
-            problem = f"{name} of {step.id} is no account"
-            raise _input_error(step, name, problem, text[:80], "executor, or an address") from error
+            raise _input_error(step, name, problem, text[:80], allowed) from error
+        if account == ZERO_ADDRESS:
+            raise _input_error(step, name, problem, "the zero address", allowed)
+        return account
 
     def moved(self, spec: ActionSpec, step: syntax.ActionStep) -> tuple[Token, ...]:
         """Return the tokens whose balance the step may change."""
