@@ -21,6 +21,8 @@ from tidegate.pipeline import ChainPort, Rehearsal, Street, drop_orphans, recove
 from tidegate.risk import RunLimits
 
 _LOOK_AGAIN_S = 0.02
+_DECISIONS_RECALLED = 2_000
+"""A desk journals a decision for each strategy at each block: these reach back for all that it can run."""
 
 
 class Session:
@@ -79,6 +81,9 @@ class Session:
         """Go on with what an earlier process left open; return how many runs that were."""
         for record in self.journal.records(kind=RecordKind.PLAN):
             self.desk.recall(record.body["notes"])
+        for record in self.journal.last_records(_DECISIONS_RECALLED, RecordKind.DECISION):
+            if record.body["desk"] == self.desk.name:
+                self.desk.remember(record.body)
         return len(await recover(self.street, self.journal, now_ms=self._clock.now_ms()))
 
     async def settled(self, intent_id: str) -> Outcome:

@@ -180,11 +180,13 @@ def test_the_front_door() -> None:
         "Read",
         "RunFacts",
         "StepFacts",
+        "feeds_of",
         "fill_parameters",
         "find_guard",
         "guards",
         "judge",
         "verdict",
+        "word",
     ]
 
 

@@ -17,7 +17,9 @@ from tidegate.risk.guards.facts import (
     Read,
     RunFacts,
     StepFacts,
+    word,
 )
+from tidegate.risk.guards.feeds import feeds_of
 from tidegate.risk.guards.interface import (
     PASSED,
     Guard,
@@ -51,9 +53,11 @@ __all__ = [
     "Read",
     "RunFacts",
     "StepFacts",
+    "feeds_of",
     "fill_parameters",
     "find_guard",
     "guards",
     "judge",
     "verdict",
+    "word",
 ]

@@ -13,6 +13,8 @@ from tidegate.venues.executor import Comparison
 
 LABEL = "health factor"
 EXECUTOR = "executor"
+MARKETS = ("aave_v3", "aave_v3.prime")
+"""The lending markets whose health factors can be asked for, by their names in the address book."""
 
 
 class MinHealthFactor:
@@ -28,7 +30,7 @@ class MinHealthFactor:
     placements = frozenset(Placement)
     parameters: Mapping[str, Parameter] = {
         "min": Parameter(ParameterKind.RATIO_E18, default=12 * 10**17, low=101 * 10**16, high=100 * 10**18),
-        "protocol": Parameter(ParameterKind.NAME, default="aave_v3", choices=("aave_v3",)),
+        "protocol": Parameter(ParameterKind.NAME, default="aave_v3", choices=MARKETS),
         "user": Parameter(ParameterKind.NAME, default=EXECUTOR),
     }
 

@@ -61,10 +61,14 @@ def test_several_lenders_may_be_named() -> None:
 @pytest.mark.parametrize(
     ("trigger", "needle", "code", "found"),
     [
-        ("price: {pair: WETH/DAI, source: feed, above: 1 DAI}", "WETH/DAI", "ATM111", "DAI"),
-        ("price: {pair: WETH/USDC, source: feed, above: 1 WETH}", "1 WETH}", "ATM112", "1 WETH"),
-        ("price: {pair: WETH/USDC, source: feed, above: 0 USDC}", "0 USDC", "ATM112", "0 USDC"),
+        ("price: {pair: WETH/DAI, source: chainlink, above: 1 DAI}", "WETH/DAI", "ATM111", "DAI"),
+        ("price: {pair: WETH/USDC, source: chainlink, above: 1 WETH}", "1 WETH}", "ATM112", "1 WETH"),
+        ("price: {pair: WETH/USDC, source: chainlink, above: 0 USDC}", "0 USDC", "ATM112", "0 USDC"),
         ("health_factor: {protocol: aave_v3, user: executor, below: 0}", "0}", "ATM002", "0"),
+        ("health_factor: {protocol: compound, user: me, below: 1.2}", "compound", "ATM111", "compound"),
+        ("price: {pair: WETH/USDC, source: uniswap, above: 1 USDC}", "uniswap", "ATM111", "uniswap"),
+        ("schedule: {cron: 61 * * * *}", "61", "ATM002", "61 as minute"),
+        ("schedule: {cron: 0 0 * * *, tz: Mars/Base}", "Mars", "ATM002", "Mars/Base"),
     ],
 )
 def test_levels_of_triggers_are_checked(trigger: str, needle: str, code: str, found: str) -> None:

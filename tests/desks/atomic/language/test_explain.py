@@ -183,8 +183,9 @@ def test_lending_transfers_and_wrapping_have_their_own_sentences() -> None:
         ),
         ("manual: {}, cooldown: 1 min", "Only when a person says so; rests 60 s after a run."),
         (
-            "any: [{price: {pair: WETH/USDC, source: f, above: 3000 USDC}}, {schedule: {cron: 0 0 * * *}}]",
-            "When WETH/USDC by f is above 3000 USDC (hysteresis 10 bps) "
+            "any: [{price: {pair: WETH/USDC, source: chainlink, above: 3000 USDC}}, "
+            "{schedule: {cron: 0 0 * * *}}]",
+            "When WETH/USDC by chainlink is above 3000 USDC (hysteresis 10 bps) "
             "or at the times 0 0 * * * (UTC); "
             "rests 1 block after a run.",
         ),

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from tidegate.desks.atomic import DeskConfig, DeskInputs, Event, Tried, decide, decision_body, replay
 from tidegate.desks.atomic.machine.decide import BoundRule, Obstacle, Outlook, hold, intent_id
+from tidegate.desks.atomic.machine.triggers import AllOf, AnyOf, AtBlocks, AtLevel, AtTimes, ByHand
 from tidegate.model import Reason, canonical_json, sha256_hex
 
 GWEI, WETH = 10**9, 10**18
@@ -20,7 +21,7 @@ CONFIG = DeskConfig(
     chain_id=31_337,
     strategy_digest="d1",
     blinds_hash="b1",
-    every_blocks=1,
+    trigger=AtBlocks(1),
     cooldown_blocks=2,
     cooldown_s=0,
     max_in_flight=1,
@@ -82,9 +83,17 @@ def test_a_plain_bound_that_breaks_is_another_reason() -> None:
     assert (decision.acted, decision.reason) == (False, Reason.BOUNDS)
 
 
+LEVEL = AtLevel("price", "above", 2**60, 10)
 REFUSED = [
-    ({"event": Event("x", "block"), "block_number": 101}, {"every_blocks": 2}, Reason.TRIGGER_QUIET),
-    ({}, {"every_blocks": 0}, Reason.TRIGGER_QUIET),
+    ({"event": Event("x", "block"), "block_number": 101}, {"trigger": AtBlocks(2)}, Reason.TRIGGER_QUIET),
+    ({}, {"trigger": ByHand()}, Reason.TRIGGER_QUIET),
+    ({"memory": {"0": 1}}, {"trigger": LEVEL}, Reason.UNAVAILABLE),
+    ({"readings": {"price": 2**60}}, {"trigger": LEVEL}, Reason.TRIGGER_QUIET),
+    (
+        {"readings": {"price": 2**70}, "memory": {"0.0": 1_800_000_000}},
+        {"trigger": AllOf((AtTimes("0 0 * * *", "UTC"), AnyOf((LEVEL, ByHand()))))},
+        Reason.TRIGGER_QUIET,
+    ),
     ({"open_attempts": 1}, {}, Reason.IN_FLIGHT),
     ({"last_action_block": 99}, {}, Reason.COOLDOWN),
     ({"last_action_s": 1_799_999_990}, {"cooldown_s": 11}, Reason.COOLDOWN),
@@ -103,8 +112,10 @@ def test_every_reason_for_not_acting(inputs: dict[str, Any], config: dict[str, A
 
 
 ALLOWED = [
-    ({"block_number": 102}, {"every_blocks": 2}),
-    ({"event": Event("m", "manual")}, {"every_blocks": 0}),
+    ({"block_number": 102}, {"trigger": AtBlocks(2)}),
+    ({"event": Event("m", "manual")}, {"trigger": ByHand()}),
+    ({"readings": {"price": 2**60 + 1}}, {"trigger": LEVEL}),
+    ({"event": Event("m", "manual")}, {"trigger": LEVEL}),
     ({"open_attempts": 1}, {"max_in_flight": 2}),
     ({"last_action_block": 98}, {}),
     ({"last_action_block": 99}, {"cooldown_blocks": 1}),
@@ -116,6 +127,34 @@ ALLOWED = [
 @pytest.mark.parametrize(("inputs", "config"), ALLOWED)
 def test_the_adjacent_case_of_each_reason_acts(inputs: dict[str, Any], config: dict[str, Any]) -> None:
     assert decide(given_that(**inputs), msgspec.structs.replace(CONFIG, **config)).acted
+
+
+CROSSED = {"0": 0, "0!": 1_799_999_000}
+"""The price was above, crossed, and lies below."""
+
+
+@pytest.mark.parametrize(
+    ("state", "inputs", "acted", "reason", "is_spent"),
+    [
+        ("armed; nothing fired", {"memory": {"0": 0}}, False, Reason.TRIGGER_QUIET, True),
+        ("armed; a trigger fires: deciding, accepted: in flight", {}, True, None, True),
+        ("deciding; unprofitable: cooling", {"outlook": Outlook({"WETH": 0, "USDC": 0}, 0)}, False,
+         Reason.UNPROFITABLE, True),
+        ("in flight; a trigger fires: as many are open as may be", {"open_attempts": 1}, False,
+         Reason.IN_FLIGHT, False),
+        ("cooling; a trigger fires", {"last_action_block": 99}, False, Reason.COOLDOWN, False),
+        ("cooling; cooldown over: armed, the event was kept", {"last_action_block": 98}, True, None, True),
+        ("a person starts it: the event is kept", {"event": Event("m", "manual")}, True, None, False),
+    ],
+)  # fmt: skip
+def test_the_state_table_row_by_row(
+    state: str, inputs: dict[str, Any], acted: bool, reason: Reason | None, is_spent: bool
+) -> None:
+    """An event is spent by the decision that is made by it, and by nothing else."""
+    config = msgspec.structs.replace(CONFIG, trigger=AtLevel("price", "crosses", 100))
+    decision = decide(given_that(**{"memory": CROSSED, "readings": {"price": 90}} | inputs), config)
+    assert (decision.acted, decision.reason) == (acted, reason), state
+    assert ("0!" not in decision.memory) is is_spent, state
 
 
 def test_what_needs_no_quote_is_held_before_one_is_made() -> None:

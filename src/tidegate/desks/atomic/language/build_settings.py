@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tidegate.chain import address
+from tidegate.desks.atomic.language.cron import parse_cron, time_zone
 from tidegate.desks.atomic.language.document import Content, Decimal, Scalar, Table
-from tidegate.desks.atomic.language.findings import Finding
+from tidegate.desks.atomic.language.findings import Finding, did_you_mean
 from tidegate.desks.atomic.language.quantities import number_literal, parse_quantity, ratio_e18
 from tidegate.desks.atomic.language.reading import Keys, Reading
+from tidegate.desks.atomic.language.settings_names import CHAINLINK, HEALTH_PROTOCOLS, POOLS
 from tidegate.desks.atomic.language.syntax import (
     AddressEntry,
     Bound,
@@ -183,8 +185,9 @@ def _trigger(keys: Keys) -> Trigger:
         case "price":
             return _price(inside, where)
         case "schedule":
-            return ScheduleTrigger(position=where, cron=inside.text("cron"), tz=inside.text("tz", "UTC"))
+            return _schedule(inside, where)
         case "health_factor":
+            _known_word(inside, "protocol", HEALTH_PROTOCOLS)
             comparison = "above" if inside.has("above") else "below"
             return HealthFactorTrigger(
                 position=where,
@@ -202,12 +205,35 @@ def _nested(content: Content, reading: Reading) -> Trigger:
     return _trigger(Keys(content, reading))
 
 
+def _schedule(keys: Keys, where: SourcePosition) -> ScheduleTrigger:
+    schedule = ScheduleTrigger(position=where, cron=keys.text("cron"), tz=keys.text("tz", "UTC"))
+    for key, check in (("cron", lambda: parse_cron(schedule.cron)), ("tz", lambda: time_zone(schedule.tz))):
+        place = keys.scalar(key).position if keys.has(key) else where
+        try:
+            check()
+        except ConfigError as error:
+            keys.reading.findings.append(Finding.of(error, place))
+    return schedule
+
+
+def _known_word(keys: Keys, key: str, known: tuple[str, ...]) -> None:
+    """Report a word that is none of ``known``; one that ends with a dot stands for what begins with it."""
+    text = keys.text(key)
+    if not any(text == item or (item.endswith(".") and text.startswith(item)) for item in known):
+        keys.reading.report(
+            "ATM111", keys.scalar(key).position, f"{key} is not known", text,
+            " or ".join(f"{item}<pair>.<fee>" if item.endswith(".") else item for item in known),
+            did_you_mean(text, known, "take one of these"),
+        )  # fmt: skip
+
+
 def _price(keys: Keys, where: SourcePosition) -> PriceTrigger:
     comparison = next(key for key in ("above", "below", "crosses") if keys.has(key))
     first, second = keys.text("pair").split("/")
     for token in (first, second):
         if token not in keys.reading.decimals_of:
             keys.reading.unknown_token(token, keys.scalar("pair").position)
+    _known_word(keys, "source", (CHAINLINK, POOLS))
     scalar = keys.scalar(comparison)
     zero = Literal(0, Unit.INTEGER, None, scalar.position)
     level = keys.reading.attempt(

@@ -40,7 +40,6 @@ MEANINGS: dict[str, str] = {
     "ATM120": "output that is not there, or not yet there",
     "ATM121": "zero amount",
     "ATM122": "flash pool also swapped in its own scope",
-    "ATM190": "understood, but not built by this release",
     "W201": "literal where the previous output was probably meant",
     "W202": "price guard only off chain",
     "W203": "raw call",

@@ -6,7 +6,7 @@ from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, StepNod
 from tidegate.desks.atomic.machine.decide import BoundRule, DeskConfig
 from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.search import objective_of
-from tidegate.desks.atomic.machine.triggers import schedule_of
+from tidegate.desks.atomic.machine.triggers import rule_of
 
 
 def configure(job: Assignment, blinds_hash: str) -> DeskConfig:
@@ -15,7 +15,7 @@ def configure(job: Assignment, blinds_hash: str) -> DeskConfig:
     Raises
     ------
     ConfigError
-        If its trigger can not be waited for, or a token is unknown.
+        If a token is unknown.
     """
     strategy = job.strategy
     searched = job.searched_blind
@@ -24,7 +24,7 @@ def configure(job: Assignment, blinds_hash: str) -> DeskConfig:
         chain_id=job.book.chain_id,
         strategy_digest=strategy.digest,
         blinds_hash=blinds_hash,
-        every_blocks=schedule_of(strategy.trigger).every_blocks,
+        trigger=rule_of(strategy.trigger),
         cooldown_blocks=strategy.cooldown.blocks,
         cooldown_s=strategy.cooldown.seconds,
         max_in_flight=strategy.limits.max_in_flight,

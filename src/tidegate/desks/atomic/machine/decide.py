@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from tidegate.desks.atomic.machine.search import Tried
+from tidegate.desks.atomic.machine.triggers import Fired, TriggerRule, fire
 from tidegate.desks.atomic.machine.valuation import NATIVE_DECIMALS, fees_at, gas_limit_of, net_floor
 from tidegate.ledger import DecisionBody
 from tidegate.model import Intent, Operation, Reason, canonical_json, format_units, sha256_hex
@@ -18,6 +19,7 @@ from tidegate.venues.executor import TokenPrice
 
 DESK = "atomic"
 NATIVE_PRICE = "native"
+MANUAL = "manual"
 JSON_SAFE_MAX = 2**53 - 1
 
 
@@ -33,7 +35,7 @@ class BoundRule(msgspec.Struct, frozen=True):
 class DeskConfig(msgspec.Struct, frozen=True):
     """What a person chose. Gas prices in wei, times in seconds of chain time.
 
-    ``every_blocks`` 0 means that only a person's event starts a run. ``searched_blind`` is empty if no
+    ``trigger`` says when it looks; a person's event may always start a run. ``searched_blind`` is empty if no
     size is searched; ``objective`` names the token whose change is worth acting for. ``venues`` and
     ``tokens`` are what its steps touch; no venues where a raw call may touch any.
     """
@@ -42,7 +44,7 @@ class DeskConfig(msgspec.Struct, frozen=True):
     chain_id: int
     strategy_digest: str
     blinds_hash: str
-    every_blocks: int
+    trigger: TriggerRule
     cooldown_blocks: int
     cooldown_s: int
     max_in_flight: int
@@ -89,6 +91,7 @@ class DeskInputs(msgspec.Struct, frozen=True):
 
     ``prices_usd_e8`` are by symbol, the chain's coin under ``native``. ``gas_used`` is the true gas of
     the strategy's last run or draft, None before the first. ``tried`` are the sizes of the search.
+    ``readings`` are what the trigger reads of the chain, ``memory`` what it remembers from the last look.
     """
 
     block_number: int
@@ -101,6 +104,8 @@ class DeskInputs(msgspec.Struct, frozen=True):
     prices_usd_e8: dict[str, int] = {}
     gas_used: int | None = None
     tried: tuple[Tried, ...] = ()
+    readings: dict[str, int] = {}
+    memory: dict[str, int] = {}
     outlook: Outlook | None = None
     obstacle: Obstacle | None = None
 
@@ -109,7 +114,8 @@ class Decision(msgspec.Struct, frozen=True):
     """The answer, with its numbers in base units of the objective's token.
 
     ``expected`` is the quoted change before gas, ``gas_cost`` the most that gas may cost, ``threshold``
-    what the change must reach (minimum and gas), ``margin`` how far it lies above.
+    what the change must reach (minimum and gas), ``margin`` how far it lies above. ``memory`` is what the
+    trigger remembers for the next look.
     """
 
     acted: bool
@@ -121,6 +127,7 @@ class Decision(msgspec.Struct, frozen=True):
     gas_cost: int | None = None
     threshold: int | None = None
     margin: int | None = None
+    memory: dict[str, int] = {}
 
 
 def decide(inputs: DeskInputs, config: DeskConfig) -> Decision:
@@ -128,6 +135,13 @@ def decide(inputs: DeskInputs, config: DeskConfig) -> Decision:
     held = hold(inputs, config)
     if held is not None:
         return held
+    decision = _decided(inputs, config)
+    fired = _fired(inputs, config)
+    memory = fired.memory if inputs.event.kind == MANUAL else fired.spent  # a person's run spends no event
+    return msgspec.structs.replace(decision, memory=dict(memory))
+
+
+def _decided(inputs: DeskInputs, config: DeskConfig) -> Decision:
     if inputs.obstacle is not None:
         return _no(inputs.obstacle.reason, inputs.obstacle.detail)
     if inputs.outlook is None:
@@ -137,7 +151,15 @@ def decide(inputs: DeskInputs, config: DeskConfig) -> Decision:
 
 def hold(inputs: DeskInputs, config: DeskConfig) -> Decision | None:
     """Return the decision if it is "no" before anything is quoted; None if a quote is worth its while."""
-    if inputs.event.kind == "block" and not _is_due(inputs.block_number, config.every_blocks):
+    fired = _fired(inputs, config)
+    refusal = _refusal(inputs, config, fired)
+    return None if refusal is None else msgspec.structs.replace(refusal, memory=dict(fired.memory))
+
+
+def _refusal(inputs: DeskInputs, config: DeskConfig, fired: Fired) -> Decision | None:
+    if inputs.event.kind != MANUAL and not fired.is_due:
+        if fired.blind:
+            return _no(Reason.UNAVAILABLE, f"the trigger can not see: {', '.join(fired.blind)}")
         return _no(Reason.TRIGGER_QUIET, f"block {inputs.block_number} is not one to look at")
     if inputs.open_attempts >= config.max_in_flight:
         return _no(Reason.IN_FLIGHT, f"{inputs.open_attempts} open, at most {config.max_in_flight}")
@@ -147,6 +169,16 @@ def hold(inputs: DeskInputs, config: DeskConfig) -> Decision | None:
     if inputs.base_fee_wei > config.max_base_fee_wei:
         return _no(Reason.GAS_CAP, f"base fee {inputs.base_fee_wei} wei, at most {config.max_base_fee_wei}")
     return None
+
+
+def _fired(inputs: DeskInputs, config: DeskConfig) -> Fired:
+    return fire(
+        config.trigger,
+        block=inputs.block_number,
+        at_s=inputs.block_timestamp_s,
+        readings=inputs.readings,
+        memory=inputs.memory,
+    )
 
 
 def intent_id(config: DeskConfig, event_id: str) -> str:
@@ -272,10 +304,6 @@ def _no_gain(tried: tuple[Tried, ...], config: DeskConfig) -> str:
     if len(tried) == 1:
         return f"the one size that was tried would gain {best}"
     return f"the best of {len(tried)} sizes would gain {best}{others}"
-
-
-def _is_due(block_number: int, every_blocks: int) -> bool:
-    return every_blocks > 0 and block_number % every_blocks == 0
 
 
 def _cooling(inputs: DeskInputs, config: DeskConfig) -> str:

@@ -40,6 +40,8 @@ from tidegate.desks.atomic.machine.quoting import Assignment
 from tidegate.desks.atomic.machine.realised import realised_amounts
 from tidegate.desks.atomic.machine.search import search_size
 from tidegate.desks.atomic.machine.serving import REPLANS_MAX
+from tidegate.desks.atomic.machine.triggers import readings_of
+from tidegate.desks.atomic.machine.watching import observe
 from tidegate.model import ConfigError, Denied, GuardResult, Intent, Plan, Reason, Receipt, Rejected
 from tidegate.pipeline import PlanReader, Rehearsal
 from tidegate.venues import NATIVE, StateView
@@ -106,6 +108,7 @@ class AtomicDesk:
         self._reader = reader
         self._gas_used: dict[str, int] = {}
         self._lent = LentBook()
+        self._memory: dict[str, dict[str, int]] = {}
 
     @property
     def name(self) -> str:
@@ -166,10 +169,14 @@ class AtomicDesk:
             last_action_block=situation.last_action_block,
             last_action_s=situation.last_action_s,
             gas_used=self._gas_used.get(subject),
+            readings=observe(readings_of(config.trigger), job.book, job.executor, view),
+            memory=self._memory.get(subject, {}),
         )
         if hold(inputs, config) is None:
             inputs = _observe(job, config, view, inputs)
-        return Look(inputs, config, decide(inputs, config))
+        decision = decide(inputs, config)
+        self._memory[subject] = decision.memory
+        return Look(inputs, config, decision)
 
     async def plan(self, intent: Intent) -> Plan:
         """Compile the intent to bytes with bounds, at the newest block.
@@ -196,6 +203,16 @@ class AtomicDesk:
         self._lent.take(notes)
         if notes.get("strategy") in self._jobs and GAS_NOTE in notes:
             self._gas_used[notes["strategy"]] = notes[GAS_NOTE]
+
+    def remember(self, decision: Mapping[str, Any]) -> None:
+        """Take what a trigger remembered out of a recorded decision: a restart misses no event.
+
+        One of another file, or of a strategy that is not here, is nobody's.
+        """
+        config = self._configs.get(decision["subject"])
+        if config is not None and decision["config"].get("strategy_digest") == config.strategy_digest:
+            memory = decision["result"].get("memory", {})
+            self._memory[config.subject] = {key: int(value) for key, value in memory.items()}
 
     async def _measured(self, intent: Intent, job: Assignment) -> tuple[Draft, int]:
         """Return a draft that works in the exact world, and what it needs of gas there.

@@ -49,7 +49,6 @@ RULES: tuple[Rule, ...] = (
     limits.steps_are_few,
     raw.raw_calls_are_whole,
     raw.nothing_is_opaque,
-    limits.this_release_can_build_it,
 )
 
 __all__ = ["RULES", "Rule"]

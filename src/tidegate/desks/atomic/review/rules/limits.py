@@ -1,4 +1,4 @@
-"""Limits: zero amounts, too many steps, and what this release does not build yet."""
+"""Limits: zero amounts, too many steps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from tidegate.desks.atomic.language.findings import Finding
 from tidegate.desks.atomic.language.scene import Scene
 from tidegate.desks.atomic.language.schema import MAXIMUM_GAS, MAXIMUM_STEPS
 from tidegate.desks.atomic.language.syntax import ActionStep, FlashStep, Literal
-from tidegate.desks.atomic.machine.triggers import schedule_of
-from tidegate.model import ConfigError
 
 MAXIMUM_NESTING = 4
 MANY_CALLS = 10
@@ -75,11 +73,3 @@ def steps_are_few(scene: Scene) -> Iterable[Finding]:
             f"at most {GAS_CEILING // 2:,} in comfort",
             "consider splitting it",
         )
-
-
-def this_release_can_build_it(scene: Scene) -> Iterable[Finding]:
-    """ATM190: the language is whole, the compiler of this release is not yet."""
-    try:
-        schedule_of(scene.strategy.trigger)
-    except ConfigError as error:
-        yield Finding.of(error, scene.strategy.trigger.position, code="ATM190")
