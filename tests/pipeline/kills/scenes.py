@@ -24,10 +24,11 @@ from tidegate.model import (
     Plan,
     Reason,
     Rejected,
+    Sending,
     UnsignedTransaction,
 )
 from tidegate.model.evm import content_digest
-from tidegate.sim import ExactWorld
+from tidegate.sim import ExactWorld, Manner
 
 BLOCK_TIME_S = 12
 LONG_S = 100_000
@@ -49,6 +50,8 @@ class Scene:
     signer_says: Exception | None = None
     max_fee_wei: int = 20 * GWEI
     stuck_after_blocks: int = 3
+    sending: Sending | None = None
+    manner: Manner = Manner.HONEST
 
 
 def is_cancel(raw: bytes) -> bool:
@@ -184,5 +187,6 @@ def plan_of(wanted: Intent, scene: Scene) -> Plan:
         "max_fee_wei": scene.max_fee_wei,
         "max_priority_fee_wei": GWEI,
         "gas_budget_wei": 100_000 * 40 * GWEI,
+        "sending": scene.sending,
     }
     return Plan(**fields)

@@ -7,21 +7,37 @@ import json
 import os
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import msgspec
+from tests.chain.rpc.support import PATIENT_S
 from tests.chain.sender.ground import CHAIN, SlyKey, key_of, pool_of
 from tests.pipeline.fakes import FakeDesk, intent
 from tests.pipeline.kills.scenes import Scene, SceneChain, foreign, plan_of
 
 from tidegate.chain import Sender, SenderSettings, State, devnet_network
+from tidegate.chain.relays import BundleRelay, Dispatch, RelayPlace
 from tidegate.chain.rpc import RpcPool
+from tidegate.chain.ways import Ways
+from tidegate.custody import RelayKey
 from tidegate.ledger import Journal
-from tidegate.model import Divergence, Intent, Plan, RecordKind, Stage, SystemClock
+from tidegate.model import (
+    Denied,
+    Divergence,
+    Intent,
+    Operation,
+    Plan,
+    Reason,
+    RecordKind,
+    Stage,
+    SystemClock,
+)
 from tidegate.pipeline import NodeChain, Run, Street, recover
-from tidegate.risk import RunLimits
+from tidegate.risk import Place, RunLimits
 from tidegate.sim import ExactWorld
 
 ROUNDS = 30
@@ -67,6 +83,19 @@ class Mortal:
         return getattr(self._journal, name)
 
 
+@dataclass(frozen=True)
+class FileStop:
+    """A stop that is in force while a file is there, whoever lives."""
+
+    path: Path
+
+    def blocking(self, place: Place, operation: Operation) -> FileStop | None:
+        return self if self.path.exists() and not operation.is_exit else None
+
+    def as_denied(self) -> Denied:
+        return Denied(Reason.STOPPED, "a person stopped the desk")
+
+
 class SceneDesk(FakeDesk):
     def __init__(self, scene: Scene) -> None:
         super().__init__()
@@ -79,7 +108,15 @@ class SceneDesk(FakeDesk):
 class Worker:
     """One life of the process that walks the street."""
 
-    def __init__(self, scene: Scene, world: ExactWorld, folder: Path, pool: RpcPool, mortal: Mortal) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        world: ExactWorld,
+        folder: Path,
+        pool: RpcPool,
+        mortal: Mortal,
+        ways: Ways | None = None,
+    ) -> None:
         self._scene, self._world, self._folder = scene, world, folder
         network = msgspec.structs.replace(devnet_network(CHAIN), confirmations=2, reorg_max_blocks=3)
         self._chain = SceneChain(pool, world, scene)
@@ -92,6 +129,7 @@ class Worker:
             journal=mortal,  # type: ignore[arg-type]
             network=network,
             settings=SenderSettings(stuck_after_blocks=scene.stuck_after_blocks),
+            ways=ways,
         )
         self._street = Street(
             stage=Stage.PAPER,
@@ -100,6 +138,7 @@ class Worker:
             sender=self._sender,
             journal=mortal,  # type: ignore[arg-type]
             limits={"strategy": RunLimits(max_in_flight=9)},
+            stops=(FileStop(folder / "stopped"),),
         )
         self._journal = mortal
 
@@ -127,8 +166,14 @@ class Worker:
                     await self._street.follow()
                 except Divergence:
                     assert "foreign" in self._scene.script
+            case "mine" if self._scene.sending is not None:
+                await ask_builder(self._folder, "build")
             case "mine":
                 self._world.mine()
+            case "stop":
+                (self._folder / "stopped").touch()
+            case "refuses" | "idle" | "honest":
+                await ask_builder(self._folder, word)
             case "late":
                 head = self._world.block()
                 self._world.mine(timestamp=max(self._deadline_s(), head.timestamp + 1))
@@ -175,12 +220,36 @@ class Worker:
         (self._folder / "progress").write_text(str(progress))
 
 
+async def ask_builder(folder: Path, order: str) -> None:
+    """Have the relay's process do something; it is another than ours, and outlives us."""
+    url = (folder / "builder").read_text()
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/{order}") as answer:
+        assert answer.status == 200, order
+
+
+@asynccontextmanager
+async def ways_of(scene: Scene, folder: Path, pool: RpcPool) -> AsyncIterator[Ways | None]:
+    """Return the way out to the scene's relay, None where the scene has none."""
+    if scene.sending is None:
+        yield None
+        return
+    place = RelayPlace("relay", (folder / "relay").read_text(), timeout_s=PATIENT_S)
+    relay = BundleRelay(place, RelayKey(folder / "relay.key"))
+    dispatch = Dispatch(pool, [relay])
+    try:
+        yield dispatch
+    finally:
+        await dispatch.close()
+        await relay.close()
+
+
 async def live(scene: Scene, world: ExactWorld, folder: Path, kill: Kill | None) -> list[RecordKind]:
     """Live one life; return the kinds of the records that were written in it."""
     async with pool_of(world) as pool:
         with Journal.open(folder / "ledger.sqlite", clock=SystemClock()) as journal:
             mortal = Mortal(journal, kill)
-            await Worker(scene, world, folder, pool, mortal).play()
+            async with ways_of(scene, folder, pool) as ways:
+                await Worker(scene, world, folder, pool, mortal, ways).play()
             return mortal.kinds
 
 

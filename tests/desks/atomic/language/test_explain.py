@@ -117,6 +117,16 @@ def test_the_chooser_of_lenders_states_its_rule() -> None:
     assert explained(LEND).lenders == ()
 
 
+def test_guards_that_stand_by_themselves_are_said_with_their_places() -> None:
+    found = {item.guard: item for item in explained(ARB).automatic_guards}
+    assert list(found) == ["deadline", "max_base_fee", "max_gas", "code_hash", "slippage"]
+    assert found["code_hash"].placements == ("before sending",)
+    assert found["deadline"].on_failure == "nothing is sent (before sending); an alert (after inclusion)"
+    on_a_rollup = explain(replace(parsed(ARB), chain="base"), TOKENS)
+    uptime = next(item for item in on_a_rollup.automatic_guards if item.guard == "sequencer_up")
+    assert uptime.placements == ("before sending", "inside the transaction")
+
+
 def test_what_reverts_names_limits_guards_deadline_and_fee() -> None:
     reverts = explained(ARB).reverts
     assert "sell executes worse than its quote by more than 30 bps." in reverts
@@ -263,3 +273,21 @@ def test_the_program_is_told_by_its_parts_until_a_plan_says_which_it_is() -> Non
     made_of, later = explained(ARB).program
     assert re.match(r"\d+ operations in [\d,]+ bytes of 4,096, \d+ registers of 16, 2 balance lines", made_of)
     assert "--planned" in later
+
+
+def test_explain_says_of_each_route_who_sees_the_bytes_and_what_holds_all_the_same() -> None:
+    private = " ".join(explained(ARB).exposure)
+    assert "private: the operator of each private endpoint sees the bytes" in private
+    assert "bundle:" not in private
+    assert "denied (public_relay_forbidden)" in private
+    assert "Nobody can change a byte" in private
+    assert "private: the sequencer sees" in " ".join(
+        explained(changed(ARB, ("chain: devnet", "chain: arbitrum"))).exposure
+    )
+    relay = "relay: {order: [bundle, public], blocks: 7, builders: [one, two], allow_public: true}"
+    bundled = " ".join(explained(changed(ARB, ("deadline: 36 s", f"deadline: 36 s\n{relay}"))).exposure)
+    assert bundled.startswith("Sent by: bundle, then public;")
+    assert "bundle: one and two and the builders behind see the bytes" in bundled
+    assert "each of the next 7 blocks" in bundled
+    assert "public: everybody sees the bytes" in bundled
+    assert "public_relay_forbidden" not in bundled

@@ -23,9 +23,12 @@ from tidegate.desks.atomic.language.syntax import (
 from tidegate.desks.atomic.language.wording import in_token, inside, written
 from tidegate.desks.atomic.machine.loans import LIQUIDITY_GUARD
 from tidegate.desks.atomic.machine.raw_calls import RAW_CALL
+from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.desks.atomic.machine.serving import REPLANS_MAX
 from tidegate.desks.atomic.review.dry_compile import trial_program
+from tidegate.desks.atomic.review.routes import exposure
 from tidegate.desks.atomic.review.sentences import Sentences
+from tidegate.desks.atomic.review.trial import trial_blinds
 from tidegate.desks.atomic.review.worst import worst_case
 from tidegate.model import Placement, Plan, format_units
 from tidegate.venues import NATIVE
@@ -86,11 +89,13 @@ class Explanation:
     steps: tuple[ExplainedStep, ...]
     flow: tuple[Flow, ...]
     guards: tuple[ExplainedGuard, ...]
+    automatic_guards: tuple[ExplainedGuard, ...]
     lenders: tuple[str, ...]
     bounds: tuple[str, ...]
     reverts: tuple[str, ...]
     skips: tuple[str, ...]
     limits: tuple[str, ...]
+    exposure: tuple[str, ...]
     worst: tuple[str, ...]
     program: tuple[str, ...]
 
@@ -130,11 +135,13 @@ def explain(strategy: Strategy, decimals_of: Mapping[str, int]) -> Explanation:
         steps=tuple(_steps(strategy.steps, "", sentences)),
         flow=tuple(_flow(strategy.steps, scene, decimals_of)),
         guards=tuple(_guards(scene, decimals_of)),
+        automatic_guards=tuple(_automatic_guards(strategy)),
         lenders=tuple(_lenders(scene, decimals_of)),
         bounds=tuple(_bounds(scene, decimals_of)),
         reverts=tuple(_reverts(scene, decimals_of)),
         skips=tuple(_skips(scene)),
         limits=tuple(_limits(strategy)),
+        exposure=tuple(exposure(strategy)),
         worst=tuple(worst_case(scene, _moved(scene), decimals_of)),
         program=_program(strategy, decimals_of),
     )
@@ -209,7 +216,22 @@ def _guards(scene: Scene, decimals_of: Mapping[str, int]) -> Iterator[ExplainedG
             parameters=_parameters(guard, decimals_of),
             covers="the whole strategy" if owner is None else owner.id,
             placements=tuple(_PLACES[placement] for placement in guard.placements),
-            on_failure="; ".join(_consequence(guard, placement) for placement in guard.placements),
+            on_failure="; ".join(_consequence(guard.on_failure, at) for at in guard.placements),
+        )
+
+
+def _automatic_guards(strategy: Strategy) -> Iterator[ExplainedGuard]:
+    """Yield the guards that stand without being written, by what the strategy says, does, and where."""
+    for item in safeguards_of(strategy, trial_blinds(strategy)):
+        if item.is_written:
+            continue
+        places = [placement for placement in Placement if placement in item.placements]
+        yield ExplainedGuard(
+            guard=item.guard.name,
+            parameters="",
+            covers=item.key[0] or "the whole strategy",
+            placements=tuple(_PLACES[placement] for placement in places),
+            on_failure="; ".join(_consequence(OnFailure.REVERT, placement) for placement in places),
         )
 
 
@@ -217,11 +239,11 @@ def _parameters(guard: GuardUse, decimals_of: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {written(value, decimals_of)}" for name, value in guard.parameters.items())
 
 
-def _consequence(guard: GuardUse, placement: Placement) -> str:
+def _consequence(on_failure: OnFailure, placement: Placement) -> str:
     where = _PLACES[placement]
-    if guard.on_failure is OnFailure.WARN or placement is Placement.POST:
+    if on_failure is OnFailure.WARN or placement is Placement.POST:
         return f"an alert ({where})"
-    if guard.on_failure is OnFailure.SKIP:
+    if on_failure is OnFailure.SKIP:
         return f"the optional group is skipped ({where})"
     return f"nothing is sent ({where})" if placement is Placement.PRE else f"the run reverts ({where})"
 
@@ -314,6 +336,5 @@ def _limits(strategy: Strategy) -> Iterator[str]:
         f"At most {limits.max_runs_per_hour} runs an hour, {limits.max_in_flight} at a time, "
         f"{format_units(limits.max_loss_per_day_usd_e6, 6)} USD lost a day."
     )
-    yield f"Sent by: {', then '.join(strategy.relay.order)}."
     if strategy.once:
         yield "The run's id is consumed on chain: the same bytes can not land twice."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from tidegate.desks.atomic.review.explain import Explanation
+from tidegate.desks.atomic.review.explain import ExplainedGuard, Explanation
 
 WIDTH = 96
 
@@ -41,17 +41,19 @@ def _lines(it: Explanation) -> Iterator[str]:
         yield from _paragraph(f"{token}: {moves}", "   ")
     yield from _section("Who lends", it.lenders)
     yield from _section("It ends only if", it.bounds)
-    guards = [
-        f"{guard.guard}{f' ({guard.parameters})' if guard.parameters else ''}, over {guard.covers}. "
-        f"If it does not hold: {guard.on_failure}."
-        for guard in it.guards
-    ]
-    yield from _section("Guards", guards or ["None besides the gas block and the deadline."])
+    yield from _section("Guards", [_guard(guard) for guard in it.guards] or ["None is written."])
+    yield from _section("Guards that stand by themselves", [_guard(guard) for guard in it.automatic_guards])
     yield from _section("What reverts the run", it.reverts)
     yield from _section("What may be skipped", it.skips or ["Nothing."])
     yield from _section("Limits", it.limits)
+    yield from _section("Who sees the bytes", it.exposure)
     yield from _section("At worst", it.worst)
     yield from _section("The program", it.program)
+
+
+def _guard(it: ExplainedGuard) -> str:
+    parameters = f" ({it.parameters})" if it.parameters else ""
+    return f"{it.guard}{parameters}, over {it.covers}. If it does not hold: {it.on_failure}."
 
 
 def _section(title: str, items: Iterable[str]) -> Iterator[str]:
