@@ -66,6 +66,7 @@ def test_exported_names() -> None:
         "ResumeBody",
         "ScheduledChange",
         "SentBody",
+        "SignalBody",
         "SignatureBody",
         "SimulationBody",
         "Standing",

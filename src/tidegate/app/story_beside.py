@@ -166,6 +166,14 @@ def _addresses_checked(body: dict[str, Any]) -> str:
     return f"addresses of {body['chain']} at block {body['at_block']}: {told or 'none'}{by}"
 
 
+def _signal(body: dict[str, Any]) -> str:
+    """Tell an input of an alert; one that is quiet again says so."""
+    about = f" of {body['about']}" if body.get("about") else ""
+    figures = f"{int(body['value']):,} {body['unit']}, bound {int(body['bound']):,}"
+    note = f" ({body['note']})" if body.get("note") else ""
+    return f"{body['level']}: {body['what'].replace('_', ' ')}{about}, {body['subject']}: {figures}{note}"
+
+
 def _answer(body: dict[str, Any]) -> str:
     asked = f" (asked by {body['asked_by']})" if body.get("asked_by") else ""
     if body.get("reason"):
@@ -209,6 +217,7 @@ BESIDE: dict[RecordKind, Callable[[dict[str, Any]], str]] = {
     RecordKind.JUDGEMENT: _judgement,
     RecordKind.DRILL: _drill,
     RecordKind.ADMINISTRATION: _administration,
+    RecordKind.SIGNAL: _signal,
     RecordKind.EXECUTOR_STATE: _executor_state,
     RecordKind.ADDRESSES_CHECKED: _addresses_checked,
     RecordKind.ANSWER: _answer,

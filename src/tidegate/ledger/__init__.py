@@ -76,6 +76,7 @@ from tidegate.ledger.sending import (
     ReplacementBody,
     WithdrawnBody,
 )
+from tidegate.ledger.signals import SignalBody
 from tidegate.ledger.states import (
     BlockMark,
     Counted,
@@ -150,6 +151,7 @@ __all__ = [
     "ResumeBody",
     "ScheduledChange",
     "SentBody",
+    "SignalBody",
     "SignatureBody",
     "SimulationBody",
     "Standing",

@@ -21,7 +21,14 @@ _LOOK_AGAIN_NS = 1_000_000_000
 _CHUNK = bytes(65_536)
 
 _CHATTER = frozenset(
-    {RecordKind.EVENT, RecordKind.MARK, RecordKind.SUMMARY, RecordKind.JUDGEMENT, RecordKind.DRILL}
+    {
+        RecordKind.EVENT,
+        RecordKind.MARK,
+        RecordKind.SUMMARY,
+        RecordKind.JUDGEMENT,
+        RecordKind.DRILL,
+        RecordKind.SIGNAL,
+    }
 )
 """What nothing acts on: it may not use up the room that exits need."""
 

@@ -17,6 +17,7 @@ from tidegate.ledger.body import StandingBody
 from tidegate.ledger.book import book_of
 from tidegate.ledger.executors import AddressesCheckedBody, ExecutorStateBody
 from tidegate.ledger.safety import BreakerBody, MarkBody, ResumeBody, StopBody
+from tidegate.ledger.signals import SignalBody
 from tidegate.model import Address, RecordKind, Stage
 
 
@@ -224,6 +225,7 @@ STANDING_BODIES: tuple[type[StandingBody], ...] = (
     MarkBody,
     ReconciliationBody,
     ResumeBody,
+    SignalBody,
     StopBody,
 )
 """Every body that is kept in ``standing``: the tables must be the same for all who open a ledger."""

@@ -158,6 +158,132 @@ class Metric(Enum):
         ("chain", "executor", "what", "announced"),
         "Events by which an executor's administration changed; unannounced ones are alerts.",
     )
+    ATOMIC_RUNS = (
+        "tidegate_atomic_runs_total",
+        MetricKind.COUNTER,
+        ("strategy", "chain", "executor", "outcome"),
+        "Runs of a strategy that ended, by outcome.",
+    )
+    ATOMIC_DENIED = (
+        "tidegate_atomic_denied_total",
+        MetricKind.COUNTER,
+        ("strategy", "chain", "executor", "reason"),
+        "Runs that were denied, by reason.",
+    )
+    ATOMIC_FAILURE_RATIO = (
+        "tidegate_atomic_failure_ratio",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "Reverted of all included, the last 100 of the last 24 h.",
+    )
+    ATOMIC_SUCCESS_RATIO = (
+        "tidegate_atomic_success_ratio",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "Landed of all included, the last 100 of the last 24 h.",
+    )
+    ATOMIC_INCLUSION_RATIO = (
+        "tidegate_atomic_inclusion_ratio",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "Included of all sent, the last 100 of the last 24 h.",
+    )
+    ATOMIC_GUARD_RESULTS = (
+        "tidegate_atomic_guard_results_total",
+        MetricKind.COUNTER,
+        ("strategy", "chain", "executor", "guard", "place", "passed"),
+        "Verdicts of guards, by placement.",
+    )
+    ATOMIC_GAS_USED = (
+        "tidegate_atomic_gas_used",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "Gas of the newest run that was included.",
+    )
+    ATOMIC_GAS_CEILING_RATIO = (
+        "tidegate_atomic_gas_ceiling_ratio",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "Gas limit of the newest plan over what a transaction may have; above 0.8 is an alert.",
+    )
+    ATOMIC_GAS_PER_STEP = (
+        "tidegate_atomic_gas_per_step",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor", "step"),
+        "Gas of a step in the newest simulation.",
+    )
+    ATOMIC_PROFIT_USD = (
+        "tidegate_atomic_profit_usd",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "What the newest run earned after gas, at its plan's prices.",
+    )
+    ATOMIC_SLIPPAGE_BPS = (
+        "tidegate_atomic_slippage_bps",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "How much worse than quoted the worst swap of the newest run was; 0 if none was.",
+    )
+    ATOMIC_BOUND_MARGIN_BPS = (
+        "tidegate_atomic_bound_margin_bps",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "How far the tightest bound of the newest simulation is from failing.",
+    )
+    ATOMIC_FEED_AGE_S = (
+        "tidegate_atomic_feed_age_s",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor", "feed"),
+        "Seconds since a price feed of the strategy's tokens answered anew.",
+    )
+    ATOMIC_PRICE_GAP_BPS = (
+        "tidegate_atomic_price_gap_bps",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor", "pair"),
+        "How far the worst swap of a pair was from the feeds, by its newest guard.",
+    )
+    ATOMIC_HEALTH_FACTOR = (
+        "tidegate_atomic_health_factor",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor", "protocol"),
+        "Health factor of the executor; infinite without debt.",
+    )
+    ATOMIC_EXECUTOR_BALANCE = (
+        "tidegate_atomic_executor_balance",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor", "token"),
+        "What the executor holds of a token, in whole tokens.",
+    )
+    ATOMIC_LENDER_LIQUIDITY = (
+        "tidegate_atomic_lender_liquidity",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor", "lender", "asset"),
+        "What a lender has of an asset, in whole tokens.",
+    )
+    ATOMIC_LENDER_SHARE_RATIO = (
+        "tidegate_atomic_lender_share_ratio",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "The largest share of one lender in the loans of seven days, by dollars.",
+    )
+    ATOMIC_PLAN_SECONDS = (
+        "tidegate_atomic_plan_seconds",
+        MetricKind.HISTOGRAM,
+        ("strategy", "chain", "executor"),
+        "From the reservation to the recorded plan.",
+    )
+    ATOMIC_SIM_SECONDS = (
+        "tidegate_atomic_sim_seconds",
+        MetricKind.HISTOGRAM,
+        ("strategy", "chain", "executor"),
+        "From the verdicts of the guards to the recorded simulation.",
+    )
+    ATOMIC_UPTIME_RATIO = (
+        "tidegate_atomic_uptime_ratio",
+        MetricKind.GAUGE,
+        ("strategy", "chain", "executor"),
+        "Looks at which the strategy could decide, of all since the start.",
+    )
 
 
 class Recorder(Protocol):

@@ -48,6 +48,7 @@ class RecordKind(StrEnum):
     ADMINISTRATION = "administration"  # who may do what was changed on an executor, announced or not
     EXECUTOR_STATE = "executor_state"  # an executor's roles, policy and schedule, as read from the chain
     ADDRESSES_CHECKED = "addresses_checked"  # every address of a book, looked at
+    SIGNAL = "signal"  # an input of an alert left its bound, or came back
     LEASE = "lease"  # who owns a key on a chain
     ENDPOINT = "endpoint"  # an endpoint of a chain needs a person: quarantined, key refused; or let go
 

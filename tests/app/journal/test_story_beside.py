@@ -26,6 +26,7 @@ from tidegate.ledger import (
     MarkBody,
     ReconciliationBody,
     ResumeBody,
+    SignalBody,
     StopBody,
 )
 from tidegate.ledger.judgements import JudgementBody
@@ -319,6 +320,20 @@ def stop(*, allow_exit: bool, until_ms: int | None) -> StopBody:
                 by="ana",
             ),
             "addresses of ethereum at block 9: 1 changed, 1 same; ana confirmed USDC",
+        ),
+        (
+            SignalBody(
+                desk="atomic",
+                chain_id=1,
+                subject="arb",
+                what="oracle_stale",
+                level="critical",
+                value=3961,
+                bound=3960,
+                unit="seconds",
+                about="feed.ETH-USD",
+            ),
+            "critical: oracle stale of feed.ETH-USD, arb: 3,961 seconds, bound 3,960",
         ),
     ],
     ids=lambda value: value.KIND.value if isinstance(value, Body) else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from tidegate.app.running.sites import Site
 from tidegate.app.session import Session, blinds_hashes, run_limits
 from tidegate.chain import KeyLease, Sender
 from tidegate.chain.rpc import ANY, Keep, Priority
-from tidegate.desks.atomic import AtomicDesk
+from tidegate.desks.atomic import AtomicDesk, DeskMeasures
 from tidegate.ledger import Journal, Reconciler
 from tidegate.model import Clock, Plan, Recorder, Stage
 from tidegate.pipeline import Judge, NodeChain, Rehearsal, Street
@@ -24,11 +24,16 @@ from tidegate.venues.executor import ExecutorReader
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A session at work, its books, and the judge that goes on judging in shadow; None in other stages."""
+    """A session at work, its books, and the judge that goes on judging in shadow; None in other stages.
+
+    ``measures`` measures the desk; ``state_at`` is a block's state, the newest block's for None.
+    """
 
     session: Session
     judge: Judge | None
     books: Books
+    measures: DeskMeasures
+    state_at: Callable[[int | None], StateView]
     sender: Sender | None = None
 
 
@@ -132,4 +137,11 @@ async def assembled(
         session = Session(
             desk=desk, street=street, journal=journal, clock=clock, chain=chain, operator=site.account
         )
-        yield Assembled(session, judge, books, sender)
+        measures = DeskMeasures(
+            site.assignments,
+            journal,
+            recorder,
+            chain=site.name,
+            transaction_gas_max=site.network.transaction_gas_max,
+        )
+        yield Assembled(session, judge, books, measures, state_at, sender)

@@ -135,6 +135,7 @@ class Runner:
             await self._follow()
             await self.desk.books.saw(newest.number)
             await self._look_at_executors(newest)
+            self._poll(newest)
             if self.until.is_once:
                 await self._look_by_hand()
                 await self._settle(stop)
@@ -153,6 +154,13 @@ class Runner:
                 await self.executors.saw(newest.number)
             except (Unavailable, Divergence) as error:
                 self.hooks.trouble(error)
+
+    def _poll(self, newest: Block) -> None:
+        """Ask the chain what no run tells: feeds, balances, lenders."""
+        try:
+            self.desk.measures.saw(newest, self.desk.state_at(newest.number))
+        except TidegateError as error:
+            self.hooks.trouble(error)
 
     async def _next(self, stop: asyncio.Event) -> Block | None:
         """Return the newest block that was not looked at; None if the run is over before one comes."""
@@ -195,7 +203,7 @@ class Runner:
 
     async def _decide(self, subject: str, event: Callable[[], Any]) -> None:
         """Let one strategy look and act. What can not be known just now is no decision."""
-        session = self.desk.session
+        session, could = self.desk.session, True
         try:
             intent: Intent | None = session.look(subject, event()).decision.intent
             if intent is not None:
@@ -203,6 +211,8 @@ class Runner:
         except (Unavailable, Halted, Divergence) as error:
             self._skipped += 1
             self.hooks.trouble(error)
+            could = False
+        self.desk.measures.looked(subject, could=could)
 
     async def _follow(self) -> None:
         await self.desk.session.tick()
@@ -270,10 +280,16 @@ class Runner:
         for attempt in session.journal.unsettled(since_ms=record.at_ms - _WEEK_MS):
             self.progress.expect(attempt.intent_id, attempt.subject)
         self.progress.seq = record.seq
+        self.desk.measures.recall(record.at_ms)
         self._world = f"world {record.seq}" if self.site.is_new else ""
 
     def _catch_up(self) -> None:
-        self.progress.take(self.desk.session.journal.records(after=self.progress.seq))
+        records = list(self.desk.session.journal.records(after=self.progress.seq))
+        self.progress.take(records)
+        try:
+            self.desk.measures.take(records)
+        except TidegateError as error:
+            self.hooks.trouble(error)  # what can not be measured stops nothing
         self.hooks.watch(self.progress)
 
     def _end(self, ended: str) -> dict[str, Any]:

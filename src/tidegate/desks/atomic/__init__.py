@@ -28,6 +28,7 @@ from tidegate.desks.atomic.machine.decide import (
     replay,
 )
 from tidegate.desks.atomic.machine.desk import AtomicDesk, Look, Situation
+from tidegate.desks.atomic.machine.measures import DeskMeasures
 from tidegate.desks.atomic.machine.permission import role_refusal
 from tidegate.desks.atomic.machine.planner import Draft, draft_plan, finish_plan, refuse_reverted
 from tidegate.desks.atomic.machine.policy import joint_policy, loss_limits, strategy_policy
@@ -49,6 +50,7 @@ __all__ = [
     "Decision",
     "DeskConfig",
     "DeskInputs",
+    "DeskMeasures",
     "Draft",
     "Elsewhere",
     "Event",
