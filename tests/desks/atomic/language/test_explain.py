@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -122,7 +123,7 @@ def test_guards_that_stand_by_themselves_are_said_with_their_places() -> None:
     assert list(found) == ["deadline", "max_base_fee", "max_gas", "code_hash", "slippage"]
     assert found["code_hash"].placements == ("before sending",)
     assert found["deadline"].on_failure == "nothing is sent (before sending); an alert (after inclusion)"
-    on_a_rollup = explain(replace(parsed(ARB), chain="base"), TOKENS)
+    on_a_rollup = explain(dataclasses.replace(parsed(ARB), chain="base"), TOKENS)
     uptime = next(item for item in on_a_rollup.automatic_guards if item.guard == "sequencer_up")
     assert uptime.placements == ("before sending", "inside the transaction")
 
