@@ -146,7 +146,19 @@ def test_the_index_names_every_page() -> None:
 
 @pytest.mark.parametrize(
     "benchmark",
-    ["atomic_gas", "simulate", "decode", "journal", "signer", "devnet", "rpc", "pipeline", "recover"],
+    [
+        "atomic_gas",
+        "atomic_compile",
+        "atomic_load",
+        "simulate",
+        "decode",
+        "journal",
+        "signer",
+        "devnet",
+        "rpc",
+        "pipeline",
+        "recover",
+    ],
 )
 def test_every_field_of_a_benchmark_is_explained(benchmark: str) -> None:
     page = (ROOT / "docs" / "reference" / "benchmarks.md").read_text(encoding="utf-8")

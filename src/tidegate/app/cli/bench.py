@@ -24,6 +24,8 @@ from tidegate.sim import checkout_root
 
 _MEANINGS = {
     "atomic-gas": "gas of every operation of the executor, beside Safe's MultiSendCallOnly",
+    "atomic-compile": "a strategy of sixteen steps to the bytes of a plan, beside eth-abi",
+    "atomic-load": "200 attempts of the atomic desk open at once on one signer, beside the bare node",
     "simulate": "flash-arbitrage simulations a second, beside raw pyrevm and eth_call on anvil",
     "decode": "hot events decoded a second, in columns and as records, beside eth-abi",
     "pipeline": "intents a second through the whole street in paper, beside the bare node",
@@ -85,8 +87,9 @@ def _cpu_name() -> str:
 
 
 def _render_list(out: Console) -> None:
+    widest = max(map(len, _MEANINGS))
     for name, meaning in _MEANINGS.items():
-        out.print(Text.assemble((f"{name:<12} ", "bold"), meaning))
+        out.print(Text.assemble((f"{name:<{widest}} ", "bold"), meaning))
 
 
 def render(out: Console, result: dict[str, Any]) -> None:
