@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
+from tests.desks.atomic.machine.example_scenes import brought_about
 from tests.desks.atomic.machine.scenes import SCENES, Scene, allowance
 
 from tidegate.app.devnet import act_as_owner
-from tidegate.desks.atomic import TEMPLATES, Assignment, draft_plan, finish_plan, strategy_policy
+from tidegate.desks.atomic import TEMPLATES, draft_plan, finish_plan, strategy_policy
 from tidegate.desks.atomic.machine.compiler import compile_quote
-from tidegate.desks.atomic.machine.search import search_size
 from tidegate.desks.atomic.machine.terms import Quote
 from tidegate.model import Plan
 from tidegate.sim import WorldReverted
@@ -27,12 +27,7 @@ from tidegate.venues.executor import (
 )
 from tidegate.venues.permissions import action_places
 
-WETH, USDC = 10**18, 10**6
 GAS = 1_500_000
-
-
-def planned(ground: Ground, job: Assignment, gas: int = 700_000) -> Plan:
-    return finish_plan(draft_plan(ground.intent(job), job, ground.world), gas)
 
 
 def test_every_action_of_the_catalogue_has_a_live_scene() -> None:
@@ -82,36 +77,13 @@ def test_an_action_runs_and_does_what_was_quoted(ground: Ground, name: str) -> N
             assert allowance(ground, op.token, op.spender) == 0
 
 
-def prepare(ground: Ground, template: str) -> Assignment:
-    """Bring about what the template waits for."""
-    if template == "flash-arb":
-        ground.push_v2("USDC", 80_000 * USDC, "WETH")
-    elif template == "flash-arb-reverse":
-        ground.push_v2("WETH", 30 * WETH, "USDC")
-    else:
-        ground.give("WETH", 3 * WETH)
-    if template == "leverage-close":
-        opening = planned(ground, ground.shipped("leverage-open"))
-        ground.world.transact(opening.to, opening.data, sender=ground.operator)
-    job = ground.shipped(template)
-    if job.strategy.searched_blind is not None:
-        best = search_size(job, ground.world).best
-        assert best is not None
-        job = job.with_blind("size", best.size)
-    return job
-
-
-PREPARED = ("flash-arb", "flash-arb-reverse", "leverage-close", "leverage-open")
-"""Their scene is a trade or a transfer; ``test_examples`` brings about what the others wait for."""
-
-
-@pytest.mark.parametrize("template", PREPARED)
+@pytest.mark.parametrize("template", TEMPLATES)
 def test_a_shipped_strategy_needs_every_entry_of_its_policy(ground: Ground, template: str) -> None:
     """Without any one of them the very same bytes revert: the policy is the smallest."""
-    job = prepare(ground, template)
-    plan = planned(ground, job)
+    job = brought_about(ground, template)
+    draft = draft_plan(ground.intent(job), job, ground.world)
+    plan = finish_plan(draft, ground.measure(draft.plan))
     needed = strategy_policy(job, ground.world)
-    assert {change.kind for change in needed} >= {ChangeKind.POLICY, ChangeKind.LENDER, ChangeKind.SPENDER}
     spare = {change for change in needed if not is_needed_now(ground, plan, change)}
     unused = {change for change in spare if change.kind is not ChangeKind.LENDER}
     assert not unused, "lenders that did not serve this time may be spare, nothing else"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.desks.atomic.machine.conftest import Ground
+from tests.desks.atomic.machine.example_scenes import brought_about
 from tests.desks.atomic.machine.test_desk import BY_HAND, desk_of
 from tests.desks.atomic.machine.test_shipped_strategies import land
 
@@ -85,17 +86,8 @@ def opened(ground: Ground) -> None:
 def test_of_the_shipped_strategies_leverage_close_alone_is_an_exit_to_desk_and_signer(
     ground: Ground, template: str
 ) -> None:
-    if template == "leverage-close":
-        opened(ground)
-    ground.give("WETH", 2 * WETH)
-    if template == "flash-arb":
-        ground.push_v2("USDC", 200_000 * 10**6, "WETH")
-    if template == "flash-arb-reverse":
-        ground.push_v2("WETH", 70 * WETH, "USDC")
-    job = ground.shipped(template)
-    operation = decided(ground, job)
-    if job.searched_blind is not None:
-        job = job.with_blind(job.searched_blind.name, WETH)
+    job = brought_about(ground, template)
+    operation = decided(ground, ground.shipped(template))
     assert operation is (Operation.CLOSE if template == "leverage-close" else Operation.OPEN)
     assert is_exit_to_the_signer(ground, job, planned(ground, job)) is operation.is_exit
 

@@ -10,8 +10,15 @@ from tidegate.model import ConfigError
 TEMPLATES: dict[str, tuple[str, str]] = {
     "flash-arb": ("v2-v3-arb", "flash loan, sell on Uniswap v2, buy on v3, size found by search"),
     "flash-arb-reverse": ("v3-v2-arb", "flash loan, sell on Uniswap v3, buy on v2, size found by search"),
+    "triangle": ("triangle", "flash loan through three swaps, size found by search"),
+    "flash-mint": ("flash-mint", "a round trip on money minted for nothing by an ERC-3156 lender"),
     "leverage-open": ("leverage-open", "open a leveraged Aave position in one transaction"),
     "leverage-close": ("leverage-close", "close a leveraged Aave position in one transaction"),
+    "collateral-swap": ("collateral-swap", "change the collateral under a debt, the debt untouched"),
+    "debt-swap": ("debt-swap", "move a position from one Aave market to another"),
+    "deleverage": ("deleverage", "sell collateral against debt when the health factor falls"),
+    "funds-swap": ("funds-swap", "swap funds of the executor at two venues, without a loan"),
+    "dust-sweep": ("dust-sweep", "send what is left over in the executor to the treasury"),
 }
 """For each template, the strategy's own name and what it does."""
 

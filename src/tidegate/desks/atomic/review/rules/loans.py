@@ -13,21 +13,21 @@ from tidegate.model import Placement
 from tidegate.venues import ActionKind
 
 _TOKENS_OF_A_POOL = 2
-_OPENS = frozenset({ActionKind.SUPPLY, ActionKind.BORROW})
+_POSITION = frozenset({ActionKind.SUPPLY, ActionKind.BORROW, ActionKind.REPAY, ActionKind.WITHDRAW})
 
 
 def loans_are_bounded(scene: Scene) -> Iterable[Finding]:
     """ATM105: with a flash loan some bound must be positive or net of gas.
 
-    A run that opens a position on a lending market ends with less of every token by design. There the
-    cap on what may be spent (a bound of the asset) together with a health factor checked on chain
+    A run that opens, moves or lightens a position on a lending market gains nothing by design. There
+    the cap on what may be spent (a bound of the asset) together with a health factor checked on chain
     takes the place of the gain.
     """
     bounds = scene.strategy.bounds
     if any(bound.minimum > 0 or bound.net_of_gas for bound in bounds):
         return
     for flash in scene.flash_steps():
-        if scene.places[flash.id].around or _opens_a_guarded_position(scene, flash):
+        if scene.places[flash.id].around or _changes_a_guarded_position(scene, flash):
             continue
         place = bounds[0].at("min") if bounds else flash.position
         found = ", ".join(f"{bound.token} {bound.minimum} base units" for bound in bounds) or "no bound"
@@ -41,20 +41,20 @@ def loans_are_bounded(scene: Scene) -> Iterable[Finding]:
         )
 
 
-def _opens_a_guarded_position(scene: Scene, flash: FlashStep) -> bool:
-    opening = [
+def _changes_a_guarded_position(scene: Scene, flash: FlashStep) -> bool:
+    lending = [
         step
         for step, spec in scene.action_steps()
-        if spec.kind in _OPENS and flash in scene.places[step.id].around
+        if spec.kind in _POSITION and flash in scene.places[step.id].around
     ]
     guarded = all(
         any(
             guard.name == HEALTH_GUARD and Placement.IN in guard.placements for guard in scene.guards_of(step)
         )
-        for step in opening
+        for step in lending
     )
     capped = any(bound.token == flash.asset for bound in scene.strategy.bounds)
-    return bool(opening) and guarded and capped
+    return bool(lending) and guarded and capped
 
 
 def loans_come_back(scene: Scene) -> Iterable[Finding]:
