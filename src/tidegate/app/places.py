@@ -25,10 +25,13 @@ from tidegate.chain.rpc import Endpoint, RpcPool
 from tidegate.model import Clock, ConfigError, Recorder
 from tidegate.venues import AddressBook, load_book, shipped_book
 
+RELAY_KEY = "relay.key"
+"""The file in the home that holds the key by which relays know us."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chain that can be reached. URLs are inside ``endpoints`` and never shown.
+    """A chain that can be reached. URLs are inside ``endpoints`` and ``relays`` and never shown.
 
     ``recorded`` is the file of the book that this program writes: executors it has deployed, code hashes
     that people confirmed. None where nothing can be recorded.

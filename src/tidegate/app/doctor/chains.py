@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 from tidegate.app.config import LoadedConfig
+from tidegate.app.doctor.relays import look_at_relays
 from tidegate.app.findings import Finding, wrong
 from tidegate.app.places import Place, place_of
 from tidegate.chain import NetworkKind
@@ -16,7 +17,7 @@ _OWN_WORLDS = frozenset({Stage.BACKTEST, Stage.PAPER})
 
 
 def look_at_chains(loaded: LoadedConfig, home: Path, clock: Clock) -> list[Finding]:
-    """Return how each endpoint of each configured chain stands, and the clock against each head.
+    """Return how each endpoint and relay of each configured chain stands, and the clock against each head.
 
     A chain that the configured stage does not use may be down: that is said, and is not wrong.
     """
@@ -33,7 +34,7 @@ def _chain(name: str, loaded: LoadedConfig, home: Path, clock: Clock, *, needed:
         place = place_of(name, loaded, home)
     except TidegateError as error:
         return [_judged(wrong(f"reach {name}", error), needed=needed)]
-    return [_judged(one, needed=needed) for one in asyncio.run(_ask(place, clock))]
+    return [_judged(one, needed=needed) for one in asyncio.run(_ask(place, home, clock))]
 
 
 def _judged(finding: Finding, *, needed: bool) -> Finding:
@@ -42,7 +43,7 @@ def _judged(finding: Finding, *, needed: bool) -> Finding:
     return Finding(finding.check, True, f"not needed for this stage; {finding.found}")
 
 
-async def _ask(place: Place, clock: Clock) -> list[Finding]:
+async def _ask(place: Place, home: Path, clock: Clock) -> list[Finding]:
     pool = place.pool(clock=clock)
     try:
         await pool.start()
@@ -52,7 +53,7 @@ async def _ask(place: Place, clock: Clock) -> list[Finding]:
         return [*found, wrong(f"reach {place.name}", error)]
     try:
         found = [_endpoint(place, report) for report in pool.report]
-        return [*found, await _clock(place, pool, clock)]
+        return [*found, await _clock(place, pool, clock), *await look_at_relays(place, pool, home)]
     finally:
         await pool.close()
 

@@ -17,7 +17,7 @@ from tidegate.app.ended import ended_node_named
 from tidegate.app.gateway import reads_gateway
 from tidegate.app.metrics import PrometheusRecorder
 from tidegate.app.paper import blinds_salt
-from tidegate.app.places import place_of
+from tidegate.app.places import RELAY_KEY, place_of
 from tidegate.app.running.assemble import assembled
 from tidegate.app.running.endpoints import Pools
 from tidegate.app.running.executors import ExecutorWatch
@@ -39,7 +39,6 @@ from tidegate.pipeline import NodeChain, Rehearsal, rules_of
 from tidegate.venues import NATIVE, AddressBook
 from tidegate.venues.executor import FlashKind
 
-RELAY_KEY = "relay.key"
 _NATIVE_DECIMALS = 18
 _USD_E6 = 10**6
 _DESK = "atomic"
