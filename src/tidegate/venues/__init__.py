@@ -7,7 +7,6 @@ Desks, risk, custody and the pipeline may import them; a venue imports only room
 
 from tidegate.venues.action_files import catalogue, parse_action, parse_rule
 from tidegate.venues.actions import (
-    EDITION,
     ActionKind,
     ActionSpec,
     Input,
@@ -19,7 +18,7 @@ from tidegate.venues.actions import (
     Word,
     WordSource,
 )
-from tidegate.venues.book import NATIVE, AddressBook, Entry, Token, load_book
+from tidegate.venues.book import EDITION, NATIVE, AddressBook, Entry, Token, load_book
 from tidegate.venues.editions import edition_of
 from tidegate.venues.exits import (
     BESIDE,

@@ -13,11 +13,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from tidegate.model import ConfigError
-from tidegate.venues.book import Entry
+from tidegate.venues.book import EDITION, Entry
 from tidegate.venues.executor import RETURN_WORDS_MAX, ArgumentRule, Permission
-
-EDITION = "edition"
-"""Where a book entry says, among what it knows about itself, which edition of an interface it speaks."""
 
 
 class ActionKind(StrEnum):

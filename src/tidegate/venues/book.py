@@ -17,6 +17,8 @@ from tidegate.chain import address
 from tidegate.model import ZERO_ADDRESS, Address, ConfigError
 
 NATIVE = "ETH"
+EDITION = "edition"
+"""Where an entry says, among what it is known for, which edition of an interface its code speaks."""
 
 
 class Token(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -145,8 +147,10 @@ class AddressBook(msgspec.Struct, frozen=True):
             self, contracts={**self.contracts, **{entry.name: entry for entry in entries}}
         )
 
-    def confirmed(self, name: str, *, code_hash: str, note: str) -> AddressBook:
+    def confirmed(self, name: str, *, code_hash: str, note: str, edition: str = "") -> AddressBook:
         """Return the book with a code hash recorded for the contract or token called ``name``.
+
+        ``edition`` is that of the interface which the same code speaks, empty for the usual one.
 
         Raises
         ------
@@ -156,8 +160,12 @@ class AddressBook(msgspec.Struct, frozen=True):
         if name in self.tokens:
             token = msgspec.structs.replace(self.tokens[name], code_hash=code_hash, confirmed=note)
             return msgspec.structs.replace(self, tokens={**self.tokens, name: token})
-        entry = msgspec.structs.replace(self.entry(name), code_hash=code_hash, confirmed=note)
-        return self.with_entries(entry)
+        entry = self.entry(name)
+        about = {key: fact for key, fact in entry.about.items() if key != EDITION}
+        about |= {EDITION: edition} if edition else {}
+        return self.with_entries(
+            msgspec.structs.replace(entry, code_hash=code_hash, confirmed=note, about=about)
+        )
 
     def over(self, base: AddressBook | None) -> AddressBook:
         """Return this book with what only ``base`` knows beside it; this one's names win."""

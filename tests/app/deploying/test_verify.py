@@ -252,6 +252,19 @@ def test_an_address_stays_unverified_until_a_person_confirms_it(ground: Ground) 
 
 
 @pytest.mark.parametrize(
+    ("name", "wrong", "right"),
+    [("router", {}, {"edition": "swap_router"}), ("router02", {"edition": "swap_router"}, {})],
+)
+def test_confirming_a_router_records_the_edition_that_its_code_speaks(ground: Ground, name, wrong, right):
+    """Bytes for one router never go to the other, whatever a book said of it."""
+    full = f"uniswap_v3.{name}"
+    entry = msgspec.structs.replace(ground.place.book.entry(full), code_hash="", about=wrong)
+    book = ground.place.book.with_entries(entry)
+    after = confirm(book, addresses(ground, book), [full], note="ana, block 7")
+    assert after.entry(full).about == right
+
+
+@pytest.mark.parametrize(
     ("fields", "error", "says"),
     [
         (

@@ -14,7 +14,7 @@ import msgspec
 from tidegate.chain import ChainReads, keccak256
 from tidegate.chain.rpc import Keep, RpcPool
 from tidegate.model import Address, Block, ConfigError, Divergence, Rejected, Tampered
-from tidegate.venues import AddressBook, Entry, parse_probe
+from tidegate.venues import AddressBook, Entry, edition_of, parse_probe
 
 DEVNET_SOURCE = "devnet"
 """The source of what a devnet says of itself; it needs no date."""
@@ -37,7 +37,11 @@ class Verdict(StrEnum):
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """One address as it was found. ``found`` is the code's keccak, ``said`` what the probe answered."""
+    """One address as it was found.
+
+    ``found`` is the code's keccak, ``said`` what the probe answered, ``edition`` which of an interface the
+    code speaks.
+    """
 
     name: str
     address: Address
@@ -50,6 +54,7 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     date: str
     confirmed: str
+    edition: str = ""
 
 
 async def look_at_addresses(
@@ -96,7 +101,7 @@ def confirm(book: AddressBook, looked: Iterable[Looked], names: Collection[str],
                 allowed="an address with code, a source and a date",
                 fix="mend the entry first",
             )
-        book = book.confirmed(name, code_hash=one.found, note=note)
+        book = book.confirmed(name, code_hash=one.found, note=note, edition=one.edition)
     return book
 
 
@@ -115,6 +120,7 @@ async def _look(reads: ChainReads, claim: Entry, block: Block) -> Looked:
         source=claim.source,
         date=claim.date,
         confirmed=claim.confirmed,
+        edition=edition_of(claim.name, code),
     )
 
 

@@ -292,6 +292,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("ATM112", GROUPED + POKE.replace("args", "arguments"), "arguments: ", GROUPED + POKE),
     ("ATM112", GROUPED + POKE.replace(", 7]", "]"), "args: ", GROUPED + POKE),
     ("ATM112", GROUPED + POKE.replace("claim(address who,", "approve(address,"), "[self@0", GROUPED + POKE),
+    ("ATM102", changed(LEND, ("{asset: WETH", "{pool: aave_v3.prime.pool, asset: WETH")), "id: supply", LEND),
     ("ATM111", GROUPED + POKE.replace("moves: [USDC]", "moves: [USDT]"), "USDT", GROUPED + POKE),
     ("W201", arb(("amount: $sell.amount_out", "amount: 3000 USDC")), "3000 USDC", ARB),
     ("W202", arb(("place: [pre, in]", "place: [pre]")), "oracle_sanity", ARB),
