@@ -39,7 +39,10 @@ _LAYER_2 = frozenset(network.name for network in NETWORKS.values() if network.da
 
 @dataclass(frozen=True, slots=True)
 class Safeguard:
-    """One guard where it stands. ``protects`` are the ids of the steps within its scope."""
+    """One guard where it stands. ``protects`` are the ids of the steps within its scope.
+
+    ``is_written`` says whether the file names it, or another of its keys, or the chain, implies it.
+    """
 
     key: GuardKey
     guard: Guard
@@ -47,6 +50,7 @@ class Safeguard:
     placements: frozenset[Placement]
     on_failure: str
     protects: frozenset[str]
+    is_written: bool = True
 
 
 def safeguards_of(strategy: syntax.Strategy, blinds: Mapping[str, int | bool | str]) -> tuple[Safeguard, ...]:
@@ -208,4 +212,5 @@ def _implied(key: GuardKey, name: str, given: Mapping[str, int | str], protects:
         placements=frozenset(placed | ({Placement.IN} if inside else set())),
         on_failure=syntax.OnFailure.REVERT.value,
         protects=protects,
+        is_written=False,
     )
