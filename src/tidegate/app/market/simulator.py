@@ -4,7 +4,7 @@ Each block's moves are a function of the seed, the number of blocks since the ma
 own state, so the same seed gives the same chain, and a chain can be built again block by block.
 
 The wandering price is the world outside. An arbitrageur moves the 0.05 % Uniswap v3 pool to it; others trade
-on the v2 pair at random, which opens the gaps that the desk looks for; the price
+on the v2 pairs at random, which opens the gaps that the desk looks for; the price
 feed follows with a deviation threshold and a heartbeat, as real feeds do.
 """
 
@@ -79,6 +79,7 @@ class Market:
         self._feed_usd_e8 = start_usd_e8
         self._feed_turn = 0
         self._pair = devnet.pair("WETH", "USDC")
+        self._other_pairs = tuple(pair for pair in devnet.uniswap_v2_pairs if pair != self._pair)
         self._pool = devnet.pool("WETH", "USDC", 500)
 
     def base_fee_wei(self, block: int) -> int:
@@ -108,7 +109,8 @@ class Market:
         self._wander(rng)
         moves = [self._arbitrage(rng, world)] if rng.random() < 0.7 else []
         if rng.random() < 0.35:
-            moves.append(self._trade(rng, world))
+            moves.append(self._trade(rng, world, self._pair))
+        moves += self._trades_elsewhere(world, turn)
         if self._feed_is_due(turn):
             moves.append(self._update_feed(turn))
         return [move for move in moves if move is not None]
@@ -139,9 +141,21 @@ class Market:
             label="arbitrage",
         )
 
-    def _trade(self, rng: Random, world: World) -> Move:
-        """Trade 0.1 % to 1.2 % of the v2 pair's reserve, in a random direction."""
-        devnet, pair = self._devnet, self._pair
+    def _trades_elsewhere(self, world: World, turn: int) -> list[Move]:
+        """Trade on the other v2 pairs, which nobody brings back: there cycles of three swaps begin to pay.
+
+        Each pair has chances of its own, so that what happens on one does not change another.
+        """
+        moves = []
+        for pair in self._other_pairs:
+            rng = Random(f"tidegate market {self._seed} {turn} {pair.address}")  # noqa: S311
+            if rng.random() < 0.25:
+                moves.append(self._trade(rng, world, pair))
+        return moves
+
+    def _trade(self, rng: Random, world: World, pair: UniswapV2Pair) -> Move:
+        """Trade 0.1 % to 1.2 % of a v2 pair's reserve, in a random direction."""
+        devnet = self._devnet
         held = reserves(world, pair)
         side = rng.randrange(2)
         path = (pair.token0, pair.token1) if side == 0 else (pair.token1, pair.token0)
