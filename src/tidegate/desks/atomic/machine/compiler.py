@@ -17,6 +17,7 @@ from tidegate.desks.atomic.machine.emission import Emission, Frame
 from tidegate.desks.atomic.machine.lines import bounds_of, lines_of
 from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Operand, OutputKey, count_uses
 from tidegate.desks.atomic.machine.names import Names, located
+from tidegate.desks.atomic.machine.proofs import Proofs
 from tidegate.desks.atomic.machine.raw_calls import OUTPUTS, RAW_CALL, RawCallLowering
 from tidegate.desks.atomic.machine.terms import OPEN_FEE, Closed, GuardKey, Quote, Terms
 from tidegate.model import Bound, ConfigError, Placement, Step
@@ -106,9 +107,14 @@ def compile_program(
     book: AddressBook,
     blinds: Mapping[str, int | bool | str],
     terms: Closed,
+    *,
+    is_plain: bool = False,
 ) -> SignableProgram:
-    """Compile with closed terms. Raises as ``compile_quote`` does."""
-    compiler = _Compiler(strategy, book, blinds, terms, ())
+    """Compile with closed terms. Raises as ``compile_quote`` does.
+
+    Checks that can not fail where they stand are left out; ``is_plain`` keeps every one.
+    """
+    compiler = _Compiler(strategy, book, blinds, terms, (), None if is_plain else Proofs())
     program = compiler.run()
     return SignableProgram(
         program=program,
@@ -132,6 +138,7 @@ class _Compiler:
         blinds: Mapping[str, int | bool | str],
         terms: Terms,
         watch: tuple[OutputKey, ...],
+        proofs: Proofs | None = None,
     ) -> None:
         with located(strategy.at("executor")):
             executor = book.executor(strategy.executor).address
@@ -147,6 +154,7 @@ class _Compiler:
         self.calls = CallLowering(self.emission, self.lowering, self.names, terms, self.uses, {})
         self._readings: dict[OutputKey, Operand] = {}
         self._skippable: list[_Skippable] = []
+        self._proofs = proofs
 
     def run(self) -> Program:
         self._guarded(STRATEGY, self.strategy.guards, self.strategy.steps)
@@ -185,13 +193,27 @@ class _Compiler:
                 if Placement.IN not in use.placements:
                     continue
                 for check in self.terms.checks.get((owner, index), ()):
-                    if check.position is position:
+                    if check.position is position and self._is_needed(check):
                         self._check((owner, index), owner, check)
                         if use.on_failure is syntax.OnFailure.SKIP:
                             self._note_skip(use, position)
             for key, check in self._implied_checks(owner, len(guards)):
-                if check.position is position:
+                if check.position is position and self._is_needed(check):
                     self._check(key, owner, check)
+
+    def _is_needed(self, check: OnChainCheck) -> bool:
+        """Say whether a check can fail where the program stands now, and note that it holds from here on."""
+        if self._proofs is None:
+            return True
+        if self._proofs.cover(check):
+            return False
+        self._proofs.note(check)
+        return True
+
+    def _changed(self) -> None:
+        """Note that what was read may be another number now."""
+        if self._proofs is not None:
+            self._proofs.forget()
 
     def _implied_checks(self, owner: str, written: int) -> Iterator[tuple[GuardKey, OnChainCheck]]:
         """Yield the checks of guards that stand here without being written: their places follow the list."""
@@ -218,6 +240,7 @@ class _Compiler:
             check = ops[place]
             assert isinstance(check, Check), "only a CHECK skips"
             ops[place] = replace(check, skip=encoded_sizes(ops[place + 1 :]))
+        self._changed()
 
     def _step(self, step: syntax.StepNode) -> None:
         match step:
@@ -237,6 +260,7 @@ class _Compiler:
             self.raw_calls.lower(step)
         else:
             self.calls.lower(step, self.names.spec(step))
+        self._changed()
 
     def _flash(self, step: syntax.FlashStep) -> None:
         loan = self.terms.loans[step.id]
@@ -251,9 +275,11 @@ class _Compiler:
         repay = self.emission.registers.take(repay_uses) if repay_uses else None
         if repay is not None:
             self.lowering.outputs[step.id, "repay"] = Held(repay)
+        self._changed()
         with self.emission.scope() as frame:
             for inner in step.steps:
                 self._step(inner)
+        self._changed()
         max_fee = self.terms.max_fees[step.id] if isinstance(self.terms, Closed) else OPEN_FEE
 
         def build(tag: int) -> Op:
