@@ -67,8 +67,8 @@ MISTAKES = {
 """``specs/atomic.md`` 17, a mistake a row."""
 
 RULES = PROPERTIES | MISTAKES
-NOT_PLAYED = ("F22",)
-"""Rules whose attack waits for what it attacks: bundles (``chain/relay``)."""
+NOT_PLAYED: tuple[str, ...] = ()
+"""Rules whose attack waits for what it attacks."""
 
 _Test = TypeVar("_Test", bound=Callable[..., Any])
 
