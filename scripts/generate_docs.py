@@ -15,8 +15,9 @@ from typer.main import get_command
 from tidegate.app.cli import application
 from tidegate.app.config import REQUIRED, KeyPage, describe_keys
 from tidegate.app.metrics import BEYOND, SECONDS_BUCKETS, SERIES_MAX
+from tidegate.app.remedies import EXIT_CODES, FINDINGS, REASONS
 from tidegate.chain import NETWORKS, TRANSITIONS
-from tidegate.desks.atomic import json_schema
+from tidegate.desks.atomic import MEANINGS, json_schema
 from tidegate.model import Metric, Placement, Reason, errors, format_units
 from tidegate.pipeline import MAY_DIFFER, STAGES
 from tidegate.risk import Breaker, chain_breakers, desk_breakers, drawdown_breaker, oracle_breaker
@@ -38,6 +39,37 @@ def reasons() -> str:
         "Every refusal carries one of these codes, in the journal, in `--json` and in metrics. "
         "One condition has one code.\n\n"
         f"| code | meaning |\n|---|---|\n{rows}\n"
+    )
+
+
+def troubleshooting() -> str:
+    """Return the page that says what to do about every exit code, finding and refusal."""
+    exits = "\n".join(f"| {code} | {name} | {line} |" for code, (name, line) in EXIT_CODES.items())
+    findings = "\n".join(f"| {code} | {MEANINGS[code]} | {line} |" for code, line in FINDINGS.items())
+    refusals = "\n".join(
+        f"| `{reason.value}` | {reason.meaning} | {line} |" for reason, line in REASONS.items()
+    )
+    return (
+        "# Troubleshooting\n\n"
+        "Begin where you are: a command ended with an exit code, `strategy check` shows a finding, or a run "
+        "was refused with a reason. What happened stands in the journal, whatever the screen says:\n\n"
+        "| you want to know | command |\n|---|---|\n"
+        "| what is wrong with this installation, its files and endpoints | `tidegate doctor` |\n"
+        "| why the last run ended as it did, arrow by arrow | `tidegate journal show newest` |\n"
+        "| why a strategy does not act | `tidegate journal tail --kind decision` |\n"
+        "| what a strategy would do now, and where it fails | `tidegate strategy simulate FILE` |\n"
+        "| whether the executor allows what a strategy needs "
+        "| `tidegate strategy policy FILE --executor NAME --diff` |\n"
+        "| who may do what on the executor, and whether it is paused | `tidegate desk atomic state` |\n"
+        "| whether anything in the past was changed | `tidegate journal verify` |\n\n"
+        f"## Exit codes\n\n| code | name | what to do |\n|---|---|---|\n{exits}\n\n"
+        "## Findings of `strategy check`\n\n"
+        "A finding also shows the line and column, what was found and what is allowed.\n\n"
+        f"| code | meaning | what to do |\n|---|---|---|\n{findings}\n\n"
+        "## Reasons for not acting\n\n"
+        "With exit code 10. Those that say *stop* are no ordinary day: nothing is lost by waiting, and the "
+        "journal is the evidence.\n\n"
+        f"| reason | meaning | what to do |\n|---|---|---|\n{refusals}\n"
     )
 
 
@@ -463,6 +495,7 @@ def metrics() -> str:
 
 FILES: dict[str, Callable[[], str]] = {
     "reasons.md": lambda: page(reasons),
+    "../how-to/troubleshooting.md": lambda: page(troubleshooting),
     "stages.md": lambda: page(stages),
     "transactions.md": lambda: page(transactions),
     "limits.md": lambda: page(limits),

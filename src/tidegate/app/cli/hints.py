@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from tidegate.app.remedies import REASONS
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import Strategy
 from tidegate.model import Reason, format_units
@@ -29,9 +30,9 @@ _HINTS: dict[Reason, str] = {
 }
 
 
-def hint(reason: Reason) -> str | None:
-    """Return what may help against a refusal; None where no general advice is true."""
-    return _HINTS.get(reason)
+def hint(reason: Reason) -> str:
+    """Return what may help against a refusal: in paper what helps there, else what always does."""
+    return _HINTS.get(reason) or REASONS[reason]
 
 
 def hint_of_run(
