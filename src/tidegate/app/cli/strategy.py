@@ -25,6 +25,7 @@ from tidegate.app.cli.strategy_place import (
     tables_named,
 )
 from tidegate.app.cli.strategy_policy import policy
+from tidegate.app.cli.strategy_profile import profile_command
 from tidegate.app.cli.strategy_run import (
     BlindsFile,
     File,
@@ -190,6 +191,7 @@ def run(
 
 
 app.command()(policy)
+app.command("profile")(profile_command)
 
 
 def _found(files: list[Path]) -> list[Path]:

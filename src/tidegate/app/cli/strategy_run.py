@@ -70,6 +70,17 @@ def simulate_command(file: Path, blinds: Path | None, where: Where, as_json: boo
     _plan(file, blinds, where, work)
 
 
+def plan_and(
+    file: Path, blinds: Path | None, where: Where, work: Callable[[Planning, Plan], Awaitable[None]]
+) -> None:
+    """Plan one strategy and do ``work`` with the plan where it was made."""
+
+    async def planned_first(at: Planning) -> None:
+        await work(at, await _planned(at))
+
+    _plan(file, blinds, where, planned_first)
+
+
 def run_command(files: list[Path], blinds: Path | None, where: Where, stage: Stage, as_json: bool) -> None:
     """Walk strategies down the whole street, one after the other; the last outcome gives the exit code."""
 
