@@ -17,7 +17,7 @@ from tidegate.custody.ports import CodeReading
 from tidegate.custody.requests import LoadCapability, SignTransaction, SignTypedData
 from tidegate.custody.transactions import encode_unsigned
 from tidegate.ledger import GENESIS_HASH, Record
-from tidegate.model import ZERO_ADDRESS, ManualClock, Stage, UnsignedTransaction, canonical_json
+from tidegate.model import ZERO_ADDRESS, Address, ManualClock, Stage, UnsignedTransaction, canonical_json
 
 CHAIN = 31_337
 START_S = 1_800_000_000
@@ -196,8 +196,15 @@ def transfer(amount: int, to: str = FRIEND) -> bytes:
     return encode_call("transfer(address,uint256)", to, amount)
 
 
-def order(kind: OrderKind, by: Ed25519PrivateKey, *, subject: str = "", at_s: int = START_S) -> bytes:
-    return sign_order(Order(kind=kind, subject=subject, reason="theft", at_s=at_s), by)
+def order(
+    kind: OrderKind,
+    by: Ed25519PrivateKey,
+    *,
+    signer: Address = HOT.address,
+    subject: str = "",
+    at_s: int = START_S,
+) -> bytes:
+    return sign_order(Order(kind=kind, signer=signer, subject=subject, reason="theft", at_s=at_s), by)
 
 
 @dataclass

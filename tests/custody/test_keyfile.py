@@ -120,7 +120,7 @@ def test_a_solana_key_is_encrypted_the_same_way(tmp_path: Path) -> None:
     assert isinstance(key, EdKey)
     # Base58 of 03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8, the seed's public key.
     assert key.address == "FAe4sisG95oZ42w7buUn5qEE4TAnfTTFPiguZUHmhiF"
-    Ed25519PrivateKey.from_private_bytes(SEED).public_key().verify(key.sign_message(b"message"), b"message")
+    Ed25519PrivateKey.from_private_bytes(SEED).public_key().verify(key.sign(b"message"), b"message")
 
 
 def test_a_solana_keypair_file_is_imported(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import pytest
 from tests.custody.signer_world import (
     ANN,
     BOB,
+    FRIEND,
     GATE,
     HOT,
     POOL,
@@ -110,6 +111,7 @@ def test_two_people_freeze_exits_too(world):
         two(OrderKind.FREEZE_EXITS, ANN, STRANGER),
         two(OrderKind.UNFREEZE),
         two(OrderKind.FREEZE_EXITS, subject="x"),
+        two(OrderKind.FREEZE_EXITS, signer=FRIEND),
         two(OrderKind.FREEZE_EXITS, at_s=START_S - 3_600),
         two(OrderKind.FREEZE_EXITS, at_s=START_S + 1),
         (b"{}", b"{}"),
@@ -122,6 +124,7 @@ def test_two_people_freeze_exits_too(world):
         "a stranger",
         "another kind",
         "another subject",
+        "another signer",
         "old",
         "future",
         "malformed",

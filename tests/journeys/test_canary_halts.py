@@ -109,7 +109,7 @@ def test_exits_are_frozen_too_by_two_people_and_by_no_fewer(
     def orders(kind: OrderKind) -> list[str]:
         words = []
         for name, key in canary.signer.ground.people.items():
-            order = Order(kind=kind, subject="", reason="theft", at_s=int(time.time()))
+            order = Order(kind=kind, signer=canary.account, subject="", reason="theft", at_s=int(time.time()))
             path = tmp_path / f"{kind.value}-{name}"
             path.write_bytes(sign_order(order, key))
             words += ["--approval", str(path)]

@@ -136,6 +136,10 @@ class SignerConnection:
         """Stop signing at once; exits are spared. Any process that may connect may do so."""
         await self.demand(Freeze(reason=reason, by=by), Done)
 
+    async def freeze_exits(self, reason: str, *, by: str, approvals: Sequence[bytes]) -> None:
+        """Stop signing, exits too: by two people's signed orders, at the administrators' socket alone."""
+        await self.demand(Freeze(reason=reason, by=by, allow_exit=False, approvals=tuple(approvals)), Done)
+
     async def close(self) -> None:
         """Close the connection. What waits for an answer is told that there is none."""
         if self._pump is not None:

@@ -218,21 +218,22 @@ class SignerCore:
 
     def _allowed(self, request: Request, base: AnswerBody, *, is_admin: bool, now_ms: int) -> _Decision:
         body: _Body
+        keys = self._keys.values()
         match request:
             case SignTransaction() | SignTypedData():
                 return self._sign(request, base, now_ms)
             case LoadCapability():
-                body = load(request, self._state, keys=self._keys.values(), world=self._world, now_ms=now_ms)
+                body = load(request, self._state, keys=keys, world=self._world, now_ms=now_ms)
                 answer: Answer = Loaded(capability_id=body.capability_id, replaced=body.replaced)
             case Freeze():
-                body = freeze(request, self._state, is_admin=is_admin, now_ms=now_ms)
+                body = freeze(request, self._state, keys=keys, is_admin=is_admin, now_ms=now_ms)
                 answer = Done(verb="freeze")
             case Unfreeze():
-                body = unfreeze(request, self._state, is_admin=is_admin, now_ms=now_ms)
+                body = unfreeze(request, self._state, keys=keys, is_admin=is_admin, now_ms=now_ms)
                 answer = Done(verb="unfreeze")
             case Revoke():
                 demand_administrator("revoke", is_admin=is_admin)
-                body = revoke(request, self._state, now_ms=now_ms)
+                body = revoke(request, self._state, keys=keys, now_ms=now_ms)
                 answer = Done(verb="revoke")
             case AddressOf():
                 key = self._key(request.key)

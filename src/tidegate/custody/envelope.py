@@ -11,7 +11,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -47,6 +47,18 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True):
         return sha256_hex(self.public_key)
 
 
+class SealingKey(Protocol):
+    """An ed25519 key that signs envelopes: an opened key file's (``keys.EdKey``), or a bare one."""
+
+    def public_key(self) -> Ed25519PublicKey:
+        """Return the key by which others check what this one signed."""
+        ...
+
+    def sign(self, data: bytes, /) -> bytes:
+        """Return the signature of ``data``: 64 bytes (RFC 8032)."""
+        ...
+
+
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One signature of an envelope, in base64, by the key of ``keyid``."""
 
@@ -70,7 +82,7 @@ def pre_authentication(payload_type: str, payload: bytes) -> bytes:
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
-def seal(payload: bytes, payload_type: str, *keys: Ed25519PrivateKey) -> bytes:
+def seal(payload: bytes, payload_type: str, *keys: SealingKey) -> bytes:
     """Return the envelope, as JSON, of ``payload`` signed by each of ``keys``."""
     message = pre_authentication(payload_type, payload)
     signatures = tuple(

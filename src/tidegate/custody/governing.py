@@ -42,7 +42,7 @@ def load(
     )
 
 
-def revoke(request: Revoke, state: SignerState, *, now_ms: int) -> CapabilityBody:
+def revoke(request: Revoke, state: SignerState, *, keys: Iterable[KeyHandle], now_ms: int) -> CapabilityBody:
     """Return the record of a revocation; an exit capability is withdrawn by two people alone."""
     held = state.held.get(request.capability_id)
     if held is None:
@@ -52,7 +52,9 @@ def revoke(request: Revoke, state: SignerState, *, now_ms: int) -> CapabilityBod
         )
     orders: tuple[str, ...] = ()
     if held.capability.purpose is Purpose.EXIT:
-        orders = _two_people(request.approvals, state, OrderKind.REVOKE, request.capability_id, now_ms)
+        orders = _two_people(
+            request.approvals, state, OrderKind.REVOKE, request.capability_id, keys=keys, now_ms=now_ms
+        )
     return CapabilityBody(
         at_ms=now_ms,
         capability_id=request.capability_id,
@@ -64,12 +66,14 @@ def revoke(request: Revoke, state: SignerState, *, now_ms: int) -> CapabilityBod
     )
 
 
-def freeze(request: Freeze, state: SignerState, *, is_admin: bool, now_ms: int) -> FreezeBody:
+def freeze(
+    request: Freeze, state: SignerState, *, keys: Iterable[KeyHandle], is_admin: bool, now_ms: int
+) -> FreezeBody:
     """Return the record of a freeze. A later one never loosens an earlier one."""
     orders: tuple[str, ...] = ()
     if not request.allow_exit:
         demand_administrator("freeze with allow_exit=false", is_admin=is_admin)
-        orders = _two_people(request.approvals, state, OrderKind.FREEZE_EXITS, "", now_ms)
+        orders = _two_people(request.approvals, state, OrderKind.FREEZE_EXITS, "", keys=keys, now_ms=now_ms)
     return FreezeBody(
         at_ms=now_ms,
         is_frozen=True,
@@ -80,12 +84,14 @@ def freeze(request: Freeze, state: SignerState, *, is_admin: bool, now_ms: int) 
     )
 
 
-def unfreeze(request: Unfreeze, state: SignerState, *, is_admin: bool, now_ms: int) -> FreezeBody:
+def unfreeze(
+    request: Unfreeze, state: SignerState, *, keys: Iterable[KeyHandle], is_admin: bool, now_ms: int
+) -> FreezeBody:
     """Return the record of the end of a freeze; what two people froze, two people end."""
     demand_administrator("unfreeze", is_admin=is_admin)
     orders: tuple[str, ...] = ()
     if not state.allow_exit:
-        orders = _two_people(request.approvals, state, OrderKind.UNFREEZE, "", now_ms)
+        orders = _two_people(request.approvals, state, OrderKind.UNFREEZE, "", keys=keys, now_ms=now_ms)
     return FreezeBody(at_ms=now_ms, is_frozen=False, reason=request.reason, by=request.by, orders=orders)
 
 
@@ -103,13 +109,20 @@ def demand_administrator(verb: str, *, is_admin: bool) -> None:
 
 
 def _two_people(
-    approvals: Sequence[bytes], state: SignerState, kind: OrderKind, subject: str, now_ms: int
+    approvals: Sequence[bytes],
+    state: SignerState,
+    kind: OrderKind,
+    subject: str,
+    *,
+    keys: Iterable[KeyHandle],
+    now_ms: int,
 ) -> tuple[str, ...]:
     try:
         return demand_two_people(
             approvals,
             kind=kind,
             subject=subject,
+            accounts={key.address for key in keys},
             now_s=now_ms // 1000,
             issuers=state.issuers,
             used=state.orders,

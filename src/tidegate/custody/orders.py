@@ -1,7 +1,8 @@
 """People's signed orders: what one administrator may not do alone.
 
 An order is canonical JSON in a DSSE envelope, signed by a person whose key is pinned. It is good for
-one hour and once: its digest is kept for ever.
+one hour, once, and at one signer: its digest is kept for ever, and it names an account that no other
+signer holds (``key_in_use``).
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tidegate.custody.envelope import ORDER_TYPE, Issuer, IssuerKind, seal, signed_payload
-from tidegate.model import Denied, Reason, Tampered, canonical_json, sha256_hex
+from tidegate.custody.envelope import ORDER_TYPE, Issuer, IssuerKind, SealingKey, seal, signed_payload
+from tidegate.model import Address, Denied, Reason, Tampered, canonical_json, sha256_hex
 
 PEOPLE_MIN = 2
 LIFE_S = 3_600
@@ -29,15 +29,20 @@ class OrderKind(StrEnum):
 
 
 class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One person's order. ``subject`` is the capability's id, or empty; ``at_s`` is Unix time."""
+    """One person's order.
+
+    ``signer`` is an account whose key the signer holds, ``subject`` the capability's id or empty, ``at_s``
+    Unix time.
+    """
 
     kind: OrderKind
+    signer: Address
     subject: str
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
     at_s: Annotated[int, msgspec.Meta(ge=0)]
 
 
-def sign_order(order: Order, key: Ed25519PrivateKey) -> bytes:
+def sign_order(order: Order, key: SealingKey) -> bytes:
     """Return the envelope of an order, signed by a person's key."""
     return seal(canonical_json(order), ORDER_TYPE, key)
 
@@ -47,23 +52,31 @@ def demand_two_people(
     *,
     kind: OrderKind,
     subject: str,
+    accounts: Collection[Address],
     now_s: int,
     issuers: Mapping[str, Issuer],
     used: Collection[str],
 ) -> tuple[str, ...]:
     """Return the digests of the orders, which are used up by what they order.
 
+    Parameters
+    ----------
+    accounts
+        Whose keys this signer holds: an order to any other is not for it.
+
     Raises
     ------
     Denied
-        ``two_people`` unless at least two different people ordered this very thing within the hour, by
-        orders that were never used.
+        ``two_people`` unless at least two different people ordered this very thing of this signer within
+        the hour, by orders that were never used.
     """
     people, ids = set(), []
     for approval in approvals:
         order, signed_by, order_id = _read(approval, issuers)
         if (order.kind, order.subject) != (kind, subject):
             _refuse(f"an order to {order.kind.value} {order.subject}", f"an order to {kind.value} {subject}")
+        if order.signer not in accounts:
+            _refuse(f"an order to the signer of {order.signer}", f"one to {', '.join(sorted(accounts))}")
         if not 0 <= now_s - order.at_s < LIFE_S:
             _refuse(f"an order that is {now_s - order.at_s} s old", f"less than {LIFE_S} s")
         for person in signed_by:
@@ -92,5 +105,5 @@ def _refuse(found: str, allowed: str) -> NoReturn:
         "this needs the signed orders of two different people",
         found=found,
         allowed=allowed,
-        fix="let each of them sign an order, and hand both in together",
+        fix="let each of them make one, tidegate signer order, and hand both in: --approval FILE, twice",
     )

@@ -39,7 +39,7 @@ PasswordSource = Annotated[
 def new(
     name: Name,
     curve: Annotated[
-        Curve, typer.Option(help="secp256k1 for EVM chains, ed25519 for Solana.")
+        Curve, typer.Option(help="secp256k1 for EVM chains, ed25519 for Solana and people's orders.")
     ] = Curve.SECP256K1,
     throw_away: ThrowAway = False,
     password: PasswordSource = "terminal",  # noqa: S107 (a place, no password)
@@ -176,6 +176,8 @@ def _written(file: KeyFile, path: Path, *, as_json: bool) -> None:
 
     def render(out: Console) -> None:
         out.print(f"{row['name']}: {row['address']} ({row['curve']}, {row['kind']})")
+        if "public_key" in row:
+            out.print(f'public key, as a signer pins a person: "{row["public_key"]}"')
         out.print(f"written: {path}; copy it to a safe place, it is the only one")
 
     emit(row, as_json=as_json, render=render)
@@ -191,6 +193,8 @@ def _row(path: Path, file: KeyFile | ConfigError) -> dict[str, Any]:
         "kind": file.tidegate.kind.value,
         "file": str(path),
     }
+    if file.tidegate.curve is Curve.ED25519:
+        row["public_key"] = file.public_key.hex()
     if file.is_weak:
         row["problem"] = f"a live key with a light derivation (n={file.crypto.kdfparams.n}); import it anew"
     return row

@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from tidegate.app.cli.common import JsonFlag, emit, home
+from tidegate.app.cli.signer_order import order
 from tidegate.app.signer import (
     SignerSettings,
     commented,
@@ -44,7 +45,9 @@ Socket = Annotated[
 Reason = Annotated[str, typer.Option("--reason", help="Why: it stands in the signer's journal.")]
 Approvals = Annotated[
     list[Path] | None,
-    typer.Option("--approval", metavar="FILE", help="A person's signed order; two of them."),
+    typer.Option(
+        "--approval", metavar="FILE", help="A person's order, by tidegate signer order; two of them."
+    ),
 ]
 
 
@@ -235,6 +238,9 @@ def revoke(
     emit(
         {"revoked": capability_id}, as_json=as_json, render=lambda out: out.print(f"revoked: {capability_id}")
     )
+
+
+app.command()(order)
 
 
 def _settings(path: Path | None) -> SignerSettings:

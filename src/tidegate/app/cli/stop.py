@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([smhd])")
+_APPROVAL_BYTES_MAX = 49_152
+"""More is no order; the signer's frames hold no more."""
 BLOCKED = 10
 UNKNOWN = 12
 
@@ -45,6 +48,14 @@ def command(
     no_exits: Annotated[
         bool, typer.Option("--no-exits", help="Forbid exits, too. Two different people: --by A --by B.")
     ] = False,
+    approvals: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--approval",
+            metavar="FILE",
+            help="With --no-exits: an order of tidegate signer order freeze_exits; two, for the signer.",
+        ),
+    ] = None,
     on_chain: Annotated[
         bool, typer.Option("--on-chain", help="Also pause the desk's contracts by the guardian's key.")
     ] = False,
@@ -62,16 +73,23 @@ def command(
     """Stop what a scope covers: no new intent, no further signature. Exits stay possible.
 
     The order is on disk when this returns, holds over restarts, and is ended by tidegate resume alone. A
-    global stop also freezes the signer, if there is one.
+    global stop also freezes the signer, if there is one: exits too, if two people's orders are handed in.
     """
     if show:
         _list(config, as_json=as_json)
         return
+    if approvals and not (no_exits and scope == GLOBAL):
+        raise UsageError(
+            "orders of two people forbid the signer every exit",
+            found="--approval without --no-exits, or for less than everything",
+            allowed="tidegate stop --no-exits --by A --by B --approval FIRST --approval SECOND",
+            fix="leave --approval away",
+        )
     started_ns = time.monotonic_ns()
     order = _order(scope, reason, duration, tuple(by or (user_name(),)), no_exits=no_exits)
     name = drop_stop(home(), order)
     durable_ms = (time.monotonic_ns() - started_ns) // 1_000_000
-    signer = _freeze(order, config)
+    signer = _freeze(order, config, approvals or ())
     value: dict[str, Any] = {
         "stop": {"name": name, "scope": order.scope, "reason": order.reason, "who": order.who},
         "until_ms": order.until_ms,
@@ -132,13 +150,29 @@ def _seconds(duration: str) -> int:
     return int(match[1]) * _UNITS_S[match[2]]
 
 
-def _freeze(order: StopOrder, config: Path | None) -> SignerFound:
+def _freeze(order: StopOrder, config: Path | None, approvals: Sequence[Path]) -> SignerFound:
     """Return what became of the signer; a stop that does not cover everything leaves it alone."""
     from tidegate.app.stopping.signer import NOT_ASKED, SignerFound, freeze_signer
 
     if order.scope != GLOBAL:
         return SignerFound(NOT_ASKED, "the stop is not global")
-    return freeze_signer(home(), config, reason=order.reason, by=", ".join(order.who))
+    return freeze_signer(
+        home(), config, reason=order.reason, by=", ".join(order.who), approvals=_read(approvals)
+    )
+
+
+def _read(approvals: Sequence[Path]) -> tuple[bytes, ...]:
+    """Return the orders as they lie on disk; one that can not be read is one that says nothing.
+
+    The signer judges them. That a file is missing must not be why nothing is frozen.
+    """
+    found = []
+    for file in approvals:
+        try:
+            found.append(file.read_bytes()[:_APPROVAL_BYTES_MAX].strip() or b"{}")
+        except OSError:
+            found.append(b"{}")
+    return tuple(found)
 
 
 def _journal() -> str:
@@ -174,7 +208,7 @@ def _pause(order: StopOrder, config: Path | None, guardian: str, password: str) 
 
 
 def _code(signer: SignerFound, paused: tuple[Paused, ...], *, on_chain: bool) -> int:
-    if on_chain and (not paused or not all(one.is_paused for one in paused)):
+    if signer.signs_exits or (on_chain and (not paused or not all(one.is_paused for one in paused))):
         return BLOCKED
     return UNKNOWN if signer.may_sign_on else 0
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidegate.custody.channel import SignerConnection
-from tidegate.model import SIGNER_UNREACHED, TidegateError, Unavailable
+from tidegate.model import SIGNER_UNREACHED, Denied, TidegateError, Unavailable
 
 if TYPE_CHECKING:
     from tidegate.custody.requests import StatusAnswer
@@ -25,7 +25,13 @@ _REASON_MAX, _BY_MAX = 500, 64
 _Work = Callable[[SignerConnection], Awaitable["SignerFound"]]
 
 NOT_ASKED, NONE, FROZEN, SIGNING, UNREACHED = "not asked", "none", "frozen", "signing", "not reached"
+EXITS_SIGNED = "frozen, but it signs exits"
 THAW = 'an administrator ends it: tidegate signer unfreeze --reason "..."'
+THAW_BY_TWO = (
+    "two people end it, each with tidegate signer order unfreeze; then an administrator: "
+    'tidegate signer unfreeze --reason "..." --approval FIRST --approval SECOND'
+)
+_SPARED, _FORBIDDEN = "exits are spared", "exits are FORBIDDEN, two people allow them again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +47,38 @@ class SignerFound:
         """Say whether a signer is there of which nobody knows that it is frozen."""
         return self.state == UNREACHED
 
+    @property
+    def signs_exits(self) -> bool:
+        """Say whether it refused the orders by which exits were to end."""
+        return self.state == EXITS_SIGNED
 
-def freeze_signer(home: Path, config: Path | None, *, reason: str, by: str) -> SignerFound:
-    """Freeze the project's signer; exits are spared, and only an administrator unfreezes it.
+
+def freeze_signer(
+    home: Path, config: Path | None, *, reason: str, by: str, approvals: Sequence[bytes] = ()
+) -> SignerFound:
+    """Freeze the project's signer; only an administrator unfreezes it.
 
     The administrators' socket is tried first: workers can not crowd it. Whoever may not open it asks at the
     workers' socket.
+
+    Parameters
+    ----------
+    approvals
+        Two people's signed orders: exits too, then. Without them exits are spared. What needs nobody's
+        order is frozen first, whatever comes of the orders.
     """
 
     async def freeze(signer: SignerConnection) -> SignerFound:
-        await signer.freeze(reason[:_REASON_MAX], by=by[:_BY_MAX])
-        return SignerFound(FROZEN, "exits are spared", THAW)
+        words, who = reason[:_REASON_MAX], by[:_BY_MAX]
+        await signer.freeze(words, by=who)
+        if not approvals:
+            return SignerFound(FROZEN, _SPARED, THAW)
+        try:
+            await signer.freeze_exits(words, by=who, approvals=approvals)
+        except Denied as denied:
+            found = "" if denied.found is None else f"; found: {denied.found}"
+            return SignerFound(EXITS_SIGNED, f"{denied.message}{found}", denied.fix or "")
+        return SignerFound(FROZEN, _FORBIDDEN, THAW_BY_TWO)
 
     return _ask(home, config, freeze)
 
@@ -68,8 +95,8 @@ def look_at_signer(home: Path, config: Path | None) -> SignerFound:
 def _found(status: StatusAnswer) -> SignerFound:
     if not status.is_frozen:
         return SignerFound(SIGNING)
-    exits = "exits are spared" if status.allows_exit else "exits are FORBIDDEN, two people allow them again"
-    return SignerFound(FROZEN, f"{status.freeze_reason}; {exits}", THAW)
+    exits, thaw = (_SPARED, THAW) if status.allows_exit else (_FORBIDDEN, THAW_BY_TWO)
+    return SignerFound(FROZEN, f"{status.freeze_reason}; {exits}", thaw)
 
 
 def _ask(home: Path, config: Path | None, ask: _Work) -> SignerFound:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 import msgspec
 
 from tidegate.chain import address
+from tidegate.custody.keys.base58 import from_base58
 from tidegate.custody.keys.encryption import SCRYPT_N, SCRYPT_N_LIGHT, Sealed, seal, unseal
 from tidegate.custody.keys.local import SECRET_BYTES, Curve, LocalKey, open_secret
 from tidegate.custody.keys.password import Password
@@ -132,6 +133,19 @@ class KeyFile(msgspec.Struct, frozen=True):
     def shown_address(self) -> Address:
         """Return the address as people write it: with 0x and checksum on EVM chains."""
         return Address(self.address) if self.tidegate.curve is Curve.ED25519 else address("0x" + self.address)
+
+    @property
+    def public_key(self) -> bytes:
+        """Return an ed25519 key's public key, 32 bytes: what a signer pins of a person."""
+        if self.tidegate.curve is not Curve.ED25519:
+            raise ConfigError(
+                f"the key {self.tidegate.name} has no public key that a signer could pin",
+                code="key_curve",
+                found=self.tidegate.curve.value,
+                allowed=Curve.ED25519.value,
+                fix="tidegate keys new NAME --curve ed25519",
+            )
+        return from_base58(self.address)
 
     @property
     def is_weak(self) -> bool:

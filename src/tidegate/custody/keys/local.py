@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import NoReturn
 
 from coincurve import PrivateKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tidegate.chain import address, keccak256
 from tidegate.custody.keys.base58 import to_base58
@@ -27,7 +26,7 @@ class Curve(StrEnum):
     """Which signatures a key gives."""
 
     SECP256K1 = "secp256k1"  # EVM chains
-    ED25519 = "ed25519"  # Solana
+    ED25519 = "ed25519"  # Solana, and people's orders
 
 
 class _Unseen:
@@ -78,7 +77,7 @@ class SecpKey(_Unseen):
 
 
 class EdKey(_Unseen):
-    """An ed25519 key, for Solana. Its address is the public key in base58."""
+    """An ed25519 key, for Solana and for people's orders. Its address is the public key in base58."""
 
     __slots__ = ("_key", "address", "is_throw_away")
     curve = Curve.ED25519
@@ -86,13 +85,16 @@ class EdKey(_Unseen):
     def __init__(self, seed: bytes, *, is_throw_away: bool) -> None:
         _need_length(seed)
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
-        public = self._key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        self.address = Address(to_base58(public))
+        self.address = Address(to_base58(self.public_key().public_bytes_raw()))
         self.is_throw_away = is_throw_away
 
-    def sign_message(self, message: bytes) -> bytes:
+    def public_key(self) -> Ed25519PublicKey:
+        """Return the key by which others check what this one signed."""
+        return self._key.public_key()
+
+    def sign(self, data: bytes, /) -> bytes:
         """Return the 64-byte signature of the message itself (RFC 8032)."""
-        return self._key.sign(message)
+        return self._key.sign(data)
 
 
 LocalKey = SecpKey | EdKey
