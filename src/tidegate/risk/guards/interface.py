@@ -42,7 +42,7 @@ class Parameter:
     """One parameter of a guard. Without ``default`` (None) and with ``is_required`` it must be given.
 
     ``low`` and ``high`` are inclusive and apply to integers; ``choices`` to words. ``of`` names the parameter
-    that says the token of an amount, or the pair of a price.
+    that says the token of an amount, or the pair of a price; ``at_least`` one that it may not be below.
     """
 
     kind: ParameterKind
@@ -52,6 +52,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     is_required: bool = False
     of: str = ""
+    at_least: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class PriceRange:
     parameters: Mapping[str, Parameter] = {
         "pair": Parameter(ParameterKind.PAIR, is_required=True),
         "low": Parameter(ParameterKind.PRICE, low=1, is_required=True, of="pair"),
-        "high": Parameter(ParameterKind.PRICE, low=1, is_required=True, of="pair"),
+        "high": Parameter(ParameterKind.PRICE, low=1, is_required=True, of="pair", at_least="low"),
         "max_age": Parameter(ParameterKind.SECONDS, low=1, high=7 * 86_400),
     }
 

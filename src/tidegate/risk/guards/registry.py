@@ -123,6 +123,16 @@ def fill_parameters(guard: Guard, given: Mapping[str, int | str]) -> dict[str, i
             raise _wrong(guard, f"needs {name}", "nothing", parameter.kind.value, f"set {name}")
         elif parameter.default is not None:
             filled[name] = parameter.default
+    for name, parameter in guard.parameters.items():
+        value, lowest = filled.get(name), filled.get(parameter.at_least)
+        if isinstance(value, int) and isinstance(lowest, int) and value < lowest:
+            raise _wrong(
+                guard,
+                f"{name} is below {parameter.at_least}",
+                _shown(value, parameter.kind),
+                f"at least {_shown(lowest, parameter.kind)}",
+                f"swap {parameter.at_least} and {name}",
+            )
     return filled
 
 

@@ -49,6 +49,9 @@ RAW = """steps:
     because: no adapter
     policy: []
 """
+LAST_STEP = "amount: $sell.amount_out}\n          slippage: 30 bps\n"
+LINE = "          guards: [{{min_profit: {{token: WETH, amount: 1}}, place: [{}]}}]\n"
+RANGE_GUARD = "guards:\n  - {{price_range: {{pair: WETH/USDC, low: {} USDC, high: 1 USDC}}, place: [in]}}\n"
 POKE = (
     RAW.replace("multicall(bytes[])", "claim(address who, uint256 amount)")
     .replace("args: [[]]", "args: [executor, 7], moves: [USDC]")
@@ -154,6 +157,24 @@ CASES: list[tuple[str, str, str, str]] = [
         GROUPED + group(True, SKIP),
     ),
     ("ATM111", arb(("exact_input_single", "exact_input_singel")), "uniswap_v3.exact_input_singel", ARB),
+    (
+        "ATM111",
+        arb(("guards:\n", "guards:\n  - {balance_floor: {token: WBTC, amount: 1}}\n")),
+        "WBTC",
+        arb(("guards:\n", "guards:\n  - {balance_floor: {token: WETH, amount: 1}}\n")),
+    ),
+    (
+        "ATM112",
+        arb((LAST_STEP, LAST_STEP + LINE.format("pre, in"))),
+        "[pre, in]}]",
+        arb((LAST_STEP, LAST_STEP + LINE.format("pre"))),
+    ),
+    (
+        "ATM112",
+        arb(("guards:\n", RANGE_GUARD.format(2))),
+        "2 USDC",
+        arb(("guards:\n", RANGE_GUARD.format(1))),
+    ),
     ("ATM111", arb(("oracle_sanity", "oracle_sanitty")), "oracle_sanitty", ARB),
     (
         "ATM111",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tidegate.desks.atomic.language.findings import Finding, did_you_mean
@@ -12,15 +12,15 @@ from tidegate.desks.atomic.language.wording import describe_value
 from tidegate.desks.atomic.machine.parameters import guard_parameters
 from tidegate.desks.atomic.machine.raw_calls import RAW_CALL
 from tidegate.desks.atomic.review.trial import trial_blinds
-from tidegate.model import ConfigError
-from tidegate.risk.guards import find_guard
-from tidegate.venues import InputType
+from tidegate.model import ZERO_ADDRESS, Block, ConfigError, Placement
+from tidegate.risk.guards import Guard, GuardContext, OnChainLine, ParameterKind, RunFacts, find_guard
+from tidegate.venues import AddressBook, InputType
 from tidegate.venues.executor import FlashKind
 
 DOLLAR = "USD"
 RECIPIENTS = ("executor", "treasury")
 _LENDERS = tuple(kind.name.lower() for kind in FlashKind)
-_PAIRED = ("pair",)
+_NAMES_TOKENS = frozenset({ParameterKind.PAIR, ParameterKind.TOKEN})
 
 
 def actions_exist(scene: Scene) -> Iterable[Finding]:
@@ -39,12 +39,12 @@ def actions_exist(scene: Scene) -> Iterable[Finding]:
 
 
 def guards_are_sound(scene: Scene) -> Iterable[Finding]:
-    """ATM111, ATM112: guards exist and take the parameters that are written."""
+    """ATM111, ATM112: guards exist, take the parameters that are written, and stand where they can."""
     blinds = trial_blinds(scene.strategy)
-    for use, _ in scene.all_guards():
+    for use, owner in scene.all_guards():
         try:
             guard = find_guard(use.name)
-            guard_parameters(use, guard, blinds)
+            parameters = guard_parameters(use, guard, blinds)
         except ConfigError as error:
             yield _at_its_parameter(use, Finding.of(error, use.position))
             continue
@@ -58,7 +58,16 @@ def guards_are_sound(scene: Scene) -> Iterable[Finding]:
                     ", ".join(sorted(guard.placements)),
                     f"remove {placement}",
                 )
-        yield from _pair_is_declared(scene, use)
+        yield from _guarded_tokens_are_declared(scene, use, guard)
+        if owner is not None and Placement.IN in use.placements and _asks_for_a_line(guard, parameters):
+            yield Finding(
+                "ATM112",
+                use.at("place"),
+                f"{use.name} asks for a balance line, which spans the whole run",
+                f"place: in at {owner.id}",
+                "in on the strategy; pre and post anywhere",
+                "move the guard to the strategy's guards",
+            )
 
 
 def _at_its_parameter(use: GuardUse, finding: Finding) -> Finding:
@@ -69,14 +78,29 @@ def _at_its_parameter(use: GuardUse, finding: Finding) -> Finding:
     return replace(finding, position=use.at(named))
 
 
-def _pair_is_declared(scene: Scene, guard: GuardUse) -> Iterable[Finding]:
+def _guarded_tokens_are_declared(scene: Scene, use: GuardUse, guard: Guard) -> Iterable[Finding]:
     declared = scene.strategy.tokens
-    for name in _PAIRED:
-        pair = guard.parameters.get(name)
-        if isinstance(pair, Word):
-            for token in pair.text.split("/"):
+    for name, parameter in guard.parameters.items():
+        written = use.parameters.get(name)
+        if parameter.kind in _NAMES_TOKENS and isinstance(written, Word):
+            for token in written.text.split("/"):
                 if token not in (*declared, DOLLAR):
-                    yield _unknown_token(token, pair, declared)
+                    yield _unknown_token(token, written, declared)
+
+
+def _asks_for_a_line(guard: Guard, parameters: Mapping[str, int | str]) -> bool:
+    """Say whether a guard bounds a balance by a line: that depends on no state, so an empty book will do."""
+    nothing = GuardContext(
+        parameters=parameters,
+        book=AddressBook("", 0, {}, {}),
+        executor=ZERO_ADDRESS,
+        block=Block(number=0, timestamp=0, base_fee_wei=0, gas_limit=0),
+        run=RunFacts(gas_limit=0, max_gas=0, max_base_fee_wei=0, deadline_s=0, quoted_at_block=0),
+    )
+    try:
+        return any(isinstance(part, OnChainLine) for part in guard.ops(nothing))
+    except Exception:  # noqa: BLE001 - what needs the chain is a check, and no line
+        return False
 
 
 def lenders_exist(scene: Scene) -> Iterable[Finding]:
