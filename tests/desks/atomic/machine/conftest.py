@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from tidegate.app.devnet import Devnet, address_book, build_devnet, change_executor
+from tidegate.app.devnet import Devnet, act_as_owner, address_book, build_devnet, change_executor
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import TEMPLATES, Assignment, complete_blinds, parse_strategy, strategy_policy
 from tidegate.desks.atomic import template_text as shipped_text
@@ -15,9 +15,19 @@ from tidegate.model import Address, Intent, Plan, sha256_hex
 from tidegate.pipeline import Rehearsal
 from tidegate.sim import FastWorld, WorldReverted
 from tidegate.venues import NATIVE, AddressBook
-from tidegate.venues.executor import ExecutorError, decode_error, merge_policies
+from tidegate.venues.executor import (
+    CHANGES_MAX,
+    Change,
+    ChangeKind,
+    ExecutorError,
+    decode_error,
+    encode_tighten,
+    merge_policies,
+)
 
 FAR_DEADLINE_S = 2**40 - 1
+FIRST = ("flash-arb", "flash-arb-reverse", "leverage-open", "leverage-close")
+"""Strategies whose lenders and functions some tests count."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,19 @@ class Ground:
         """Give the executor the smallest policy for these strategies."""
         changes = merge_policies(*(strategy_policy(job, self.world) for job in jobs))
         change_executor(self.world, self.devnet, changes)
+
+    def allow_no_more_than(self, *templates: str) -> None:
+        """Take back at once what the other shipped strategies alone need."""
+        kept = {change.key for change in self._needed(templates)}
+        spare = [change for change in self._needed(TEMPLATES) if change.key not in kept]
+        gone = [change.removed() for change in spare if change.kind is not ChangeKind.CAP]
+        for start in range(0, len(gone), CHANGES_MAX):
+            act_as_owner(
+                self.world, self.devnet, self.executor, encode_tighten(gone[start : start + CHANGES_MAX])
+            )
+
+    def _needed(self, templates: Iterable[str]) -> tuple[Change, ...]:
+        return merge_policies(*(strategy_policy(self.shipped(name), self.world) for name in templates))
 
     def balance(self, symbol: str, holder: Address | None = None) -> int:
         data = encode_call("balanceOf(address)", holder or self.executor)

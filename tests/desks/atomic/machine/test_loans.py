@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from tests.desks.atomic.machine.conftest import Ground
+from tests.desks.atomic.machine.conftest import FIRST, Ground
 from tests.desks.atomic.machine.test_quoting import HEAD
 
 from tidegate.app.devnet import address_book, change_executor
@@ -28,6 +28,13 @@ PUT = (
 
 FREE = ("morpho_blue.morpho", "balancer_v2.vault")
 """Who lends for nothing."""
+
+
+@pytest.fixture
+def ground(ground: Ground) -> Ground:
+    """The executor may do what the first shipped strategies need, and nothing else."""
+    ground.allow_no_more_than(*FIRST)
+    return ground
 
 
 def loan(

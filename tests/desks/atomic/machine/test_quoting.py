@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.desks.atomic.machine.conftest import Ground
+from tests.desks.atomic.machine.conftest import FIRST, Ground
 
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import Assignment, Quoted
@@ -43,6 +43,13 @@ SWAPS = {
     V2_IN: "{token_in: WETH, token_out: USDC, amount: 1 WETH}",
     V2_OUT: "{token_in: WETH, token_out: USDC, amount_out: 1000 USDC}",
 }
+
+
+@pytest.fixture
+def ground(ground: Ground) -> Ground:
+    """The executor may do what the first shipped strategies need, and nothing else."""
+    ground.allow_no_more_than(*FIRST)
+    return ground
 
 
 def swap(use: str, name: str = "swap", inputs: str | None = None) -> str:
