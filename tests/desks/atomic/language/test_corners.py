@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.desks.atomic import as_text, explain
+from tidegate.desks.atomic import Elsewhere, as_text, explain, load_strategy
 from tidegate.desks.atomic.language.findings import Finding
+from tidegate.desks.atomic.language.records import Key, Record, meaning_of
 from tidegate.desks.atomic.language.scene import Scene
+from tidegate.desks.atomic.language.shapes import ByKind, Text, Truth
 from tidegate.desks.atomic.language.syntax import FlashStep
 from tidegate.desks.atomic.review.rules import names
 from tidegate.desks.atomic.review.rules.references import outputs_exist
@@ -237,3 +239,46 @@ def test_a_finding_has_a_known_code() -> None:
 def test_the_sample_of_lending_moves_what_it_says() -> None:
     flow = [(item.token, item.direction) for item in explain(parsed(LEND), TOKENS).flow]
     assert flow == [("WETH", "out"), ("USDC", "in")]
+
+
+def test_a_file_can_be_read_as_if_it_named_another_chain_or_executor(tmp_path: Path) -> None:
+    path = tmp_path / "arb.yaml"
+    path.write_text(ARB, encoding="utf-8")
+    own = load_strategy(path, TABLES)
+    backup = load_strategy(path, TABLES, Elsewhere(executor="backup1"))
+    assert (backup.executor, backup.chain) == ("backup1", "devnet")
+    assert load_strategy(path, TABLES, Elsewhere(chain="ethereum")).chain == "ethereum"
+    same = load_strategy(path, TABLES, Elsewhere("devnet", "main1"))
+    assert same.digest == own.digest != backup.digest
+    assert backup.at("executor") == own.at("executor")
+
+
+def test_what_a_form_allows_is_said_in_words() -> None:
+    text = Text("a name", "[a-z]+", 5)
+    assert meaning_of(ByKind(text)) == "a name"
+    assert meaning_of(Truth()) == "a value"
+    assert meaning_of(Record({"a": Key(text), "b": Key(text)})) == "a mapping with a, b"
+    assert meaning_of(Record({"a": Key(text), "b": Key(text, required=True)})) == "a mapping with b"
+
+
+def test_a_guard_whose_name_is_no_name_is_refused(tmp_path: Path) -> None:
+    found = findings(changed(ARB, ("oracle_sanity:", "Oracle-Sanity:")), tmp_path)
+    assert [finding.code for finding in found] == ["ATM002"]
+
+
+def test_a_step_without_inputs_is_told_what_it_needs(tmp_path: Path) -> None:
+    text = changed(LEND, ("    in: {asset: WETH, amount: 2 WETH}\n", ""))
+    said = {finding.message for finding in findings(text, tmp_path)}
+    assert said >= {"aave_v3.supply needs asset", "aave_v3.supply needs amount"}
+
+
+def test_a_finding_is_a_flat_record_without_what_it_does_not_say() -> None:
+    place = SourcePosition("a.yaml", 3, 7)
+    whole = Finding("ATM101", place, "no slippage", "none", "1 to 300 bps", "add it").as_record()
+    assert whole == {
+        "code": "ATM101", "level": "error", "file": "a.yaml", "line": 3, "column": 7,
+        "message": "no slippage", "found": "none", "allowed": "1 to 300 bps", "next": "add it",
+    }  # fmt: skip
+    assert Finding("W203", place, "a raw call").as_record().keys() == {
+        "code", "level", "file", "line", "column", "message",
+    }  # fmt: skip

@@ -9,14 +9,15 @@ import msgspec
 import pytest
 from tests.desks.atomic.machine.conftest import FIRST, Ground
 
+from tidegate.app.devnet import change_executor
 from tidegate.chain import decode_output, encode_call
 from tidegate.desks.atomic import Assignment, Quoted
 from tidegate.desks.atomic.machine.enforcing import enforcement_of
 from tidegate.desks.atomic.machine.prospect import guard_context
-from tidegate.desks.atomic.machine.quoting import quote_deltas, run_quote, watch_list
+from tidegate.desks.atomic.machine.quoting import DoesNotPay, quote_deltas, run_quote, watch_list
 from tidegate.desks.atomic.machine.safeguards import safeguards_of
 from tidegate.model import Address, ConfigError, Denied, Divergence, Halted, Reason, Tampered
-from tidegate.venues.executor import encode_pause
+from tidegate.venues.executor import Change, encode_pause
 
 WETH, USDC = 10**18, 10**6
 
@@ -148,9 +149,9 @@ def test_a_step_that_fails_is_named_with_its_own_reason(ground: Ground) -> None:
 
 
 def test_a_missing_permission_is_told_from_a_missing_role(ground: Ground) -> None:
-    job = ground.job(
-        HEAD + swap(V3_IN, inputs="{token_in: WBTC, token_out: WETH, fee: 3000, amount: 1 WBTC}")
-    )
+    enter = "  - {id: enter, use: aave_v3.set_user_e_mode, in: {category: 1}}\n"
+    job = ground.job(HEAD + swap(V3_IN) + enter)
+    ground.give("WETH", 5 * WETH)
     assert refusal(ground, job).reason is Reason.POLICY_MISSING
     stranger = dataclasses.replace(prepared(ground), operator=ground.devnet.accounts["trader"])
     assert refusal(ground, stranger).reason is Reason.ROLE_MISSING
@@ -190,3 +191,15 @@ def test_a_strategy_that_needs_too_many_registers_itself_is_refused(ground: Grou
     with pytest.raises(ConfigError) as caught:
         run_quote(ground.job(HEAD + steps + last), {}, ground.world, {})
     assert caught.value.code == "ATM115"
+
+
+def test_a_loss_beyond_the_executors_own_limit_does_not_pay_and_is_told_in_whole_tokens(
+    ground: Ground,
+) -> None:
+    job = ground.job(HEAD + swap(V3_IN))
+    ground.allow(job)
+    ground.give("WETH", 5 * WETH)
+    limit = Change.loss_limit(ground.devnet.weth, per_run=WETH // 2, per_day=WETH)
+    change_executor(ground.world, ground.devnet, [limit])
+    with pytest.raises(DoesNotPay, match="WETH would lose 1 in this run and 1 today"):
+        run_quote(job, {}, ground.world, {})
