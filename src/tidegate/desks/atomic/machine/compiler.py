@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.desks.atomic.language import syntax
 from tidegate.desks.atomic.machine.calls import CallLowering
+from tidegate.desks.atomic.machine.checks import emit_number
 from tidegate.desks.atomic.machine.emission import Emission, Frame
 from tidegate.desks.atomic.machine.lines import bounds_of, lines_of
 from tidegate.desks.atomic.machine.lowering import Constant, Held, Lowering, Operand, OutputKey, count_uses
@@ -21,17 +22,11 @@ from tidegate.desks.atomic.machine.proofs import Proofs
 from tidegate.desks.atomic.machine.raw_calls import OUTPUTS, RAW_CALL, RawCallLowering
 from tidegate.desks.atomic.machine.terms import OPEN_FEE, Closed, GuardKey, Quote, Terms
 from tidegate.model import Bound, ConfigError, Placement, Step
-from tidegate.risk.guards import BalanceOf, OnChainCheck, Position, Read
+from tidegate.risk.guards import OnChainCheck, Position
 from tidegate.venues import AddressBook
 from tidegate.venues.executor import (
-    Call,
-    Capture,
     Check,
-    Comparison,
     Flash,
-    Load,
-    Math,
-    MathFunction,
     Op,
     Program,
     assemble,
@@ -302,7 +297,7 @@ class _Compiler:
         """Emit READ and CHECK; in a quote the READ alone, its register kept if somebody watches it."""
         reading = guard_output(key, check.label)
         watchers = self.uses[reading]
-        register = self._reading(owner, check, max(watchers, 1))
+        register = emit_number(self.emission, self.names.executor, owner, check, max(watchers, 1))
         if isinstance(self.terms, Quote):
             self._readings[reading] = Held(register)
             if watchers:
@@ -315,43 +310,6 @@ class _Compiler:
                 lambda tag: Check(tag, check.comparison, register, None, check.bound, check.bps),
             )
         self.emission.registers.release(register)
-
-    def _reading(self, owner: str, check: OnChainCheck, holders: int) -> int:
-        """Emit what puts the number that a check compares into a register, and return that."""
-        if check.over is None:
-            return self._taken(owner, check.label, check.read, holders)
-        above = self._taken(owner, check.label, check.read, 1)
-        below = self._taken(owner, f"{check.label}, divisor", check.over, 1)
-        rounds_down = check.comparison is Comparison.AT_LEAST
-        function = MathFunction.MUL_DIV_DOWN if rounds_down else MathFunction.MUL_DIV_UP
-        self.emission.registers.release(above)
-        self.emission.registers.release(below)
-        register = self.emission.registers.take(holders)
-        self.emission.emit(
-            owner,
-            f"compute {check.label}",
-            self.names.executor,
-            lambda tag: Math(tag, register, function, above, None, below, check.scale),
-        )
-        return register
-
-    def _taken(self, owner: str, label: str, source: Read | BalanceOf, holders: int) -> int:
-        register = self.emission.registers.take(holders)
-        if isinstance(source, BalanceOf):
-            assert source.holder == self.names.executor, "LOAD knows the executor's own balances"
-            token = source.token
-            self.emission.emit(
-                owner, f"load {label}", self.names.executor, lambda tag: Load.balance(tag, register, token)
-            )
-        else:
-            target, data = source.target, source.data
-            self.emission.emit(
-                owner,
-                f"read {label}",
-                target,
-                lambda tag: Call(tag, target, data, (), Capture(register), is_read=True),
-            )
-        return register
 
 
 def _no_skip(use: syntax.GuardUse, why: str) -> ConfigError:
