@@ -24,7 +24,7 @@ COPYLEFT = re.compile(
 BESIDE = {
     "psycopg": "LGPL-3.0-only: imported as it is, from its own package, for a ledger on PostgreSQL",
     "psycopg-binary": "LGPL-3.0-only: the same library, built by its publisher",
-    "pyrevm": "its wheel names no licence, so we do not pass it on: size searches and tests load it as installed",
+    "pyrevm": "its wheel names no licence, so we do not pass it on: tests and searches load it as installed",
 }
 """What has no permissive licence by its own metadata, and why it may be installed beside us."""
 
