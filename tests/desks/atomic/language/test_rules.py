@@ -78,6 +78,7 @@ AGAIN = f"""        - id: again
 FEE500 = ("fee: 500, ", "")
 BLINDS = "blinds: {"
 SHARE = "share: {type: bps, min: 1 %, max: 100 %}, "
+RATE = "share: {type: bps, min: 1 bps, max: 200 bps}, "
 WHOLE = "share: {type: uint256, min: 1, max: 100}, "
 OF_SHARE = "$share of $sell.amount_out"
 ACCOUNT = "0x17db8E4EFe9f5Fa57a0e9a0CdFe2FfEaa27AbcDe"
@@ -263,6 +264,13 @@ CASES: list[tuple[str, str, str, str]] = [
         "'0x0000",
         arb(("deadline: 36 s", "deadline: 36 s\naddresses: {pool: some.pool}")),
     ),
+    (
+        "ATM112",
+        arb((BLINDS, BLINDS + WHOLE), ("max_deviation: 100 bps", "max_deviation: $share")),
+        "$share",
+        arb((BLINDS, BLINDS + RATE), ("max_deviation: 100 bps", "max_deviation: $share")),
+    ),
+    ("ATM112", arb(("pair: WETH/USDC", "pair: $size")), "$size", ARB),
     ("ATM113", arb(("amount: $size", "amount: $sise")), "$sise", ARB),
     (
         "ATM113",

@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     names.recipients_are_ours,
     types.inputs_fit,
     types.amounts_fit,
+    types.guard_blinds_fit,
     types.sums_agree,
     types.search_has_a_measure,
     references.outputs_exist,

@@ -30,6 +30,7 @@ from tidegate.desks.atomic.language.syntax import (
     parts,
 )
 from tidegate.desks.atomic.language.wording import describe_value
+from tidegate.risk.guards import ParameterKind, guards
 from tidegate.venues import ActionSpec, Input, InputType
 
 _ALLOWED = {
@@ -44,6 +45,16 @@ _ALLOWED = {
     InputType.RECIPIENT: "executor or treasury",
 }
 _AMOUNT_BLINDS = {BlindType.AMOUNT, BlindType.UINT256}
+_PARAMETER_BLINDS = {
+    ParameterKind.BPS: (BlindType.BPS,),
+    ParameterKind.SECONDS: (BlindType.DURATION,),
+    ParameterKind.RATIO_E18: (BlindType.UINT256,),
+    ParameterKind.GAS: (BlindType.UINT256,),
+    ParameterKind.WEI: (BlindType.UINT256,),
+    ParameterKind.TICKS: (BlindType.UINT256,),
+    ParameterKind.AMOUNT: (BlindType.AMOUNT, BlindType.UINT256),
+    ParameterKind.PRICE: (BlindType.AMOUNT, BlindType.UINT256),
+}
 _UINT_BLINDS = {BlindType.UINT256, BlindType.BPS, BlindType.DURATION}
 
 
@@ -189,6 +200,26 @@ def _token_wanted(scene: Scene, step: StepNode, name: str) -> str | None:
     assert isinstance(step, ActionStep)
     of = scene.actions[step.use].inputs[name].of
     return None if of is None else scene.input_token(step, of)
+
+
+def guard_blinds_fit(scene: Scene) -> Iterable[Finding]:
+    """ATM112: a blind that is a guard's parameter counts what the parameter counts."""
+    for use, _ in scene.all_guards():
+        guard = guards().get(use.name)
+        for name, value in use.parameters.items():
+            wanted = None if guard is None else guard.parameters.get(name)
+            if wanted is None or not isinstance(value, BlindRef):
+                continue
+            blind, fitting = scene.strategy.blinds[value.name], _PARAMETER_BLINDS.get(wanted.kind, ())
+            if blind.type not in fitting:
+                yield Finding(
+                    "ATM112",
+                    value.position,
+                    f"the blind {blind.name} is no {name} of {use.name}",
+                    f"type {blind.type}",
+                    " or ".join(f"a blind of type {kind}" for kind in fitting) or "no blind",
+                    "retype it, or write the value",
+                )
 
 
 def sums_agree(scene: Scene) -> Iterable[Finding]:
