@@ -13,7 +13,14 @@ from rich.console import Console
 from tidegate.app.cli.common import JsonFlag, emit
 from tidegate.app.cli.drill_attack import play_attacks, render_attacks
 from tidegate.app.cli.ledger_place import LedgerOption, ledger_place
-from tidegate.app.drills import drill_kill, drill_restore, drill_rpc_failover, drill_stop, drill_stop_live
+from tidegate.app.drills import (
+    drill_executor,
+    drill_kill,
+    drill_restore,
+    drill_rpc_failover,
+    drill_stop,
+    drill_stop_live,
+)
 from tidegate.ledger import DrillBody, Journal
 from tidegate.model import SystemClock, TidegateError
 
@@ -73,6 +80,15 @@ def restore(
 ) -> None:
     """Back up beside the writer, restore into an empty place, verify: head equal, and stopped."""
     _play(lambda: asyncio.run(drill_restore(intents=intents)), ledger, as_json=as_json)
+
+
+@app.command()
+def executor(ledger: LedgerOption = None, as_json: JsonFlag = False) -> None:
+    """Stop, pause, revoke, sweep, switch to the backup, restore: on a devnet of its own, each deed timed.
+
+    Aims: the stop durable in a second, a deed with the node in five, in a block of the next three.
+    """
+    _play(lambda: asyncio.run(drill_executor()), ledger, as_json=as_json)
 
 
 @app.command()

@@ -5,6 +5,7 @@ the project is touched but the ledger, which gets the record.
 """
 
 from tidegate.app.drills.attack import AttackDrill, AttackRow, drill_attack, shown
+from tidegate.app.drills.executor import drill_executor
 from tidegate.app.drills.kill import drill_kill
 from tidegate.app.drills.light import Light, light_street
 from tidegate.app.drills.restore import drill_restore
@@ -19,6 +20,7 @@ __all__ = [
     "LiveStopDrill",
     "StopDrill",
     "drill_attack",
+    "drill_executor",
     "drill_kill",
     "drill_restore",
     "drill_rpc_failover",
