@@ -17,7 +17,7 @@ from tidegate.app.config import REQUIRED, KeyPage, describe_keys
 from tidegate.app.metrics import BEYOND, SECONDS_BUCKETS, SERIES_MAX
 from tidegate.app.remedies import EXIT_CODES, FINDINGS, REASONS
 from tidegate.chain import NETWORKS, TRANSITIONS
-from tidegate.desks.atomic import MEANINGS, json_schema
+from tidegate.desks.atomic import MEANINGS, TEMPLATES, json_schema, template_text
 from tidegate.model import Metric, Placement, Reason, errors, format_units
 from tidegate.pipeline import MAY_DIFFER, STAGES
 from tidegate.risk import Breaker, chain_breakers, desk_breakers, drawdown_breaker, oracle_breaker
@@ -27,6 +27,19 @@ from tidegate.risk.limits.rows import LEAST_ATTEMPTS
 from tidegate.risk.limits.table import CAPITAL_SHARES_BPS, COUNTS
 from tidegate.venues import ActionSpec, Input, InputType, LimitKind, Output, catalogue
 
+EXAMPLE_SCENES = {
+    "flash-arb": "WETH dearer on the v2 pair than in the v3 pool",
+    "flash-arb-reverse": "WETH dearer in the v3 pool than on the v2 pair",
+    "triangle": "WETH cheap on the v2 pair with DAI",
+    "flash-mint": "the same",
+    "leverage-open": "a person; 1 WETH of the executor's own",
+    "leverage-close": "a person; the position of leverage-open",
+    "collateral-swap": "a person; a position with WETH as collateral",
+    "debt-swap": "a person; a debt in USDC against WETH",
+    "deleverage": "a health factor below 1.35",
+    "funds-swap": "a person; WETH of the executor's own",
+    "dust-sweep": "a person; whatever is left over",
+}
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by `make docs` from the code. Change the code, not this page. -->\n"
 
@@ -70,6 +83,39 @@ def troubleshooting() -> str:
         "With exit code 10. Those that say *stop* are no ordinary day: nothing is lost by waiting, and the "
         "journal is the evidence.\n\n"
         f"| reason | meaning | what to do |\n|---|---|---|\n{refusals}\n"
+    )
+
+
+def examples() -> str:
+    """Return the page of the strategies that ship: their own first comments, and what they wait for."""
+    sections = []
+    for template, (name, does) in TEMPLATES.items():
+        text = template_text(template)
+        comment = text[: text.index("strategy: 1")].splitlines()
+        prose = "\n".join(line.removeprefix("#").strip() for line in comment).strip()
+        file = f"../../src/tidegate/desks/atomic/language/templates/{name}.yaml"
+        sections.append(f"## {template}\n\n[{name}.yaml]({file}): {does}.\n\n{prose}\n")
+    listed = "\n".join(
+        f"| [{template}](#{template}) | {does} | {EXAMPLE_SCENES[template]} |"
+        for template, (_, does) in TEMPLATES.items()
+    )
+    return (
+        "# Example strategies\n\n"
+        "Each is a template: `tidegate strategy new NAME --template TEMPLATE` writes it under your own name, "
+        "with its comments.\nEach lands in a test on the protocols' own bytecode, in the scene that it waits "
+        "for, with its outcome checked.\n\n"
+        f"| template | what it does | what it waits for |\n|---|---|---|\n{listed}\n\n"
+        "What needs a position runs behind what opens it, in one world:\n\n"
+        "```console\n"
+        "$ tidegate strategy new open --template leverage-open\n"
+        "$ tidegate strategy new swap --template collateral-swap\n"
+        "$ tidegate strategy new move --template debt-swap\n"
+        "$ tidegate strategy run open.yaml swap.yaml\nopen landed\nswap landed\n"
+        "$ tidegate strategy run open.yaml move.yaml\nopen landed\nmove landed\n```\n\n"
+        "What waits for a gap finds one in some markets and none in others:\n\n"
+        "```console\n"
+        "$ tidegate strategy new cycle --template triangle\n"
+        "$ tidegate strategy run cycle.yaml --seed 8\ncycle landed\n```\n\n" + "\n".join(sections)
     )
 
 
@@ -496,6 +542,7 @@ def metrics() -> str:
 FILES: dict[str, Callable[[], str]] = {
     "reasons.md": lambda: page(reasons),
     "../how-to/troubleshooting.md": lambda: page(troubleshooting),
+    "examples.md": lambda: page(examples),
     "stages.md": lambda: page(stages),
     "transactions.md": lambda: page(transactions),
     "limits.md": lambda: page(limits),
