@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
-from tests.desks.atomic.machine.example_scenes import EXAMPLE_SCENES, dusty, opened, threatened
+from tests.desks.atomic.machine.example_scenes import EXAMPLE_SCENES, dusty, opened, price_falls, threatened
+from tests.desks.atomic.machine.test_desk import desk_of
 from tests.desks.atomic.machine.test_shipped_strategies import USDC, WETH, land
 
 from tidegate.chain import decode_output, encode_call
-from tidegate.desks.atomic import TEMPLATES, Assignment, draft_plan, search_size
+from tidegate.desks.atomic import TEMPLATES, Assignment, Event, Situation, draft_plan, search_size
+from tidegate.model import Operation, Reason
 from tidegate.venues.executor import ExecutorError
 
 E18 = 10**18
@@ -116,6 +118,18 @@ def test_a_position_that_nears_liquidation_is_made_lighter(ground: Ground) -> No
     assert collateral - after == pytest.approx(1_200 * 10**8, rel=1e-3), "half a WETH at 2,400"
     assert debt - owed == pytest.approx(1_200 * 10**8, rel=2e-3), "the same, less the pool's fee"
     assert (ground.balance("WETH"), ground.balance("USDC")) == own
+
+
+def test_the_trigger_waits_for_the_health_factor_to_fall(ground: Ground) -> None:
+    opened(ground)
+    job = ground.shipped("deleverage")
+    desk = desk_of(ground, job)
+    calm = desk.look("deleverage", Event(id="block 1", kind="block"), Situation()).decision
+    assert (calm.intent, calm.reason) == (None, Reason.TRIGGER_QUIET)
+    price_falls(ground, 2_400)
+    alarmed = desk.look("deleverage", Event(id="block 2", kind="block"), Situation()).decision
+    assert alarmed.intent is not None, alarmed
+    assert alarmed.intent.operation is Operation.OPEN, "a position is left: it is no exit"
 
 
 def test_what_does_not_lift_the_health_factor_far_enough_reverts(ground: Ground) -> None:
