@@ -13,12 +13,17 @@ from tidegate.chain import address, encode_call
 from tidegate.model import ZERO_ADDRESS, Operation
 from tidegate.venues import (
     BESIDE,
+    EDITION,
     HEALTH_AFTER_EXIT_E18,
     HEALTH_FACTOR,
     REDUCING,
+    AddressBook,
+    Entry,
     ExitFunctions,
     catalogue,
+    exit_functions,
     judge_operation,
+    reducing_action,
 )
 from tidegate.venues.executor import (
     Approve,
@@ -74,7 +79,10 @@ def health(pool: str = POOL, account: str = EXECUTOR, tag: int = 20) -> Call:
 
 
 REPAY = (Approve(10, USDC, POOL, AMOUNT, zero_after=True), repay())
-SELL = (Approve(13, WETH, ROUTER, SOLD, zero_after=True), Call(14, ROUTER, SWAP + bytes(32 * 7)))
+BOUGHT = SWAP + b"".join(
+    word.to_bytes(32) for word in (int(WETH, 16), int(USDC, 16), 500, int(EXECUTOR, 16), 1, 1, 0)
+)
+SELL = (Approve(13, WETH, ROUTER, SOLD, zero_after=True), Call(14, ROUTER, BOUGHT))
 CHECK = Check(21, Comparison.AT_LEAST, HEALTH, immediate=HEALTH_AFTER_EXIT_E18)
 
 
@@ -221,3 +229,36 @@ def test_a_check_before_the_last_withdrawal_says_nothing_about_what_it_leaves() 
     assert judged(twice)[0] is Operation.OPEN
     checked = replace(twice, ops=(*twice.ops, replace(CHECK, tag=24)))
     assert judged(checked)[0] is Operation.WITHDRAW
+
+
+def test_every_market_can_be_left_and_every_router_stand_beside_it_in_its_own_edition() -> None:
+    names = ("aave_v3.pool", "aave_v3.prime.pool", "uniswap_v3.router", "uniswap_v3.router02")
+    where = {name: address(f"0x{number:040x}") for number, name in enumerate(names, start=0xA1)}
+    about = {"uniswap_v3.router": {EDITION: "swap_router"}}
+    book = AddressBook(
+        chain="devnet",
+        chain_id=1,
+        tokens={},
+        contracts={name: Entry(name, at, about=about.get(name, {})) for name, at in where.items()},
+    )
+    functions = exit_functions(book)
+    for pool in ("aave_v3.pool", "aave_v3.prime.pool"):
+        leaving = {spec.name for (target, _), spec in functions.reducing.items() if target == where[pool]}
+        assert leaving == {"aave_v3.repay", "aave_v3.withdraw"}
+    swap = SPECS["uniswap_v3.exact_input"]
+    old = swap.editions["swap_router"]
+    assert {
+        name: {
+            spec.selector for spec in swap.all_editions if (where[name], spec.selector) in functions.beside
+        }
+        for name in ("uniswap_v3.router", "uniswap_v3.router02")
+    } == {"uniswap_v3.router": {old.selector}, "uniswap_v3.router02": {swap.selector}}
+
+
+@pytest.mark.parametrize("kind", ["liquidate", "position", "reset", "transfer", "borrow", "supply"])
+def test_what_opens_or_only_moves_stands_in_no_exit(kind: str) -> None:
+    specs = [spec for spec in SPECS.values() if spec.kind.value == kind]
+    assert specs
+    for spec in specs:
+        assert spec.kind not in REDUCING | BESIDE
+        assert reducing_action(spec.selector) is None
