@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.custody.signer_world import KEYS, MemoryJournal
 
-from tidegate.app.deploying import Order, creation_terms, judge_order
+from tidegate.app.deploying import Order, creation_terms, is_of_desk, judge_order
 from tidegate.app.deploying.checks import executor_names
 from tidegate.app.deploying.signers import DESK
 from tidegate.app.devnet import devnet_handle
@@ -17,6 +17,7 @@ from tidegate.custody.multisig import SafeFinding
 from tidegate.custody.requests import LoadCapability, SignTransaction
 from tidegate.custody.transactions import encode_unsigned
 from tidegate.model import ZERO_ADDRESS, ManualClock, Stage, UnsignedTransaction
+from tidegate.venues import Entry
 from tidegate.venues.executor import Construction
 
 OWNER, TREASURY, WETH, GUARDIAN, DEPLOYER = (address(number) for number in (1, 2, 3, 4, 5))
@@ -143,3 +144,22 @@ def test_a_creation_is_a_target_of_the_capability_and_no_other_creation_is_signe
     assert refused.reason.value == "creation_not_allowed"
     call = UnsignedTransaction(DEVNET.chain_id, 0, TREASURY, b"\x01\x02\x03\x04", 0, 90_000, 10**10, 10**9)
     assert answered(order, call).reason.value == "target_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("name", "recorded", "is_atomic", "is_liquidation"),
+    [
+        ("main1", None, True, False),
+        ("backup12", None, True, False),
+        ("liquidation_main1", None, False, True),
+        ("main1", "liquidation", False, True),
+        ("liquidation_main1", "atomic", True, False),
+        ("ours", None, True, True),
+    ],
+)
+def test_an_executor_is_the_desk_s_that_deployed_it_else_by_its_name_and_every_desk_s_if_neither_says(
+    name: str, recorded: str | None, is_atomic: bool, is_liquidation: bool
+) -> None:
+    about = {} if recorded is None else {"desk": recorded}
+    entry = Entry(name=f"executor.{name}", address=ZERO_ADDRESS, protocol="executor", about=about)
+    assert (is_of_desk(entry, "atomic"), is_of_desk(entry, "liquidation")) == (is_atomic, is_liquidation)

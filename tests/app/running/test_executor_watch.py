@@ -7,12 +7,12 @@ from collections import Counter
 import pytest
 from tests.app.deploying.conftest import Ground, _started, ground
 
-from tidegate.app.deploying import Announcements
+from tidegate.app.deploying import PAUSED, Announcements
 from tidegate.app.devnet import act_as_owner
 from tidegate.app.running.executors import ExecutorWatch
 from tidegate.ledger import Journal, place_of
 from tidegate.model import Divergence, ManualClock, Metric, RecordKind
-from tidegate.venues.executor import Change, encode_cancel, encode_pause, encode_schedule
+from tidegate.venues.executor import Change, encode_cancel, encode_pause, encode_schedule, encode_unpause
 
 __all__ = ["_started", "ground"]
 
@@ -54,7 +54,8 @@ def test_what_is_scheduled_unannounced_is_an_alert_input_and_told_once(ground: G
                 every_blocks=10,
             )
             seen = []
-            for head, deed in ((1, None), (5, schedule), (11, None), (21, None), (31, cancel), (41, pause)):
+            deeds = (None, schedule, None, None, cancel, announced_pause, unpause, pause)
+            for head, deed in zip((1, 5, 11, 21, 31, 41, 51, 61), deeds, strict=True):
                 if deed is not None:
                     deed()
                 await watch.saw(head)
@@ -72,15 +73,25 @@ def test_what_is_scheduled_unannounced_is_an_alert_input_and_told_once(ground: G
         def pause() -> None:
             ground.world.transact(devnet.executor, encode_pause(), sender=ground.account("guardian"))
 
-        first, early, then, again, cancelled, paused = ground.run(watched)
+        def announced_pause() -> None:
+            Announcements(ground.home, "devnet", "main1").add_act(
+                devnet.executor, PAUSED, ground.account("guardian"), "a stop"
+            )
+            pause()
+
+        def unpause() -> None:
+            act_as_owner(ground.world, devnet, devnet.executor, encode_unpause())
+
+        first, early, then, again, cancelled, *paused = ground.run(watched)
         assert (first, early) == (4, 4), (
             "the constructor's two and the devnet's own two; not looked at block 5"
         )
-        assert (then, again, cancelled, paused) == (6, 6, 7, 8)
+        assert (then, again, cancelled, *paused) == (6, 6, 7, 8, 9, 10)
     assert figures.counts["scheduled", "yes"] == 1
     assert figures.counts["scheduled", "no"] == 2  # the devnet's operator was never announced either
     assert figures.counts["cancelled", "no"] == 1
-    assert figures.counts["paused", "no"] == 1
+    assert figures.counts["paused", "yes"] == 1
+    assert figures.counts["paused", "no"] == 1, "an announcement speaks of one pause, not of the next"
     assert figures.gauges[Metric.EXECUTOR_PAUSED, ""] == 1
     assert figures.gauges[Metric.EXECUTOR_SCHEDULED, "yes"] == 1
     assert figures.gauges[Metric.EXECUTOR_SCHEDULED, "no"] == 0

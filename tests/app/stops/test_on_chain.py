@@ -10,9 +10,19 @@ from typing import Any
 import pytest
 
 from tidegate.app.cli import run_command as run
-from tidegate.app.devnet import node_records, parse_chains, read_book, start_nodes, stop_nodes
+from tidegate.app.deploying import PAUSED, Announcements
+from tidegate.app.deploying.announced import act_id
+from tidegate.app.devnet import (
+    devnet_address,
+    node_records,
+    parse_chains,
+    read_book,
+    start_nodes,
+    stop_nodes,
+)
 from tidegate.chain import Connection, encode_call
 
+GUARDIAN = devnet_address("guardian")
 CHAINS = {"calm": 31411, "brisk": 31413}
 
 
@@ -114,8 +124,14 @@ def test_on_chain_pauses_by_the_guardians_key_or_says_exactly_what_is_missing(
     assert (code, answer["on_chain"]) == (10, [])
     assert not is_paused(home)
 
+    code, answer = stop(capsys, "--scope", "desk:liquidation,chain:31411")
+    assert (code, answer["on_chain"]) == (10, []), "main1 is the atomic desk's"
+    assert not is_paused(home)
+
     code, answer = stop(capsys, "--scope", "desk:atomic,chain:31411")
     assert (code, [one["state"] for one in answer["on_chain"]]) == (0, ["paused"])
     assert is_paused(home)
     code, answer = stop(capsys, *here)
     assert (code, answer["on_chain"][0]["state"]) == (0, "paused before")
+    pauses = act_id(read_book(home / "devnet", "calm").executor("main1").address, PAUSED, GUARDIAN, 1)
+    assert Announcements(home, "calm", "main1").ids() == {pauses}, "announced once, as what it was"

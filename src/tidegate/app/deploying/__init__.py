@@ -7,9 +7,9 @@ at once. Called by the command line alone.
 
 from tidegate.app.deploying.acting import Actor, by_key, by_safe
 from tidegate.app.deploying.addresses import Looked, Verdict, confirm, look_at_addresses
-from tidegate.app.deploying.announced import Announcements
+from tidegate.app.deploying.announced import PAUSED, Announcements
 from tidegate.app.deploying.books import write_book
-from tidegate.app.deploying.checks import Order, executor_names, judge_order
+from tidegate.app.deploying.checks import Order, executor_names, is_of_desk, judge_order
 from tidegate.app.deploying.files import Deployment, DeploymentFiles, Version
 from tidegate.app.deploying.pairs import Pair, compare, switched
 from tidegate.app.deploying.reading import Reading, read_executor
@@ -18,6 +18,7 @@ from tidegate.app.deploying.signers import deployer_address, deployer_signer
 from tidegate.app.deploying.verify import TAMPERED, judge_executor, recorded
 
 __all__ = [
+    "PAUSED",
     "TAMPERED",
     "Actor",
     "Announcements",
@@ -39,6 +40,7 @@ __all__ = [
     "deployer_signer",
     "estimated",
     "executor_names",
+    "is_of_desk",
     "judge_executor",
     "judge_order",
     "look_at_addresses",

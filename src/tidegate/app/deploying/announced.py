@@ -1,4 +1,4 @@
-"""What we announced: the ids of changes that a plan file of ours proposes.
+"""What we announced: the ids of changes that a plan file of ours proposes, and of acts such as a pause.
 
 An event of administration that nobody announced is an alert; so whoever proposes changes writes here
 first, and whoever looks at an executor compares.
@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tidegate.chain import hex_data, octets
+from tidegate.model import Address, digest
 from tidegate.venues.executor import Change
+
+PAUSED = "paused"
+
+
+def act_id(executor: Address, what: str, who: Address, ordinal: int) -> bytes:
+    """Return what an act without a change is known by: the ``ordinal``-th time that ``who`` did it, from 1.
+
+    An announcement is so used up by the event that it speaks of: the next one needs another.
+    """
+    return bytes.fromhex(digest([executor, what, who, ordinal]))
 
 
 class Announcements:
@@ -29,7 +40,17 @@ class Announcements:
     def add(self, changes: Iterable[Change], reason: str) -> None:
         """Announce ``changes``; ``reason`` stands behind each id, for people."""
         known = self.ids()
-        lines = [f"{hex_data(one.id)} {' '.join(reason.split())}\n" for one in changes if one.id not in known]
+        self._write([one.id for one in changes if one.id not in known], reason)
+
+    def add_act(self, executor: Address, what: str, who: Address, reason: str) -> None:
+        """Announce that ``who`` does something to ``executor`` once more, such as to pause it."""
+        known, ordinal = self.ids(), 1
+        while act_id(executor, what, who, ordinal) in known:
+            ordinal += 1
+        self._write([act_id(executor, what, who, ordinal)], reason)
+
+    def _write(self, ids: Iterable[bytes], reason: str) -> None:
+        lines = [f"{hex_data(one)} {' '.join(reason.split())}\n" for one in ids]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.writelines(lines)

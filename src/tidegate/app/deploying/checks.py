@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -10,7 +11,10 @@ from tidegate.app.findings import Finding
 from tidegate.chain import Network, NetworkKind
 from tidegate.custody.multisig import SafeFinding
 from tidegate.model import ZERO_ADDRESS, Address
+from tidegate.venues import Entry
 from tidegate.venues.executor import PRODUCTION_DELAY_S, Construction, why_refused
+
+_PAIR_NAME = re.compile(r"(?:(?P<desk>.+)_)?(?:main|backup)[0-9]+")
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +31,18 @@ def executor_names(desk: str, number: int, count: int) -> tuple[str, ...]:
     """Return the book names of a pair: ``main1`` and ``backup1``; those of other desks begin with theirs."""
     prefix = "" if desk == "atomic" else f"{desk}_"
     return tuple(f"{prefix}{kind}{number}" for kind in ("main", "backup")[:count])
+
+
+def is_of_desk(entry: Entry, desk: str) -> bool:
+    """Say whether an executor is a desk's, by what its deployment wrote down, else by its name.
+
+    One of which neither says whose it is counts as every desk's: what is stopped in vain is let go again.
+    """
+    recorded = entry.about.get("desk")
+    if recorded is not None:
+        return recorded == desk
+    named = _PAIR_NAME.fullmatch(entry.name.removeprefix("executor."))
+    return named is None or (named["desk"] or "atomic") == desk
 
 
 def judge_order(

@@ -6,9 +6,11 @@ state in the journal says how far the events were taken; a chain that was reorga
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from tidegate.app.deploying.announced import act_id
 from tidegate.app.deploying.reading import Reading
 from tidegate.chain import hex_data
 from tidegate.ledger import (
@@ -18,7 +20,7 @@ from tidegate.ledger import (
     JournalReader,
     ScheduledChange,
 )
-from tidegate.model import Metric, Recorder, digest
+from tidegate.model import Address, Metric, Recorder, digest
 from tidegate.venues.executor import AdminEvent, change_text
 
 SNAPSHOT_S = 86_400
@@ -57,7 +59,7 @@ def observe(
     Parameters
     ----------
     announced
-        Ids of the changes that plan files announced.
+        Ids of the changes and acts that were announced.
     """
     state = _state(reading, chain_id, announced)
     standing = [] if journal is None else journal.standing(ExecutorStateBody.TOPIC)
@@ -122,6 +124,7 @@ def _events(
     """Return the events after the first ``taken``. What the constructor did was ordered by its deployment."""
     events = reading.history.events
     created = next((place + 1 for place, one in enumerate(events) if one.what == "ownership taken"), 0)
+    ids = _ids(reading.state.executor, events)
     return tuple(
         AdministrationBody(
             chain_id=chain_id,
@@ -129,12 +132,25 @@ def _events(
             name=reading.name,
             what=event.what,
             detail=_detail(event),
-            announced=place < created or (event.change is not None and event.change.id in announced),
+            announced=place < created or ids[place] in announced,
             at_block=reading.at_block,
         )
         for place, event in enumerate(events)
         if place >= taken
     )
+
+
+def _ids(executor: Address, events: Sequence[AdminEvent]) -> list[bytes]:
+    """Return what each event is announced by: its change, or which time it is that somebody did this."""
+    times: Counter[tuple[str, Address]] = Counter()
+    ids = []
+    for event in events:
+        times[event.what, event.who] += 1
+        ordinal = times[event.what, event.who]
+        ids.append(
+            act_id(executor, event.what, event.who, ordinal) if event.change is None else event.change.id
+        )
+    return ids
 
 
 def _detail(event: AdminEvent) -> str:

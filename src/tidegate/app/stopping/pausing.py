@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.app.config import LoadedConfig
+from tidegate.app.deploying import PAUSED, Announcements, is_of_desk
 from tidegate.app.devnet import node_records
 from tidegate.app.places import Place, place_of
 from tidegate.app.safes import key_of
@@ -60,7 +61,9 @@ def pause_contracts(
     guardian: str = GUARDIAN,
     password: str = "terminal",  # noqa: S107
 ) -> tuple[Paused, ...]:
-    """Pause every executor on the chains that ``scope`` covers, one after another; a failure stops none.
+    """Pause every executor that ``scope`` covers by desk and chain, one by one; a failure stops none.
+
+    Each pause by a key is announced, so that the watch of a desk that runs does not take it for a stranger's.
 
     Parameters
     ----------
@@ -72,7 +75,7 @@ def pause_contracts(
     return tuple(
         found
         for name in _chains(scope, loaded, home)
-        for found in asyncio.run(_pause_chain(name, loaded, home, guardian, password))
+        for found in asyncio.run(_pause_chain(name, scope, loaded, home, guardian, password))
     )
 
 
@@ -89,14 +92,19 @@ def _chains(scope: Scope, loaded: LoadedConfig, home: Path) -> Iterator[str]:
 
 
 async def _pause_chain(
-    name: str, loaded: LoadedConfig, home: Path, guardian: str, password: str
+    name: str, scope: Scope, loaded: LoadedConfig, home: Path, guardian: str, password: str
 ) -> list[Paused]:
     try:
         place = place_of(name, loaded, home)
         book = place.require_book()
     except TidegateError as error:
         return [Paused(name, "all", "not reached", error.message, error.fix or "")]
-    executors = {key: entry.address for key, entry in book.contracts.items() if key.startswith("executor.")}
+    desk = dict(scope.parts).get("desk")
+    executors = {
+        key: entry.address
+        for key, entry in book.contracts.items()
+        if key.startswith("executor.") and (desk is None or is_of_desk(entry, desk))
+    }
     found = []
     async with place.pool() as pool:
         for contract, where in executors.items():
@@ -117,6 +125,8 @@ async def _pause(
         key = key_of(place, guardian, keys=home / "keys", password=password)
     except ConfigError as error:
         return _by_pack(place, contract, home, error)
+    announcements = Announcements(home, place.name, contract.partition(".")[2])
+    announcements.add_act(where, PAUSED, Address(key.address), "tidegate stop --on-chain")
     await _send(pool, reads, where, key, chain_id=place.network.chain_id)
     state = "paused" if await _is_paused(reads, where) else "not paused"
     return Paused(place.name, contract, state, f"by {key.address}")
