@@ -84,6 +84,7 @@ def test_exported_names() -> None:
         "read_backup",
         "rebuild",
         "restore",
+        "whole_or_nothing",
     ]
 
 

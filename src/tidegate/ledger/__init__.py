@@ -42,6 +42,7 @@ from tidegate.ledger.explaining import explain
 from tidegate.ledger.journal import Journal
 from tidegate.ledger.judgements import JudgementBody
 from tidegate.ledger.migrate import Migration, migrate
+from tidegate.ledger.outputs import whole_or_nothing
 from tidegate.ledger.place import Place, place_of
 from tidegate.ledger.positions import Position
 from tidegate.ledger.profit import ProfitLine
@@ -169,4 +170,5 @@ __all__ = [
     "read_backup",
     "rebuild",
     "restore",
+    "whole_or_nothing",
 ]
