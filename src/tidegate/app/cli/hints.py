@@ -15,7 +15,7 @@ _ONE_WORLD = (
     "it needs a position, and each run starts a new paper world; to open one first, run both files in one "
     "command: tidegate strategy run FIRST.yaml SECOND.yaml, or on a devnet that stays: tidegate devnet up"
 )
-_NEED_A_POSITION = {"aave_v3.repay", "aave_v3.withdraw"}
+_NEED_A_POSITION = {"aave_v3.repay", "aave_v3.withdraw", "aave_v3.set_user_use_reserve_as_collateral"}
 _STEP = re.compile(r"\bstep ([\w-]+)")
 _SHORT_OF_FUNDS = re.compile(r"\bSTF\b|exceeds balance|insufficient ?balance", re.IGNORECASE)
 _ANOTHER_MARKET = "try another market (--seed, --moves), or give the size in a blinds file (--blinds)"
