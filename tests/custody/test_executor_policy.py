@@ -247,8 +247,14 @@ def test_a_program_is_an_exit_if_it_reduces_and_calls_nothing_that_an_exit_does_
 
 def test_an_exit_may_swap_beside_a_repayment_and_a_swap_alone_is_none():
     beside = {"calls": (), "exit_beside": ({"target": ROUTER, "selectors": (SWAP,)},)}
-    mixed = replace(REPAYMENT, ops=(*REPAYMENT.ops, Call(3, ROUTER, bytes.fromhex(SWAP[2:]))))
+    words = (int(WETH, 16), int(USDC, 16), 500, int(EXECUTOR, 16), 1, 1, 0)
+    swap = bytes.fromhex(SWAP[2:]) + b"".join(word.to_bytes(32) for word in words)
+    mixed = replace(REPAYMENT, ops=(*REPAYMENT.ops, Call(3, ROUTER, swap)))
     assert judge(calling(mixed), **beside).is_exit
+    to_another = replace(
+        REPAYMENT, ops=(*REPAYMENT.ops, Call(3, ROUTER, swap.replace(words[3].to_bytes(32), bytes(32))))
+    )
+    assert not judge(calling(to_another), **beside).is_exit
     assert not judge(calling(TRADE), **beside).is_exit
 
 

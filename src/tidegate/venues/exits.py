@@ -88,10 +88,11 @@ def reducing_action(function: bytes) -> ActionSpec | None:
 def judge_operation(program: Program, executor: Address, functions: ExitFunctions) -> Verdict:
     """Return what a run of ``program`` by ``executor`` does to the risk.
 
-    An exit (1) repays or withdraws, and calls nothing else but swaps and wraps; (2) does all of it or
-    reverts, no group is optional; (3) borrows only what it repays; (4) sells only what it withdraws, and
-    ends with no less of it than before; (5) spends what it held before on nothing but repayment; (6) shows
-    after its last withdrawal, on chain, that the account's health is at least ``HEALTH_AFTER_EXIT_E18``.
+    An exit (1) repays or withdraws, and calls nothing else but swaps and wraps that bring to the executor
+    what they buy; (2) does all of it or reverts, no group is optional; (3) borrows only what it repays;
+    (4) sells only what it withdraws, and ends with no less of it than before; (5) spends what it held
+    before on nothing but repayment; (6) shows after its last withdrawal, on chain, that the account's
+    health is at least ``HEALTH_AFTER_EXIT_E18``.
 
     Returns
     -------
@@ -133,6 +134,8 @@ def _objections(program: Program, executor: Address, functions: ExitFunctions) -
                 yield f"step {op.tag} may leave out what follows it"
             case Call(is_read=False):
                 yield from _objections_to_call(op, functions, keeps, repaid & withdrawn)
+                if (op.target, op.selector) in functions.beside:
+                    yield from _objections_to_arguments(op, executor)
             case Flash() if op.token not in repaid:
                 yield f"step {op.tag} borrows {op.token}, which is not what it repays"
             case Approve() if op.spender not in takers and op.token not in withdrawn & keeps:
@@ -156,6 +159,32 @@ def _objections_to_call(
             yield f"step {op.tag} trades beside a token that is both repaid and withdrawn"
         if op.selector in _wraps() and op.target not in keeps:
             yield f"step {op.tag} unwraps what was held before"
+
+
+def _objections_to_arguments(op: Call, executor: Address) -> Iterator[str]:
+    """Say where what a swap or wrap brings would not come to the executor.
+
+    The words of a fixed value count too: an offset of another value moves the place of the recipient.
+    """
+    spec = _beside().get(op.selector)
+    if spec is None:
+        yield f"step {op.tag} calls 0x{op.selector.hex()}, which no adapter has as a swap or wrap"
+        return
+    for place, word in enumerate(spec.words):
+        match word.source:
+            case WordSource.SELF if _number(op, place) != int(executor, 16):
+                yield f"step {op.tag} does not bring what it buys to the executor"
+            case WordSource.CONSTANT if _number(op, place) != word.constant:
+                yield f"step {op.tag} has another value than {word.constant} in its word {place}"
+            case _:
+                pass
+
+
+@cache
+def _beside() -> Mapping[bytes, ActionSpec]:
+    """Return what is known of swaps and wraps, by selector, in every edition."""
+    known = (spec for spec in catalogue().values() if spec.kind in BESIDE)
+    return {edition.selector: edition for spec in known for edition in spec.all_editions}
 
 
 @cache
