@@ -117,7 +117,7 @@ class Lowering:
             case syntax.Literal():
                 return Constant(value.base_units)
             case syntax.BlindRef():
-                return Constant(self._blind(value))
+                return Constant(self.blind_number(value))
             case syntax.OutputRef():
                 return self._output(value)
             case syntax.BalanceOf():
@@ -175,9 +175,6 @@ class Lowering:
         ConfigError
             ATM113 if it has none.
         """
-        return self._blind(value)
-
-    def _blind(self, value: syntax.BlindRef) -> int:
         given = self._blinds.get(value.name)
         if not isinstance(given, int):
             raise ConfigError(
@@ -205,7 +202,7 @@ class Lowering:
 
     def _percent(self, value: syntax.Percent, step_id: str, rounding: Rounding) -> Operand:
         of = self.operand(value.of, step_id, rounding)
-        bps = value.bps if isinstance(value.bps, int) else self._blind(value.bps)
+        bps = value.bps if isinstance(value.bps, int) else self.blind_number(value.bps)
         if isinstance(of, Constant):
             divide = mul_div_down if rounding is Rounding.DOWN else mul_div_up
             return Constant(divide(of.value, bps, BPS))
