@@ -47,7 +47,7 @@ class Scene:
 
     def after(self, name: str, receipt: Receipt, parent: object = None) -> GuardResult:
         world = self.ground.world
-        judged = judgement_of(self.plan, self.job).after(world, parent or world, receipt, {})  # type: ignore[arg-type]
+        judged = judgement_of(self.plan, self.job).after(world, lambda: parent or world, receipt, {})  # type: ignore[arg-type,return-value]
         (found,) = (item for item in judged if item.guard == name)
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from tidegate.chain import encode_call
@@ -14,12 +15,12 @@ _ROUNDS_MAX = 4
 
 
 def answers_of(
-    guard: Guard, context: GuardContext, view: StateView, parent: StateView | None = None
+    guard: Guard, context: GuardContext, view: StateView, parent: Callable[[], StateView] | None = None
 ) -> dict[Question, bytes]:
     """Return the answers to a guard's questions; one that reverts, or that can not be asked, is left out.
 
     A guard is asked again while what it has learnt makes it ask more. ``Before`` is answered at ``parent``,
-    at ``view`` where there is none.
+    which is opened only then; at ``view`` where there is none.
     """
     answers: dict[Question, bytes] = {}
     asked: set[Question] = set()
@@ -33,7 +34,7 @@ def answers_of(
         asked |= new
         for question in new:
             try:
-                answers[question] = _answer(question, view, parent or view)
+                answers[question] = _answer(question, view, parent)
             except Unavailable:
                 raise  # a node that is gone is no verdict of a guard
             except TidegateError:
@@ -41,10 +42,10 @@ def answers_of(
     return answers
 
 
-def _answer(question: Question, view: StateView, parent: StateView) -> bytes:
+def _answer(question: Question, view: StateView, parent: Callable[[], StateView] | None) -> bytes:
     match question:
         case Before():
-            return _answer(question.of, parent, parent)
+            return _answer(question.of, view if parent is None else parent(), None)
         case CodeOf():
             return view.code(question.account)
         case BalanceOf() if question.token == ZERO_ADDRESS:

@@ -263,8 +263,8 @@ class AtomicDesk:
         job = self._job_of(plan)
         judgement = judgement_of(plan, job)
         realised = realised_amounts(receipt.logs, judgement.base.steps, plan.to, job.book)
-        view, parent = self._state_at(receipt.block_number), self._state_at(receipt.block_number - 1)
-        return judgement.after(view, parent, receipt, realised)
+        view = self._state_at(receipt.block_number)
+        return judgement.after(view, lambda: self._state_at(receipt.block_number - 1), receipt, realised)
 
     def _job_of(self, plan: Plan) -> Assignment:
         job = _sized(self._job(str(plan.notes["strategy"])), plan.notes["size"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -100,11 +100,11 @@ class Judgement:
         )
 
     def after(
-        self, view: StateView, parent: StateView, receipt: Receipt, realised: Mapping[str, int]
+        self, view: StateView, parent: Callable[[], StateView], receipt: Receipt, realised: Mapping[str, int]
     ) -> tuple[GuardResult, ...]:
         """Judge what was included.
 
-        ``view`` is the block of inclusion, ``parent`` the one before it, ``realised`` amounts by step id.
+        ``view`` is the block of inclusion, ``parent`` opens the one before, ``realised`` amounts by step id.
         """
         return tuple(
             _placed(
@@ -120,7 +120,9 @@ class Judgement:
             if Placement.POST in item.placements
         )
 
-    def _context(self, item: Safeguard, view: StateView, parent: StateView | None = None) -> GuardContext:
+    def _context(
+        self, item: Safeguard, view: StateView, parent: Callable[[], StateView] | None = None
+    ) -> GuardContext:
         context = replace(
             self.base,
             parameters=item.parameters,
