@@ -46,7 +46,7 @@ class Ground:
     def operator(self) -> Address:
         return self.devnet.accounts["operator"]
 
-    def job(self, text: str, **blinds: int) -> Assignment:
+    def job(self, text: str, **blinds: int | str) -> Assignment:
         """A strategy's text as an assignment; blinds that are not given take defaults, or are searched."""
         decimals = {name: token.decimals for name, token in self.book.tokens.items()} | {NATIVE: 18}
         strategy = parse_strategy(text.encode(), "strategy.yaml", {self.book.chain: decimals})

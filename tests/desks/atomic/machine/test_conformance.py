@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.example_scenes import brought_about
-from tests.desks.atomic.machine.scenes import SCENES, Scene, allowance
+from tests.desks.atomic.machine.scenes import SCENES, Scene, allowance, ether_falls
+from tests.desks.atomic.machine.test_quoting import HEAD
 
 from tidegate.app.devnet import act_as_owner
 from tidegate.desks.atomic import TEMPLATES, draft_plan, finish_plan, strategy_policy
@@ -105,3 +106,27 @@ def test_policies_of_all_shipped_strategies_fit_together(ground: Ground) -> None
     parts = [strategy_policy(ground.shipped(template), ground.world) for template in sorted(TEMPLATES)]
     merged = merge_policies(*parts)
     assert set(merged) >= {change for part in parts for change in part if change.kind is not ChangeKind.CAP}
+
+
+def test_accounts_and_flags_may_be_blinds_and_what_was_seized_is_piped(ground: Ground) -> None:
+    """A liquidation returns nothing: what came is measured by the balance, and sold to the last unit."""
+    blinds = "blinds: {who: {type: address}, on: {type: bool}}\n"
+    steps = (
+        "  - {id: put, use: aave_v3.supply, in: {asset: WETH, amount: 1 WETH}}\n"
+        "  - {id: flip, use: aave_v3.set_user_use_reserve_as_collateral, in: {asset: WETH, enabled: $on}}\n"
+        "  - {id: take, use: aave_v3.liquidation_call, "
+        "in: {collateral: WETH, debt: USDC, user: $who, amount: 1000 USDC}}\n"
+        "  - {id: sell, use: uniswap_v3.exact_input_single, in: {token_in: WETH, token_out: USDC, "
+        "fee: 500, amount: $take.seized}, slippage: 300 bps}\n"
+    )
+    text = HEAD.replace("trigger:", f"{blinds}trigger:") + steps
+    job = ground.job(text, who=ground.devnet.accounts["borrower1"], on=False)
+    ground.allow(job)
+    ether_falls(ground)
+    ground.give("WETH", 2 * WETH)
+    ground.give("USDC", 2_000 * USDC)
+    plan = planned(ground, job, GAS)
+    before = ground.holds("WETH"), ground.holds("USDC")
+    assert ground.world.transact(plan.to, plan.data, sender=ground.operator).status == 1
+    assert ground.holds("WETH") - before[0] == -WETH, "the supply alone; all that was seized is sold"
+    assert ground.holds("USDC") > before[1], "paid 1,000, sold for more at the pool's price"
