@@ -142,8 +142,10 @@ class DeskRecorder:
 
     def _state_at(self, block: int | None) -> StateView:
         assert self._block is not None
-        assert block in (None, self._block.number)
-        return self._tape.at(self._block)
+        if block in (None, self._block.number):
+            return self._tape.at(self._block)
+        assert block == self._block.number - 1, "a guard after inclusion looks one block back, and no further"
+        return self._tape.at(block)
 
     async def _rehearsed(self, plan: Plan) -> Rehearsal:
         assert self._block is not None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from tidegate.chain import Connection, address, hex_data, integer, keccak256, octets, quantity
+from tidegate.chain import BlockReference, Connection, address, hex_data, integer, keccak256, octets, quantity
 from tidegate.model import Block, Divergence, Rejected, Unavailable
 from tidegate.sim.pinned import PinnedWorld, PinnedWorlds
 from tidegate.sim.tape.tape import AccountValue, Measured, Slot, Tape, TapeBlock
@@ -49,7 +49,7 @@ class TapeRecorder:
         """Return the newest block on the tape."""
         return self._blocks[-1].block if self._blocks else None
 
-    def at(self, block: Block) -> PinnedWorld:
+    def at(self, block: Block | BlockReference) -> PinnedWorld:
         """Return the world of a block. What is read there will be on the tape."""
         return self._worlds.at(block)
 
