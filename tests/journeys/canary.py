@@ -233,24 +233,42 @@ class Canary:
             self.live.world.set_balance(self.account, wei)
         return had_wei
 
+    def run_dry(self) -> int:
+        """Take all ether away while nothing of ours waits in the pool; return how much it had.
+
+        What waits would never be mined, and a strategy whose intent is open begins no other.
+        """
+        while True:
+            after, had_wei = self.head(), self.set_balance(0)
+            soon(lambda after=after: self.waiting() or "funds_missing" in self.denials(after))  # type: ignore[misc]
+            if not self.waiting():
+                return had_wei
+            self.set_balance(had_wei)
+            soon(lambda: not self.waiting())
+
     def outcome(self, intent_id: str) -> str:
         """Return how an intent ended; empty while it has not."""
         attempts = self.read(lambda reader: reader.attempts(intent_id=intent_id))
         return attempts[0].outcome.value if attempts and attempts[0].outcome is not None else ""
 
+    def waiting(self) -> list[int]:
+        """Return the nonces of ours that were sent and that no block holds yet."""
+        with self._mining:  # the run's thread asks the same node by the same connection
+            used = self.live.world.nonce(self.account)
+        sent = {one.correlation_id for one in self.records(RecordKind.SENT)}
+        return [
+            int(one.body["nonce"])
+            for one in self.records(RecordKind.SIGNATURE)
+            if one.correlation_id in sent and one.body["nonce"] >= used
+        ]
+
     def open_nonce(self) -> int:
         """Hold the chain until something of ours waits in the pool; return its nonce."""
         while True:
             self.hold()
-            used = self.live.world.nonce(self.account)
-            sent = {one.correlation_id for one in self.records(RecordKind.SENT)}
-            waiting = [
-                one.body["nonce"]
-                for one in self.records(RecordKind.SIGNATURE)
-                if one.correlation_id in sent and one.body["nonce"] >= used
-            ]
+            waiting = self.waiting()
             if waiting:
-                return int(waiting[0])
+                return waiting[0]
             after = self.head()
             self.flow()
             soon(lambda after=after: self.head() > after)  # type: ignore[misc]

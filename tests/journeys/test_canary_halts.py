@@ -218,7 +218,7 @@ def test_a_nonce_that_a_stranger_took_halts_the_key_until_a_person_has_looked(
 
 
 def test_an_account_without_ether_is_denied_by_name_until_it_has_some(canary: Canary) -> None:
-    had_wei = canary.set_balance(0)
+    had_wei = canary.run_dry()
     assert "next: send the account" in canary.denied("funds_missing")
     canary.nothing_is_signed_until_denied("funds_missing")
     canary.set_balance(had_wei)
