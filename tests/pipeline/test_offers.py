@@ -11,8 +11,7 @@ import pytest
 from tests.pipeline.fakes import FakeChain, FakeDesk, guard, intent
 from tests.pipeline.harness import key_of_tests
 
-from tidegate.chain import Sender, devnet_network
-from tidegate.chain.ways import Handover, Parcel
+from tidegate.chain import Handover, Parcel, Sender, devnet_network
 from tidegate.ledger import Journal
 from tidegate.model import (
     Denied,

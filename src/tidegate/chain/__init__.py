@@ -5,8 +5,8 @@ through here, so that an error of a node has one meaning in the whole house: ``R
 ``Ambiguous`` (it may have arrived), ``Unavailable`` (ask again or elsewhere), ``Divergence`` (nonsense).
 No call waits without a deadline, and no URL is ever shown.
 
-Doors of their own: ``chain.rpc`` (the pool), ``chain.heads`` (blocks and logs in order, with reorgs),
-``chain.columns`` (many logs of one event as a NumPy array).
+Doors of their own: ``chain.rpc`` (the pool), ``chain.relays`` (bundles), ``chain.heads``
+(blocks and logs in order, with reorgs), ``chain.columns`` (many logs of one event as a NumPy array).
 """
 
 from tidegate.chain.codecs import (
@@ -43,6 +43,7 @@ from tidegate.chain.simulated import SimulatedBlock, SimulatedCall, SimulatedRes
 from tidegate.chain.states import TRANSITIONS, State, Transition
 from tidegate.chain.transactions import Tracked, Work
 from tidegate.chain.upstream import Upstream, UpstreamRequest
+from tidegate.chain.ways import Handover, Parcel, Ways
 from tidegate.chain.wire import (
     BlockReference,
     block_of,
@@ -75,9 +76,11 @@ __all__ = [
     "FeeQuote",
     "Fees",
     "GapPolicy",
+    "Handover",
     "KeyLease",
     "Network",
     "NetworkKind",
+    "Parcel",
     "RangeTooWide",
     "RevertDecoder",
     "Sender",
@@ -91,6 +94,7 @@ __all__ = [
     "Transition",
     "Upstream",
     "UpstreamRequest",
+    "Ways",
     "Work",
     "abi_signature",
     "abi_types",

@@ -19,10 +19,9 @@ from tests.chain.sender.ground import CHAIN, SlyKey, key_of, pool_of
 from tests.pipeline.fakes import FakeDesk, intent
 from tests.pipeline.kills.scenes import Scene, SceneChain, foreign, plan_of
 
-from tidegate.chain import Sender, SenderSettings, State, devnet_network
+from tidegate.chain import Sender, SenderSettings, State, Ways, devnet_network
 from tidegate.chain.relays import BundleRelay, Dispatch, RelayPlace
 from tidegate.chain.rpc import RpcPool
-from tidegate.chain.ways import Ways
 from tidegate.custody import RelayKey
 from tidegate.ledger import Journal
 from tidegate.model import (
