@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.desks.atomic.machine.conftest import Ground
 from tests.desks.atomic.machine.example_scenes import brought_about
-from tests.desks.atomic.machine.scenes import SCENES, Scene, allowance, ether_falls
+from tests.desks.atomic.machine.scenes import SCENES, USDC, WETH, Scene, allowance, ether_falls
 from tests.desks.atomic.machine.test_quoting import HEAD
 
 from tidegate.app.devnet import act_as_owner
@@ -125,7 +125,7 @@ def test_accounts_and_flags_may_be_blinds_and_what_was_seized_is_piped(ground: G
     ether_falls(ground)
     ground.give("WETH", 2 * WETH)
     ground.give("USDC", 2_000 * USDC)
-    plan = planned(ground, job, GAS)
+    plan = finish_plan(draft_plan(ground.intent(job), job, ground.world), GAS)
     before = ground.holds("WETH"), ground.holds("USDC")
     assert ground.world.transact(plan.to, plan.data, sender=ground.operator).status == 1
     assert ground.holds("WETH") - before[0] == -WETH, "the supply alone; all that was seized is sold"
