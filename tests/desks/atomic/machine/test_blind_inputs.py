@@ -6,7 +6,9 @@ import pytest
 from tests.desks.atomic.machine.test_compiler import words
 from tests.desks.atomic.machine.texts import EXECUTOR, HEAD, compiled
 
-from tidegate.model import ConfigError
+from tidegate.desks.atomic.language.syntax import Flag
+from tidegate.desks.atomic.language.wording import written
+from tidegate.model import ConfigError, SourcePosition
 from tidegate.venues.executor import Call
 
 OTHER = "0x17db8E4EFe9f5Fa57a0e9a0CdFe2FfEaa27AbcDe"
@@ -88,3 +90,19 @@ def test_the_executor_itself_is_an_account() -> None:
         if isinstance(op, Call) and not op.is_read
     ]
     assert words(calls[0])[2] == int(EXECUTOR, 16)
+
+
+@pytest.mark.parametrize("fees", ["[500, WETH]", "[1000000]", "WETH"])
+def test_fees_of_a_path_are_whole_numbers_below_one(fees: str) -> None:
+    step = (
+        "{id: one, use: uniswap_v3.exact_input, "
+        f"in: {{token_in: WETH, token_out: USDC, fees: {fees}, amount: 1 WETH}}, slippage: 30 bps}}"
+    )
+    with pytest.raises(ConfigError, match="is not a list of fees") as caught:
+        compiled(step, {"one": 1})
+    assert caught.value.code == "ATM112"
+
+
+def test_a_flag_is_written_back_as_it_stands() -> None:
+    here = SourcePosition("a.yaml", 1, 1)
+    assert [written(Flag(value, here), {}) for value in (True, False)] == ["true", "false"]
