@@ -21,6 +21,7 @@ from tidegate.app.running.executors import ExecutorWatch
 from tidegate.app.running.heads import RunHeads
 from tidegate.app.running.safety import Safety
 from tidegate.app.running.sites import Site
+from tidegate.app.running.strangers import StrangersWatch
 from tidegate.app.session import block_event
 from tidegate.app.stopping.lifting import take_notes
 from tidegate.chain.heads import Added, Change, RolledBack
@@ -76,6 +77,7 @@ class Runner:
     until: Until = field(default_factory=Until)
     hooks: Hooks = field(default_factory=Hooks)
     executors: ExecutorWatch | None = None
+    strangers: StrangersWatch | None = None
     progress: Progress = field(default_factory=Progress)
     _blocks: int = 0
     _skipped: int = 0
@@ -148,10 +150,11 @@ class Runner:
                 return ALL_BLOCKS
 
     async def _look_at_executors(self, newest: Block) -> None:
-        """Look at who may do what on our executors. What is found is told; it stops nothing by itself."""
-        if self.executors is not None:
+        """Look at who may do what on our executors, and who tries. What is found is told; it stops nothing."""
+        for watch in (self.executors, self.strangers):
             try:
-                await self.executors.saw(newest.number)
+                if watch is not None:
+                    await watch.saw(newest.number)
             except (Unavailable, Divergence) as error:
                 self.hooks.trouble(error)
 

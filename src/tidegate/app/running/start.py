@@ -26,6 +26,7 @@ from tidegate.app.running.runner import Hooks, Runner, Until
 from tidegate.app.running.safety import Safety, Splits, limit_table
 from tidegate.app.running.signing import bound_signer
 from tidegate.app.running.sites import Site, fork_site, live_site, paper_site
+from tidegate.app.running.strangers import StrangersWatch
 from tidegate.app.running.verified import demand_verified
 from tidegate.app.runtime import Job
 from tidegate.chain import NetworkKind
@@ -133,6 +134,8 @@ async def run_desk(
                 recorder=recorder,
                 every_blocks=settings.loaded.config.run.reconcile_every_blocks,
             )
+            executors = sorted({one.executor for one in site.assignments})
+            runner.strangers = StrangersWatch(site.pool, executors, desk.measures)
         return await runner.run(stop)
 
 

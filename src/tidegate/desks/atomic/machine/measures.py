@@ -7,7 +7,7 @@ figures. A signal is written when it leaves its bound or comes back, and again f
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tidegate.desks.atomic.machine import signals, unusual
@@ -31,11 +31,22 @@ from tidegate.ledger import (
     SignalBody,
     SimulationBody,
 )
-from tidegate.model import BPS, Block, GuardResult, Metric, OutcomeKind, Placement, Recorder, RecordKind
+from tidegate.model import (
+    BPS,
+    Address,
+    Block,
+    GuardResult,
+    Metric,
+    OutcomeKind,
+    Placement,
+    Recorder,
+    RecordKind,
+)
 from tidegate.venues import StateView
 
 ACTOR = "measures"
 _PAST = 100
+_NOTE_MAX = 500
 _WEEK_MS = 7 * 86_400_000
 _NEVER_INCLUDED = frozenset({OutcomeKind.DENIED, OutcomeKind.REJECTED})
 _SLIPPAGE, _ORACLE = "slippage", "oracle_sanity"
@@ -132,6 +143,15 @@ class DeskMeasures:
         past.looks += 1
         past.blind += not could
         self._set(Metric.ATOMIC_UPTIME_RATIO, subject, (past.looks - past.blind) / past.looks)
+
+    def knocked(self, block: int, strangers: Mapping[Address, Sequence[str]]) -> None:
+        """Take who sent reverting transactions to callbacks of executors in a block."""
+        self._block = max(block, self._block)
+        for subject, job in self._jobs.items():
+            who = strangers.get(Address(job.executor.lower()), ())
+            level = Level.WARNING if who else Level.QUIET
+            note = "; ".join(who)[:_NOTE_MAX]
+            self._tell(subject, Signal("stranger_callback", level, len(who), 0, "transactions", note=note))
 
     def take(self, records: Iterable[Record]) -> None:
         """Measure records that follow those taken before."""
