@@ -26,7 +26,7 @@ from tidegate.risk.guards import (
     judge,
 )
 from tidegate.risk.guards.price_impact import RESERVES, SLOT0
-from tidegate.venues import Entry
+from tidegate.venues import Entry, shipped_book
 from tidegate.venues.chainlink import LATEST_ROUND
 from tidegate.venues.executor import Comparison
 
@@ -167,13 +167,22 @@ def test_lender_concentration_never_rounds_a_share_down(shares: list[int], share
 def test_a_sequencer_is_up_only_after_its_grace_and_with_a_round(answer: int, up_s: int, code: str) -> None:
     """``startedAt`` 0 is a feed without a round: nothing is known, so it is down."""
     context = with_parameters(make_context(), "sequencer_up")
-    context = replace(context, book=context.book.with_entries(Entry("feed.sequencer", LOW)))
+    context = replace(context, book=context.book.with_entries(Entry("chainlink.sequencer_uptime", LOW)))
     words = ("uint80", "int256", "uint256", "uint256", "uint80")
     told = encode_arguments(words, (1, answer, NOW_S - up_s, NOW_S, 1))
     found = judge(
         find_guard("sequencer_up"), Placement.PRE, replace(context, answers={Read(LOW, LATEST_ROUND): told})
     )
     assert (found.code, found.passed) == (code, code == "ok")
+
+
+@pytest.mark.parametrize("network", ["arbitrum", "base", "optimism"])
+def test_the_book_of_every_layer_2_names_its_uptime_feed(network: str) -> None:
+    book = shipped_book(network)
+    assert book is not None
+    context = with_parameters(replace(make_context(), book=book), "sequencer_up")
+    (question,) = find_guard("sequencer_up").reads(context)
+    assert question == Read(book.entry("chainlink.sequencer_uptime").address, LATEST_ROUND)
 
 
 def test_the_health_factor_of_another_account_is_asked_by_its_name() -> None:

@@ -12,7 +12,7 @@ from tidegate.risk.guards.onchain import OnChainCheck, Position
 from tidegate.venues.chainlink import LATEST_ROUND
 from tidegate.venues.executor import Comparison
 
-FEED = "feed.sequencer"
+FEED = "chainlink.sequencer_uptime"
 """The book name of the chain's sequencer uptime feed: answer 0 is up, 1 is down, startedAt is since when."""
 
 LABEL = "sequencer up"
@@ -22,7 +22,7 @@ class SequencerUp:
     """The chain's sequencer has been up for longer than ``grace``.
 
     Every strategy on a layer 2 has it by itself, before and inside. The address book names the uptime
-    feed ``feed.sequencer``; without one nothing runs there.
+    feed ``chainlink.sequencer_uptime``; without one nothing runs there.
     """
 
     name = "sequencer_up"

@@ -348,7 +348,7 @@ def test_a_layer_2_waits_for_its_sequencer_by_itself(
 
     report(0, 2 * GRACE_S)
     job = ground.job(HEAD + swap(V3_IN))
-    book = ground.book.with_entries(Entry(name="feed.sequencer", address=feed.address))
+    book = ground.book.with_entries(Entry(name="chainlink.sequencer_uptime", address=feed.address))
     strategy = dataclasses.replace(job.strategy, chain="base")
     scene = Scene(ground, "", job=dataclasses.replace(job, book=book, strategy=strategy))
     assert scene.before("sequencer_up").passed
