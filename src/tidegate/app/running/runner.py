@@ -150,7 +150,7 @@ class Runner:
                 return ALL_BLOCKS
 
     async def _look_at_executors(self, newest: Block) -> None:
-        """Look at who may do what on our executors, and who tries. What is found is told; it stops nothing."""
+        """Look at who may do what on our executors, and who tries more. What is found stops nothing."""
         for watch in (self.executors, self.strangers):
             try:
                 if watch is not None:
