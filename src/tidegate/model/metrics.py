@@ -192,7 +192,7 @@ class Metric(Enum):
         "tidegate_atomic_guard_results_total",
         MetricKind.COUNTER,
         ("strategy", "chain", "executor", "guard", "place", "passed"),
-        "Verdicts of guards, by placement.",
+        "Verdicts of guards by placement; inside, by what the chain compared.",
     )
     ATOMIC_GAS_USED = (
         "tidegate_atomic_gas_used",

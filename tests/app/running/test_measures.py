@@ -181,6 +181,19 @@ def test_each_guard_that_fails_is_a_signal_and_the_first_that_passes_again_ends_
     assert fold.told()[-1] == (*what, "warning"), "a guard set to warn is a warning"
 
 
+def test_a_check_that_fails_on_chain_is_a_guard_failure_in_place(fold):
+    why = "step guards: price of WETH was 3,100.5, at most 1 % from 3,000 was demanded"
+    fold.run(fold.plan, OutcomeBody(kind=OutcomeKind.REVERTED, detail=why))
+    assert ("guard_failure", "price of WETH in", "critical") in fold.told()
+    fold.run(fold.plan, OutcomeBody(kind=OutcomeKind.LANDED))
+    assert fold.told()[-1] == ("guard_failure", "price of WETH in", "quiet")
+    labels = {"strategy": "v2-v3-arb", "chain": "devnet", "executor": "main1", "place": "in"}
+    results = Metric.ATOMIC_GUARD_RESULTS
+    assert fold.recorder.value(results, **labels, guard="price of WETH", passed="no") == 1
+    assert fold.recorder.value(results, **labels, guard="price of WETH", passed="yes") == 1
+    assert fold.recorder.value(results, **labels, guard="price of USDC", passed="no") is None
+
+
 def test_realised_slippage_above_one_percent_is_a_signal(fold):
     fold.run(guard(passed=True, name="slippage"))
     assert fold.told() == [("slippage", "", "warning")]

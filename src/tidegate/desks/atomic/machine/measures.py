@@ -47,6 +47,8 @@ from tidegate.venues import StateView
 ACTOR = "measures"
 _PAST = 100
 _NOTE_MAX = 500
+_CHECK = "check "
+"""How the compiler labels what a guard has the chain compare."""
 _WEEK_MS = 7 * 86_400_000
 _NEVER_INCLUDED = frozenset({OutcomeKind.DENIED, OutcomeKind.REJECTED})
 _SLIPPAGE, _ORACLE = "slippage", "oracle_sanity"
@@ -284,8 +286,27 @@ class DeskMeasures:
             if one.symbol not in bound and not one.account:
                 self._tell(run.subject, signals.residue(one.symbol, one.amount), record.correlation_id)
 
+    def _checks(self, run: _Run, record: Record, body: OutcomeBody) -> None:
+        """Take the verdicts of the checks that the chain made: all held where a run landed."""
+        if run.plan is None:
+            return
+        labels = dict.fromkeys(
+            step.label.removeprefix(_CHECK) for step in run.plan.steps if step.label.startswith(_CHECK)
+        )
+        failed = next((one for one in labels if f"{one} was " in body.detail), None)
+        if body.kind is not OutcomeKind.LANDED:
+            labels = dict.fromkeys([failed] if failed is not None else [])
+        for label in labels:
+            level = Level.CRITICAL if label == failed else Level.QUIET
+            passed = _yes(label != failed)
+            self._count(Metric.ATOMIC_GUARD_RESULTS, run.subject, guard=label, place="in", passed=passed)
+            note = body.detail[:_NOTE_MAX] if label == failed else ""
+            signal = Signal("guard_failure", level, 0, 0, "", f"{label} in", note)
+            self._tell(run.subject, signal, record.correlation_id)
+
     def _outcome(self, run: _Run, record: Record, body: OutcomeBody) -> None:
         subject = run.subject
+        self._checks(run, record, body)
         self._count(Metric.ATOMIC_RUNS, subject, outcome=body.kind.value)
         if body.reason is not None:
             self._count(Metric.ATOMIC_DENIED, subject, reason=body.reason.value)
