@@ -219,3 +219,18 @@ def test_what_is_no_order_is_refused_before_a_key_is_opened(
     assert error is None or said["code"] == error, said
     assert "a sentence of ours" not in json.dumps(said)
     assert [file.name for file in tmp_path.iterdir()] == ["TAKEN"]
+
+
+@pytest.mark.parametrize("address", ["0OIl", "2" * 20])
+def test_a_key_file_whose_public_key_is_none_is_listed_with_what_is_wrong(
+    typed: Typed, tmp_path: Path, address: str
+) -> None:
+    new = ("keys", "new", "eve", "--curve", "ed25519", "--throw-away", "--folder", tmp_path)
+    code, made = typed(*new, "--password", fd_with(PASSWORD))
+    assert code == 0
+    assert bytes.fromhex(made["public_key"]) == KeyFile.read(tmp_path / "eve.json").public_key
+    file = tmp_path / "eve.json"
+    file.write_text(file.read_text().replace(made["address"], address))
+    code, listed = typed("keys", "check", "--folder", tmp_path)
+    assert (code, "public_key" in listed["keys"][0]) == (1, False)
+    assert "was changed" in listed["keys"][0]["problem"]

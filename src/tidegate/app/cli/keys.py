@@ -20,7 +20,7 @@ from tidegate.custody.keys import (
     secret_of_keystore,
     seed_of_solana_keypair,
 )
-from tidegate.model import ConfigError, TidegateError
+from tidegate.model import ConfigError, Tampered, TidegateError
 
 app = typer.Typer()
 
@@ -193,8 +193,11 @@ def _row(path: Path, file: KeyFile | ConfigError) -> dict[str, Any]:
         "kind": file.tidegate.kind.value,
         "file": str(path),
     }
-    if file.tidegate.curve is Curve.ED25519:
-        row["public_key"] = file.public_key.hex()
+    try:
+        if file.tidegate.curve is Curve.ED25519:
+            row["public_key"] = file.public_key.hex()
+    except Tampered as error:
+        row["problem"] = str(error)
     if file.is_weak:
         row["problem"] = f"a live key with a light derivation (n={file.crypto.kdfparams.n}); import it anew"
     return row

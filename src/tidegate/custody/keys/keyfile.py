@@ -145,7 +145,19 @@ class KeyFile(msgspec.Struct, frozen=True):
                 allowed=Curve.ED25519.value,
                 fix="tidegate keys new NAME --curve ed25519",
             )
-        return from_base58(self.address)
+        try:
+            found = from_base58(self.address)
+        except ValueError:
+            found = b""
+        if len(found) != SECRET_BYTES:
+            raise Tampered(
+                f"the key file of {self.tidegate.name!r} was changed",
+                code="key_marks",
+                found="an address that is no public key in base58",
+                allowed="the address that it was made with",
+                fix="restore the file from your copy",
+            )
+        return found
 
     @property
     def is_weak(self) -> bool:
