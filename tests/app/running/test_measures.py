@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -221,6 +222,20 @@ def test_a_run_far_larger_than_those_before_it_is_unusual(fold):
     huge = {**fold.plan.notes, "size": str(10**19)}
     fold.run(msgspec.structs.replace(fold.plan, notes=huge, flow_usd_e6=4 * fold.plan.flow_usd_e6))
     assert {one[0] for one in fold.told()[told:]} >= {"unusual_size", "unusual_value"}
+
+
+def test_a_run_outside_the_configured_hours_is_unusual(tmp_path):
+    (tmp_path / STRATEGY).parent.mkdir()
+    (tmp_path / FILE_NAME).write_text(TEXT, encoding="utf-8")
+    (tmp_path / STRATEGY).write_text(template_text("flash-arb"), encoding="utf-8")
+    hour, key = datetime.now(UTC).hour, "desk.atomic.usual_{}_hour"
+    hours = {key.format("from"): str((hour + 2) % 24), key.format("to"): str((hour + 4) % 24)}
+    ledger, loaded = place_of(tmp_path / "ledger.sqlite"), load_config(tmp_path / FILE_NAME, hours)
+    settings = RunSettings(loaded, tmp_path / "home", ledger, Stage.PAPER, "devnet", Until(blocks=8))
+    asyncio.run(run_desk(settings, Hooks(), asyncio.Event()))
+    with JournalReader.open(ledger) as reader:
+        told = [SignalBody.from_body(one.body).what for one in reader.records(RecordKind.SIGNAL)]
+    assert told == ["unusual_hour"]
 
 
 def test_one_lender_of_every_loan_is_a_signal_from_the_second_on(fold):

@@ -18,6 +18,7 @@ from tidegate.model import Stage
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Blocks = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Hour = Annotated[int, msgspec.Meta(ge=0, le=24)]
 Dollars = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
@@ -119,6 +120,8 @@ class AtomicConfig(msgspec.Struct, frozen=True, kw_only=True):
     blinds: Annotated[dict[str, str], "the file with the blinds of a strategy, by its name"] = {}
     capital_usd: Annotated[Dollars, "what is allotted: exposure and loss limits are shares of it"] = 10_000
     penalty_usd: Annotated[PenaltyConfig, "caution, by kind of lender"] = PenaltyConfig()
+    usual_from_hour: Annotated[Hour, "hour of the day (UTC) from which runs are usual"] = 0
+    usual_to_hour: Annotated[Hour, "hour at which they end to be; a run outside is an alert's input"] = 24
 
 
 class DesksConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ async def assembled(
     leases: Path,
     reconcile_every_blocks: int,
     recorder: Recorder,
+    usual_hours: tuple[int, int] = (0, 24),
 ) -> AsyncIterator[Assembled]:
     """Put the atomic desk and its street on a site.
 
@@ -58,6 +59,8 @@ async def assembled(
         Hashed with each strategy's blinds, so that the journal does not give them away.
     leases
         The folder of the leases of keys: one process owns the nonces of a key on a chain.
+    usual_hours
+        From which hour of the day (UTC) up to which runs are usual; measured, never refused.
 
     Raises
     ------
@@ -143,5 +146,6 @@ async def assembled(
             recorder,
             chain=site.name,
             transaction_gas_max=site.network.transaction_gas_max,
+            hours=usual_hours,
         )
         yield Assembled(session, judge, books, measures, state_at, sender)

@@ -78,6 +78,7 @@ async def run_desk(
     """
     _demand(settings)
     clock, recorder = SystemClock(), recorder or PrometheusRecorder()
+    atomic = settings.loaded.config.desk.atomic
     splits = Splits(clock)
     async with AsyncExitStack() as stack:
         journal = stack.enter_context(
@@ -106,6 +107,7 @@ async def run_desk(
                 leases=settings.home / "leases",
                 reconcile_every_blocks=settings.loaded.config.run.reconcile_every_blocks,
                 recorder=recorder,
+                usual_hours=(atomic.usual_from_hour, atomic.usual_to_hour),
             )
         )
         reads = site.pool.reads(ANY, Priority.CONFIRM, Keep.NOTHING)
