@@ -29,6 +29,7 @@ NAMES = {
     "ID...",
     "INTENT",
     "KEY",
+    "KIND",
     "MAIN",
     "NAME",
     "SEQ",
