@@ -75,7 +75,9 @@ def ordered(street: Street, typed: Typed, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setenv("TIDEGATE_HOME", str(street.machine(name)))
         file = tmp_path / f"{len(list(tmp_path.iterdir()))}.json"
         code, said = typed(
-            *("signer", "order", kind, "--as", name, "--signer", of.ground.address, "--reason", "theft"),
+            *("signer", "order", kind, "--as", name, "--signer", of.ground.address),
+            # The same order in the same second is the same order, and is used up once.
+            *("--reason", f"theft, {tmp_path.name}, {file.name}"),
             *("--password", fd_with(PASSWORD), "--output", file, *words),
         )
         assert (code, said["file"], said["signer"]) == (0, str(file), of.ground.address), said
@@ -177,7 +179,7 @@ def test_a_stop_without_exits_hands_the_two_orders_to_the_signer(
     code, status = typed("signer", "status", *at(street.signer))
     assert (code, status["allows_exit"]) == (20, True), "what needs nobody's order is frozen all the same"
     code, said = typed(*hard, *both(*orders))
-    assert (code, said["signer"]["state"]) == (0, "frozen")
+    assert (code, said["signer"]["state"]) == (0, "frozen"), said
     assert typed("signer", "status", *at(street.signer))[1]["allows_exit"] is False
     for name, code in (("ann", 20), ("carol", 0)):
         resume = ("resume", "--scope", "global", "--reason", "over", "--evidence", "ticket", "--by", name)
